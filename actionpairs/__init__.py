@@ -1,0 +1,1 @@
+"""Annotated action videos in, image-editing data sets and trained editors out."""

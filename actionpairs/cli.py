@@ -1,0 +1,221 @@
+"""The commands: signature, help text, lazy import, one call."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from actionpairs.errors import ActionpairsError
+
+_PANEL = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _Commands(click.Group):
+    """Turns every ActionpairsError into its message and cure, exit 1; --debug shows the traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ActionpairsError as error:
+            if ctx.params.get("debug"):
+                raise
+            click.echo(f"error: {error.message}\n cure: {error.cure}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("\nstopped; run the same command again and it goes on from here.", err=True)
+            ctx.exit(130)
+
+
+recipe_argument = click.argument("recipe")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the summary as one line of JSON.")
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps, or auto."
+)
+
+
+@click.group(cls=_Commands, context_settings=_PANEL)
+@click.version_option(package_name="actionpairs")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Turn annotated action videos into image-editing data sets, and train editors on them.
+
+    RECIPE is a YAML file, or the name of one that comes with the package (hc, table, demo …). Every command
+    may be stopped at any time: the same command again goes on where it stopped.
+    """
+
+
+@main.command()
+@recipe_argument
+@click.option("--videos", help="Folder or URL of the videos.")
+@click.option("--annotations", multiple=True, required=True, help="Annotation file; may be given several times.")
+@click.option("--out", help="Folder for the pairs.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes; as many as there are cores by default.")
+@click.option("--limit", type=click.IntRange(min=1), help="Take only the first so many segments.")
+@click.option("--dry-run", is_flag=True, help="Read the annotations only, and say what would be extracted.")
+@json_option
+def extract(
+    recipe: str,
+    videos: str | None,
+    annotations: tuple[str, ...],
+    out: str | None,
+    workers: int | None,
+    limit: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Cut the first and last frame of every annotated action segment.
+
+    \b
+    Example:
+      actionpairs extract hc --videos EPIC-KITCHENS --annotations EPIC_100_train.csv --out out/pairs
+    """
+    from actionpairs.recipe import load
+
+    if dry_run:
+        from actionpairs.stages import plan
+
+        _show(plan.outline(load(recipe), annotations, limit=limit), as_json)
+        return
+    if videos is None or out is None:
+        raise click.UsageError("--videos and --out are needed, except with --dry-run.")
+    from actionpairs.stages.extract import extract as run
+
+    _show(run(recipe, videos=videos, annotations=annotations, out=out, workers=workers, limit=limit), as_json)
+
+
+@main.command()
+@recipe_argument
+@click.option("--pairs", required=True, help="Folder that `extract` wrote.")
+@click.option("--out", required=True, help="Folder for the shards.")
+@click.option("--check", "expected", help="Compare the result with a reviewed manifest.")
+@json_option
+def shard(recipe: str, pairs: str, out: str, expected: str | None, as_json: bool) -> None:
+    """Filter, split and pack pairs into WebDataset shards.
+
+    \b
+    Example:
+      actionpairs shard hc --pairs out/pairs --out out/shards
+    """
+    from actionpairs.stages.shard import shard as run
+
+    _show(run(recipe, pairs=pairs, out=out), as_json)
+    if expected:
+        from actionpairs.stages.verify import check
+
+        check(out, expected)
+        click.echo(f"as {expected} says")
+
+
+@main.command()
+@click.argument("shards")
+def verify(shards: str) -> None:
+    """Hash every shard again and read every sample.
+
+    \b
+    Example:
+      actionpairs verify out/shards
+    """
+    from actionpairs.stages.verify import verify as run
+
+    click.echo(f"{run(shards)} samples, all whole")
+
+
+@main.command()
+@recipe_argument
+@click.option("--shards", required=True, multiple=True, help="Folder that `shard` wrote; several are mixed.")
+@click.option("--out", required=True, help="Folder for the model.")
+@device_option
+@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Loader processes.")
+@json_option
+def train(recipe: str, shards: tuple[str, ...], out: str, device: str, workers: int, as_json: bool) -> None:
+    """Fine-tune an editor, or the recogniser, as the recipe says.
+
+    \b
+    Examples:
+      actionpairs train editaction --shards out/shards --out out/model
+      actionpairs train recogniser --shards out/shards --out out/recogniser
+      torchrun --nproc-per-node 8 -m actionpairs train editaction --shards out/shards --out out/model
+    """
+    from actionpairs.stages.train import train as run
+
+    _show(run(recipe, shards=shards, out=out, device=device, workers=workers), as_json)
+
+
+@main.command(name="eval")
+@recipe_argument
+@click.option("--model", "models", required=True, multiple=True, help="Model folder or hub id; several compare.")
+@click.option("--shards", required=True, help="Folder that `shard` wrote.")
+@click.option("--split", required=True, help="Which split to score, for example LCtest500.")
+@click.option("--out", required=True, help="Folder for the report.")
+@click.option("--recogniser", help="Folder of a trained recogniser, for action accuracy.")
+@click.option("--features", help="TorchScript feature network for FID (Inception); the recogniser's without.")
+@device_option
+@click.option("--limit", type=click.IntRange(min=1), help="Score only the first so many samples.")
+@json_option
+def evaluate(
+    recipe: str,
+    models: tuple[str, ...],
+    shards: str,
+    split: str,
+    out: str,
+    recogniser: str | None,
+    features: str | None,
+    device: str,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Score models on a split: action accuracy, FID, SSIM, PSNR; a table and a page of pictures.
+
+    \b
+    Example:
+      actionpairs eval hc --model out/model --shards out/shards --split HCtest500 --out out/report
+    """
+    from actionpairs.stages.eval import evaluate as run
+
+    report = run(
+        recipe,
+        models=models,
+        shards=shards,
+        split=split,
+        out=out,
+        recogniser=recogniser,
+        features=features,
+        device=device,
+        limit=limit,
+    )
+    _show(report, as_json)
+    click.echo(f"{out}/index.html", err=as_json)
+
+
+@main.command()
+@click.option("--out", default="out/demo", show_default=True, help="Folder for everything the demo makes.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes; as many as there are cores by default.")
+def demo(out: str, workers: int | None) -> None:
+    """Run all four commands on videos that the package renders itself; ends with a page to look at.
+
+    \b
+    Example:
+      actionpairs demo --out out/demo
+    """
+    from actionpairs.stages.demo import demo as run
+
+    click.echo(run(out=out, workers=workers))
+
+
+def _show(summary: Any, as_json: bool) -> None:
+    """Print a summary record: one line of JSON, or a line per field with counts indented below."""
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(summary), sort_keys=True, default=str))
+        return
+    for field in dataclasses.fields(summary):
+        value = getattr(summary, field.name)
+        if isinstance(value, Mapping):
+            click.echo(f"{field.name:>10}  {sum(value.values()):,}" if value else f"{field.name:>10}  none")
+            for name, count in value.items():
+                click.echo(f"{count:>12,}  {name}")
+        else:
+            click.echo(f"{field.name:>10}  {value:,}" if isinstance(value, int) else f"{field.name:>10}  {value}")

@@ -1,0 +1,79 @@
+"""The errors that a user can act on.
+
+ActionpairsError               has a message (where, what) and a cure
+├── RecipeError                a recipe is missing, misspelt or says what cannot be
+├── AnnotationError            an annotation file as a whole cannot be read
+├── VideoError                 one video cannot be used; extract turns it into rejections
+├── StorageError               a folder or file cannot be read, written, or belongs to something else
+├── ShardError                 a shard is not what its index says
+├── ModelError                 a model or checkpoint cannot be loaded or does not fit
+├── TrainingError              training cannot go on
+├── ScoreError                 a score cannot be computed from what was given
+└── MissingExtraError          an optional part is not installed
+"""
+
+from __future__ import annotations
+
+
+class ActionpairsError(Exception):
+    """A failure with its cure: `message` says where and what, `cure` says what to do."""
+
+    def __init__(self, message: str, *, cure: str) -> None:
+        super().__init__(message, cure)
+        self.message = message
+        self.cure = cure
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.cure}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the way back from a worker process, where exceptions travel pickled."""
+        return _rebuild, (type(self), self.message, self.cure)
+
+
+def _rebuild(kind: type[ActionpairsError], message: str, cure: str) -> ActionpairsError:
+    return kind(message, cure=cure)
+
+
+class RecipeError(ActionpairsError):
+    """A recipe is missing, misspelt or says what cannot be."""
+
+
+class AnnotationError(ActionpairsError):
+    """An annotation file as a whole cannot be read."""
+
+
+class VideoError(ActionpairsError):
+    """One video cannot be used."""
+
+
+class StorageError(ActionpairsError):
+    """A folder or file cannot be read, written, or belongs to something else."""
+
+
+class ShardError(ActionpairsError):
+    """A shard is not what its index says."""
+
+
+class ModelError(ActionpairsError):
+    """A model or checkpoint cannot be loaded or does not fit."""
+
+
+class TrainingError(ActionpairsError):
+    """Training cannot go on."""
+
+
+class ScoreError(ActionpairsError):
+    """A score cannot be computed from what was given."""
+
+
+class MissingExtraError(ActionpairsError):
+    """An optional part is not installed."""
+
+    @classmethod
+    def of(cls, extra: str, *, needed_for: str) -> MissingExtraError:
+        """Name the extra, what needs it, and the pip line."""
+        return cls(
+            f"{needed_for} needs packages that are not installed here.",
+            cure=f'Install them: pip install "actionpairs[{extra}]"',
+        )

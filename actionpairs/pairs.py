@@ -1,0 +1,138 @@
+"""The Parquet layout of frame pairs, both ways: one file per video, with what was rejected of it in the same file.
+
+A video's file appears when the video is done, so it is the unit of resume; the columns of numbers can be read
+without the pictures, so a filter's threshold can change without decoding again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from actionpairs.errors import StorageError
+from actionpairs.manifest import FileDigest
+from actionpairs.records import FramePair, Measures, PairFacts, Reason, Rejection, Segment
+from actionpairs.storage import Folder
+
+REJECTED_FILE = "rejected.parquet"
+_FOLDER = "pairs"
+_ROWS_PER_GROUP = 64  # pictures are read a group at a time; this bounds the memory
+_PICTURES = ("before_jpeg", "after_jpeg")
+
+
+def file_name(video: str) -> str:
+    """The name of a video's file: readable, safe whatever the video is called, and its own."""
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "-", video).strip("-")[:60]
+    return f"{_FOLDER}/{safe}-{hashlib.sha256(video.encode()).hexdigest()[:8]}.parquet"
+
+
+def write(folder: Folder, name: str, pairs: Sequence[FramePair], rejections: Sequence[Rejection]) -> FileDigest:
+    """Write one video's pairs and rejections."""
+    rejected = json.dumps([asdict(rejection) for rejection in rejections], ensure_ascii=False)
+    schema = _SCHEMA.with_metadata({"rejected": rejected})
+    table = pa.Table.from_pylist([_row(pair) for pair in pairs], schema=schema)
+    with folder.create(name) as file:
+        compression = {column: "none" if column in _PICTURES else "zstd" for column in schema.names}
+        pq.write_table(table, file, compression=compression, use_dictionary=False, row_group_size=_ROWS_PER_GROUP)
+    return FileDigest.of_file(folder, name)
+
+
+def write_rejections(folder: Folder, rejections: Sequence[Rejection]) -> FileDigest:
+    """Write the table of everything that did not make it."""
+    schema = pa.schema([(field.name, pa.string()) for field in fields(Rejection)])
+    with folder.create(REJECTED_FILE) as file:
+        pq.write_table(pa.Table.from_pylist([asdict(item) for item in rejections], schema=schema), file)
+    return FileDigest.of_file(folder, REJECTED_FILE)
+
+
+def read_rejections(folder: Folder) -> list[Rejection]:
+    """Everything that extract turned down."""
+    with folder.open(REJECTED_FILE) as file:
+        return [_rejection(row) for row in pq.read_table(file).to_pylist()]
+
+
+def rejections_of(folder: Folder, name: str) -> list[Rejection]:
+    """What was rejected of one video."""
+    with _opened(folder, name) as file:
+        return [_rejection(row) for row in json.loads(file.schema_arrow.metadata[b"rejected"])]
+
+
+def names(folder: Folder) -> list[str]:
+    """The files of every video that is done."""
+    return [name for name in folder.names(".parquet") if name.startswith(f"{_FOLDER}/")]
+
+
+def count(folder: Folder, name: str) -> int:
+    """How many pairs a video gave."""
+    with _opened(folder, name) as file:
+        return int(file.metadata.num_rows)
+
+
+def facts(folder: Folder, name: str) -> list[PairFacts]:
+    """What is known of one video's pairs, without reading a picture."""
+    with _opened(folder, name) as file:
+        columns = [column for column in _SCHEMA.names if column not in _PICTURES]
+        return [_facts(row) for row in file.read(columns=columns).to_pylist()]
+
+
+def read(folder: Folder, name: str) -> Iterator[FramePair]:
+    """One video's pairs with their pictures, a group of rows at a time."""
+    with _opened(folder, name) as file:
+        for batch in file.iter_batches(batch_size=_ROWS_PER_GROUP):
+            for row in batch.to_pylist():
+                yield FramePair(_facts(row), row["before_jpeg"], row["after_jpeg"])
+
+
+def _schema() -> pa.Schema:
+    kinds = {
+        str: pa.string(),
+        float: pa.float64(),
+        int: pa.int64(),
+        "str": pa.string(),
+        "float": pa.float64(),
+    }
+    columns = [(field.name, kinds[field.type]) for field in fields(Segment)]
+    columns += [("before_seconds", pa.float64()), ("after_seconds", pa.float64())]
+    columns += [("width", pa.int64()), ("height", pa.int64())]
+    columns += [(field.name, kinds[field.type]) for field in fields(Measures)]
+    return pa.schema(columns + [(name, pa.binary()) for name in _PICTURES])
+
+
+_SCHEMA = _schema()
+
+
+def _row(pair: FramePair) -> dict[str, Any]:
+    facts = asdict(pair.facts)
+    row = {**facts.pop("segment"), **facts.pop("measures"), **facts}
+    return {**row, "before_jpeg": pair.before_jpeg, "after_jpeg": pair.after_jpeg}
+
+
+def _facts(row: dict[str, Any]) -> PairFacts:
+    return PairFacts(
+        segment=Segment(**{field.name: row[field.name] for field in fields(Segment)}),
+        before_seconds=row["before_seconds"],
+        after_seconds=row["after_seconds"],
+        width=row["width"],
+        height=row["height"],
+        measures=Measures(**{field.name: row[field.name] for field in fields(Measures)}),
+    )
+
+
+def _rejection(row: dict[str, str]) -> Rejection:
+    return Rejection(**{**row, "reason": Reason(row["reason"])})  # type: ignore[arg-type]
+
+
+def _opened(folder: Folder, name: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(folder.open(name))
+    except pa.ArrowException as error:
+        raise StorageError(
+            f"{folder}/{name}: not a whole Parquet file: {error}.", cure="Remove it and run extract again."
+        ) from None

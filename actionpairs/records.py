@@ -1,0 +1,241 @@
+"""What crosses a door: the records that one stage hands to the next. Standard library only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a segment did not become a sample: a closed list, so that counts can be compared."""
+
+    UNREADABLE_ROW = "unreadable_row"
+    STOP_NOT_AFTER_START = "stop_not_after_start"
+    DUPLICATE_ID = "duplicate_id"
+    NOT_SELECTED = "not_selected"
+    RARE_ACTION = "rare_action"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    VIDEO_MISSING = "video_missing"
+    VIDEO_AMBIGUOUS = "video_ambiguous"
+    VIDEO_UNREADABLE = "video_unreadable"
+    PAST_END = "past_end"
+    ONE_FRAME = "one_frame"
+    DECODE_ERROR = "decode_error"
+    WORKER_DIED = "worker_died"
+    NOTHING_CHANGED = "nothing_changed"
+    BLURRED = "blurred"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One annotated action, shown in [start_seconds, stop_seconds) of its video.
+
+    `video` names the file as the annotation does: a path below the videos folder, a file name or a stem.
+    `action` is what counts as one action; `group` (a participant) is what a leak-free split holds apart.
+
+    Raises ValueError where the times are not finite, negative or not in order, or a name is empty.
+    """
+
+    id: str
+    video: str
+    start_seconds: float
+    stop_seconds: float
+    instruction: str
+    verb: str
+    noun: str
+    action: str
+    group: str
+
+    def __post_init__(self) -> None:
+        if not self.id or not self.video:
+            raise ValueError("a segment needs an id and a video")
+        if not (math.isfinite(self.start_seconds) and math.isfinite(self.stop_seconds)):
+            raise ValueError(f"times must be finite, not {self.start_seconds} and {self.stop_seconds}")
+        if not 0 <= self.start_seconds < self.stop_seconds:
+            raise ValueError(f"start {self.start_seconds} s is not before stop {self.stop_seconds} s")
+
+    @property
+    def duration_seconds(self) -> float:
+        """The length of the action in seconds."""
+        return self.stop_seconds - self.start_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A segment that did not make it, with the stage that turned it down and why."""
+
+    segment_id: str
+    video: str
+    stage: str
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What a pair looks like, as numbers that a filter can draw a line through.
+
+    `change` is the share of the picture's area that differs between the frames, in [0, 1].
+    `sharpness_before` and `sharpness_after` are variances of the Laplacian of the grey pictures.
+    """
+
+    change: float
+    sharpness_before: float
+    sharpness_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairFacts:
+    """What is known of a pair besides its pictures.
+
+    `before_seconds` and `after_seconds` are the times of the frames truly decoded, counted from the video's
+    first shown frame; `width` and `height` are those of the JPEGs, in pixels.
+    """
+
+    segment: Segment
+    before_seconds: float
+    after_seconds: float
+    width: int
+    height: int
+    measures: Measures
+
+
+@dataclass(frozen=True, slots=True)
+class FramePair:
+    """The first and last frame of a segment, as JPEGs of one size."""
+
+    facts: PairFacts
+    before_jpeg: bytes = field(repr=False)
+    after_jpeg: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleMetadata(PairFacts):
+    """What `KEY.json` says of a sample: the pair's facts, its split, and the recipe that made it."""
+
+    split: str
+    recipe_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Exactly what a tar holds of one pair: two JPEGs, a text and the pair's metadata."""
+
+    key: str
+    original_image: bytes = field(repr=False)
+    edited_image: bytes = field(repr=False)
+    edit_prompt: str
+    metadata: SampleMetadata
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One tar file and what it must hold."""
+
+    name: str
+    split: str
+    sha256: str
+    size_bytes: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where one sample lies in its shards folder, and what a loader needs to know before it reads it.
+
+    Offsets count bytes from the start of the tar to the first byte of the picture.
+    """
+
+    key: str
+    split: str
+    shard: str
+    instruction: str
+    verb: str
+    noun: str
+    action: str
+    group: str
+    original_offset: int
+    original_size: int
+    edited_offset: int
+    edited_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardIndex:
+    """What a shards folder holds: its tars, and counts per split and action."""
+
+    dataset: str
+    recipe_digest: str
+    shards: tuple[Shard, ...]
+    samples_per_split: Mapping[str, int]
+    samples_per_action: Mapping[str, Mapping[str, int]]  # split → action → count
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One number of a report, with its 95 % interval where one can be given.
+
+    `better` is "higher" or "lower"; `about` is "action" (is it done?) or "picture" (does it look like the
+    truth?); `unit` is "%", "dB" or empty; `count` is the number of samples behind the value.
+    """
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    count: int
+    better: str
+    about: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EditScores:
+    """What one row of a report did with one sample; a score that does not apply to it is left out.
+
+    `recognised` is the action that the recogniser saw, None where there was no recogniser.
+    """
+
+    key: str
+    recognised: str | None
+    values: Mapping[str, float]  # score name → value
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """The scores of one model, or of a baseline, on one split: as a whole and sample by sample.
+
+    `kind` is "model", "copy" (of the input) or "truth" (the real last frame).
+    """
+
+    name: str
+    kind: str
+    scores: tuple[Score, ...]
+    edits: tuple[EditScores, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSample:
+    """What a row was asked to do."""
+
+    key: str
+    instruction: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How well models do the actions of one split; `notes` says what was measured with what.
+
+    `samples` and every row's `edits` are sorted by key.
+    """
+
+    dataset: str
+    split: str
+    samples: tuple[ReportSample, ...]
+    rows: tuple[ReportRow, ...]
+    notes: tuple[str, ...]
+    recipe_digest: str

@@ -1,0 +1,59 @@
+"""Which segments are wanted and which pairs are kept: nothing, or the reason why not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from actionpairs.configs import FilterConfig, SelectConfig
+from actionpairs.records import PairFacts, Reason, Rejection, Segment
+
+
+def choose(segments: Sequence[Segment], select: SelectConfig) -> tuple[list[Segment], list[Rejection]]:
+    """Part the segments that a recipe wants from those that it does not.
+
+    The count of clips per action is taken last, over what the other rules leave.
+    """
+    chosen: list[Segment] = []
+    rejections: list[Rejection] = []
+    for segment in segments:
+        verdict = _unwanted(segment, select)
+        if verdict is None:
+            chosen.append(segment)
+        else:
+            rejections.append(_rejection(segment, *verdict))
+    clips = Counter(segment.action for segment in chosen)
+    rare = [segment for segment in chosen if clips[segment.action] < select.min_clips_per_action]
+    for segment in rare:
+        detail = f"{clips[segment.action]} clips of {segment.action!r}"
+        rejections.append(_rejection(segment, Reason.RARE_ACTION, detail))
+    dropped = {segment.id for segment in rare}
+    return [segment for segment in chosen if segment.id not in dropped], rejections
+
+
+def judge(facts: PairFacts, filters: FilterConfig) -> tuple[Reason, str] | None:
+    """Why a pair is not worth keeping, with the number that decided; None for a pair that is."""
+    measures = facts.measures
+    if filters.min_change is not None and measures.change < filters.min_change:
+        return Reason.NOTHING_CHANGED, f"change {measures.change:.4f} < {filters.min_change}"
+    if filters.min_sharpness is not None:
+        sharpness = min(measures.sharpness_before, measures.sharpness_after)
+        if sharpness < filters.min_sharpness:
+            return Reason.BLURRED, f"sharpness {sharpness:.1f} < {filters.min_sharpness}"
+    return None
+
+
+def _unwanted(segment: Segment, select: SelectConfig) -> tuple[Reason, str] | None:
+    seconds = segment.duration_seconds
+    if segment.verb in select.drop_verbs:
+        return Reason.NOT_SELECTED, f"verb {segment.verb!r} is dropped by the recipe"
+    # A hair of slack: 3.0 s written as two decimal times is 3.0000000000000004 s in binary.
+    if seconds < select.min_seconds - 1e-6:
+        return Reason.TOO_SHORT, f"{seconds:.2f} s < {select.min_seconds} s"
+    if seconds > select.max_seconds + 1e-6:
+        return Reason.TOO_LONG, f"{seconds:.2f} s > {select.max_seconds} s"
+    return None
+
+
+def _rejection(segment: Segment, reason: Reason, detail: str) -> Rejection:
+    return Rejection(segment.id, segment.video, "extract", reason, detail)

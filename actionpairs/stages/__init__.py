@@ -1,0 +1,1 @@
+"""Each command's story, readable from top to bottom."""

@@ -1,0 +1,218 @@
+"""extract: annotation files and videos in, frame pairs out, with every segment accounted for."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from actionpairs import manifest, pairs
+from actionpairs.configs import ExtractConfig
+from actionpairs.errors import StorageError, VideoError
+from actionpairs.executors import Died, local
+from actionpairs.manifest import FileDigest, Order
+from actionpairs.recipe import Recipe, load
+from actionpairs.records import Reason, Rejection, Segment
+from actionpairs.stages import plan
+from actionpairs.stages.cut import Cut, VideoTask, cut_video
+from actionpairs.storage import Folder
+from actionpairs.video.catalogue import Catalogue
+
+# Rows that the recipe does not want, or that cannot be read, are not failures of the run.
+_FAILURES = frozenset(
+    {
+        Reason.VIDEO_MISSING,
+        Reason.VIDEO_AMBIGUOUS,
+        Reason.VIDEO_UNREADABLE,
+        Reason.PAST_END,
+        Reason.ONE_FRAME,
+        Reason.DECODE_ERROR,
+        Reason.WORKER_DIED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractSummary:
+    """What came of an extraction: rows = pairs + all that was rejected + what --limit left out."""
+
+    out: str
+    rows: int
+    selected: int
+    videos: int
+    pairs: int
+    rejected: Mapping[str, int]  # reason → count
+
+
+def extract(
+    recipe: str | Path | Recipe,
+    *,
+    videos: str,
+    annotations: Sequence[str],
+    out: str,
+    workers: int | None = None,
+    limit: int | None = None,
+) -> ExtractSummary:
+    """Cut the first and last frame of every wanted segment; the same call again goes on where it stopped.
+
+    The number of workers changes no byte. Raises ActionpairsError subclasses; what is wrong with a single row
+    or video becomes a rejection instead.
+    """
+    recipe = load(recipe)
+    config = recipe.extract
+    order = Order("extract", recipe.name, config, _inputs(annotations, limit))
+    folder = Folder(out)
+    with manifest.working(folder, order) as finished:
+        todo = plan.make(annotations, config, limit=limit)
+        tasks, unfound = _tasks(todo.segments, videos, out, config)
+        pending = [task for task in tasks if not folder.exists(task.name)]
+        if finished and not pending:
+            return _summary(out, todo, finished.counts["videos"], pairs.read_rejections(folder), finished.counts)
+        folder.remove(manifest.MANIFEST_FILE)
+        cuts, died = _run(pending, _resumed(folder, tasks, pending), workers=workers, config=config, lost=unfound)
+        rejections = sorted(
+            [*todo.rejections, *unfound, *died, *(item for cut in cuts for item in cut.rejections)],
+            key=lambda item: (item.segment_id, item.reason, item.detail),
+        )
+        files = {cut.name: cut.digest for cut in cuts}
+        files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, rejections)
+        files[manifest.RECIPE_FILE] = FileDigest.of_file(folder, manifest.RECIPE_FILE)
+        counts = {
+            "rows": todo.rows,
+            "selected": len(todo.segments),
+            "videos": len(cuts),
+            "pairs": sum(cut.pairs for cut in cuts),
+            "rejected": len(rejections),
+        }
+        manifest.finish(folder, order, counts=counts, files=files)
+        return _summary(out, todo, len(cuts), rejections, counts)
+
+
+def _inputs(annotations: Sequence[str], limit: int | None) -> dict[str, str]:
+    inputs = {} if limit is None else {"limit": str(limit)}
+    for number, url in enumerate(annotations):
+        parent, _, name = url.rpartition("/")
+        inputs[f"annotations {number}"] = FileDigest.of_file(Folder(parent or "."), name).sha256
+    return inputs
+
+
+def _tasks(
+    segments: Sequence[Segment], videos: str, out: str, config: ExtractConfig
+) -> tuple[list[VideoTask], list[Rejection]]:
+    """One task per video file, longest first, and the segments whose video is not there."""
+    folder = Folder(videos)
+    if not folder.exists():
+        raise StorageError(f"{folder}: no such folder.", cure="Give the folder of the videos with --videos.")
+    catalogue = Catalogue(folder.names())
+    by_file: dict[str, list[Segment]] = defaultdict(list)
+    unfound: list[Rejection] = []
+    for segment in segments:
+        files = catalogue.find(segment.video)
+        if len(files) == 1:
+            by_file[files[0]].append(segment)
+        elif files:
+            detail = f"could be any of {', '.join(files[:3])}"
+            unfound.append(Rejection(segment.id, segment.video, "extract", Reason.VIDEO_AMBIGUOUS, detail))
+        else:
+            detail = f"no such file below {folder}"
+            unfound.append(Rejection(segment.id, segment.video, "extract", Reason.VIDEO_MISSING, detail))
+    tasks = [
+        VideoTask(
+            videos, file, tuple(wanted), out, pairs.file_name(file), config.pictures, config.past_end_seconds
+        )
+        for file, wanted in by_file.items()
+    ]
+    return sorted(tasks, key=lambda task: (-len(task.segments), task.file)), unfound
+
+
+def _resumed(folder: Folder, tasks: Sequence[VideoTask], pending: Sequence[VideoTask]) -> list[Cut]:
+    """What an earlier run has done already."""
+    left = {task.name for task in pending}
+    return [
+        Cut(
+            task.name,
+            FileDigest.of_file(folder, task.name),
+            pairs.count(folder, task.name),
+            tuple(pairs.rejections_of(folder, task.name)),
+        )
+        for task in tasks
+        if task.name not in left
+    ]
+
+
+def _run(
+    pending: Sequence[VideoTask],
+    cuts: list[Cut],
+    *,
+    workers: int | None,
+    config: ExtractConfig,
+    lost: Sequence[Rejection],
+) -> tuple[list[Cut], list[Rejection]]:
+    """Run what is left; stops the run where more fails than the recipe allows."""
+    died: list[Rejection] = []
+    tally = _Tally(config.max_rejected)
+    tally.add(len(lost), lost)
+    for cut in cuts:
+        tally.add(cut.pairs + len(cut.rejections), cut.rejections)
+    total = tally.attempted + sum(len(task.segments) for task in pending)
+    with tqdm(total=total, initial=tally.attempted, unit="segment", desc="extract") as bar:
+        for outcome in local.run(cut_video, pending, workers=workers or len(os.sched_getaffinity(0))):
+            segments = outcome.task.segments
+            if isinstance(outcome, Died):
+                lost = [_died(segment, outcome.why) for segment in segments]
+                died += lost
+            else:
+                lost = outcome.result.rejections
+                cuts.append(outcome.result)
+            tally.add(len(segments), lost)
+            if tally.attempted >= _ENOUGH_TO_JUDGE:
+                tally.check()
+            bar.set_postfix(rejected=len(tally.failures), refresh=False)
+            bar.update(len(segments))
+    tally.check()
+    return cuts, died
+
+
+_ENOUGH_TO_JUDGE = 100
+
+
+class _Tally:
+    """How many segments were tried and which of them failed."""
+
+    def __init__(self, allowed: float) -> None:
+        self.allowed = allowed
+        self.attempted = 0
+        self.failures: list[Rejection] = []
+
+    def add(self, attempted: int, rejections: Sequence[Rejection]) -> None:
+        self.attempted += attempted
+        self.failures += [item for item in rejections if item.reason in _FAILURES]
+
+    def check(self) -> None:
+        """Raise VideoError where a larger share failed than is allowed."""
+        if len(self.failures) <= self.allowed * self.attempted:
+            return
+        reason, times = Counter(item.reason for item in self.failures).most_common(1)[0]
+        example = next(item for item in self.failures if item.reason == reason)
+        raise VideoError(
+            f"{len(self.failures)} of {self.attempted} segments failed, and max_rejected is {self.allowed:g}; "
+            f"most ({times}) for {reason}, for example {example.segment_id}: {example.detail}.",
+            cure="See to the cause, or raise `extract.max_rejected` in the recipe.",
+        )
+
+
+def _died(segment: Segment, why: str) -> Rejection:
+    return Rejection(segment.id, segment.video, "extract", Reason.WORKER_DIED, why)
+
+
+def _summary(
+    out: str, todo: plan.Plan, videos: int, rejections: Sequence[Rejection], counts: Mapping[str, int]
+) -> ExtractSummary:
+    rejected = Counter(str(item.reason) for item in rejections)
+    return ExtractSummary(
+        out, todo.rows, len(todo.segments), videos, counts["pairs"], dict(sorted(rejected.items()))
+    )

@@ -1,0 +1,97 @@
+"""The packet table: when every frame is shown and where decoding can begin, without decoding any."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from actionpairs.errors import VideoError
+
+# An annotation's time is a rounded number; a frame this near to it counts as shown at it.
+_SLACK_SECONDS = Fraction(1, 1_000_000)
+# These containers have no index to seek by: they are read once, from front to back.
+_LINEAR_FORMATS = frozenset({"mpegts", "mpeg", "h264", "hevc", "m4v"})
+
+
+@dataclass(frozen=True, slots=True)
+class PacketTable:
+    """Presentation times of one video stream, ascending, in units of `time_base` seconds.
+
+    `shown` are the frames that a player shows; `keys` those of them (or before them) where decoding can begin;
+    `end` is when the last frame's time on screen is over. Seconds count from the first shown frame, as they do
+    in players and in ffmpeg.
+    """
+
+    time_base: Fraction
+    shown: tuple[int, ...]
+    keys: tuple[int, ...]
+    end: int
+    seekable: bool
+
+    @property
+    def duration_seconds(self) -> float:
+        """How long the video plays."""
+        return float((self.end - self.shown[0]) * self.time_base)
+
+    def seconds_of(self, pts: int) -> float:
+        """A presentation time in seconds from the first shown frame."""
+        return float((pts - self.shown[0]) * self.time_base)
+
+    def on_screen_at(self, seconds: float) -> int:
+        """The frame on screen at a time: the last one with pts <= time."""
+        return self.shown[max(bisect_right(self.shown, self._ticks(seconds, _SLACK_SECONDS)) - 1, 0)]
+
+    def last_before(self, seconds: float) -> int:
+        """The last frame that comes on screen before a time: the last one with pts < time."""
+        return self.shown[max(bisect_left(self.shown, self._ticks(seconds, -_SLACK_SECONDS)) - 1, 0)]
+
+    def key_for(self, pts: int) -> int:
+        """Where decoding must begin to reach a frame."""
+        place = bisect_right(self.keys, pts) - 1
+        return self.keys[place] if place >= 0 else self.shown[0]
+
+    def _ticks(self, seconds: float, slack: Fraction) -> Fraction:
+        # Fraction(str(…)) is the decimal number that the annotator wrote, not its binary neighbour.
+        return (Fraction(str(seconds)) + slack) / self.time_base + self.shown[0]
+
+
+def read(container: InputContainer, stream: VideoStream) -> PacketTable:
+    """Read the packet table in one pass over the packets, and rewind; raises VideoError where there is none."""
+    if stream.time_base is None:
+        raise VideoError("the video stream has no time base.", cure=_CURE)
+    shown: list[int] = []
+    keys: list[int] = []
+    last_duration = 0
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0 or packet.pts is None:
+                continue
+            if packet.is_keyframe:
+                keys.append(packet.pts)
+            if not packet.is_discard:
+                shown.append(packet.pts)
+                last_duration = packet.duration or last_duration
+    except av.FFmpegError as error:
+        if not shown:
+            raise VideoError(f"cannot be read: {error}.", cure=_CURE) from None
+    if not shown:
+        raise VideoError("no frame with a presentation time.", cure=_CURE)
+    shown.sort()
+    steps = sorted(after - before for before, after in pairwise(shown))
+    typical = steps[len(steps) // 2] if steps else 0
+    return PacketTable(
+        time_base=stream.time_base,
+        shown=tuple(shown),
+        keys=tuple(sorted(keys)),
+        end=shown[-1] + (last_duration or typical),
+        seekable=container.format.name not in _LINEAR_FORMATS,
+    )
+
+
+_CURE = "Play the file to see whether it is whole; download it again or convert it with ffmpeg."
