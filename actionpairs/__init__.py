@@ -1,1 +1,42 @@
-"""Annotated action videos in, image-editing data sets and trained editors out."""
+"""Annotated action videos in, image-editing data sets and trained editors out.
+
+Each function does what the command of its name does (`evaluate` is `actionpairs eval`), and is imported when it
+is first used: `import actionpairs` alone loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from actionpairs.recipe import load as load_recipe
+    from actionpairs.stages.demo import demo
+    from actionpairs.stages.eval import evaluate
+    from actionpairs.stages.extract import extract
+    from actionpairs.stages.shard import shard
+    from actionpairs.stages.train import train
+    from actionpairs.stages.verify import verify
+
+__all__ = ["extract", "shard", "train", "evaluate", "verify", "demo", "load_recipe"]
+
+_HOMES = {
+    "extract": ("actionpairs.stages.extract", "extract"),
+    "shard": ("actionpairs.stages.shard", "shard"),
+    "train": ("actionpairs.stages.train", "train"),
+    "evaluate": ("actionpairs.stages.eval", "evaluate"),
+    "verify": ("actionpairs.stages.verify", "verify"),
+    "demo": ("actionpairs.stages.demo", "demo"),
+    "load_recipe": ("actionpairs.recipe", "load"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'actionpairs' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -28,9 +28,19 @@ class Video:
     Raises VideoError where the source cannot be opened as a video.
     """
 
-    def __init__(self, source: str | BinaryIO) -> None:
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._open()
         try:
-            self._container: InputContainer = av.open(source, mode="r")
+            self.table: PacketTable = index.read(self._container, self._stream)
+        except VideoError:
+            self._container.close()
+            raise
+
+    def _open(self) -> None:
+        self._source.seek(0)
+        try:
+            self._container: InputContainer = av.open(self._source, mode="r")
         except (av.FFmpegError, OSError) as error:
             text = getattr(error, "strerror", None) or error
             raise VideoError(f"cannot be opened as a video: {text}.", cure=_CURE) from None
@@ -40,11 +50,6 @@ class Video:
         self._stream: VideoStream = self._container.streams.video[0]
         # One thread here, one process per core outside: frames come out in order and cores stay busy.
         self._stream.codec_context.thread_count = 1
-        try:
-            self.table: PacketTable = index.read(self._container, self._stream)
-        except VideoError:
-            self._container.close()
-            raise
 
     def __enter__(self) -> Video:
         return self
@@ -81,8 +86,11 @@ class Video:
                 yield pts, reason
 
     def _frames_from(self, pts: int) -> Iterator[VideoFrame]:
-        start = self.table.key_for(pts) if self.table.seekable else self.table.shown[0]
-        self._container.seek(start, stream=self._stream, backward=True)
+        if self.table.seekable:
+            self._container.seek(self.table.key_for(pts), stream=self._stream, backward=True)
+        else:
+            self._container.close()
+            self._open()
         yield from self._container.decode(self._stream)
 
     def _pixels(self, frame: VideoFrame, short_side: int) -> Pixels:

@@ -1,0 +1,34 @@
+# A fresh machine needs two commands: `make demo` and `make test`.
+VENV ?= .venv
+PYTHON ?= python3
+OUT ?= out/demo
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow lint bench clean
+
+demo: $(VENV)/installed  ## run everything on videos that the package renders itself
+	$(BIN)/actionpairs demo --out $(OUT)
+
+test: lint  ## lint, types, import contracts, and every test that is not slow
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-slow: $(VENV)/installed  ## the tests that `make test` leaves out
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed  ## every benchmark, as tables
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) out build *.egg-info
+
+# The pins are what we run; setup.cfg holds the ranges that we promise.
+$(VENV)/installed: setup.cfg constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,mpii,test]"
+	touch $@

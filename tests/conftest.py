@@ -1,0 +1,78 @@
+"""What every test may use: videos that carry their frame index in pixels, and the shared real files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+CELL, BITS = 12, 12
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of real clips and annotation files; the test is skipped where it is not there."""
+    if not SHARED.is_dir():
+        pytest.skip("no ../shared/data here")
+    return SHARED
+
+
+def draw_index(number: int, *, width: int, height: int) -> np.ndarray:
+    """A grey picture whose bottom-left edge says its number: twelve cells, most significant bit first."""
+    picture = np.full((height, width, 3), 60 + number % 80, np.uint8)
+    picture[height // 4 : height // 2, (number * 3) % (width // 2) :] = (200, 120, 40)
+    for bit in range(BITS):
+        white = (number >> (BITS - 1 - bit)) & 1
+        picture[height - CELL :, bit * CELL : (bit + 1) * CELL] = 255 * white
+    return picture
+
+
+def read_index(picture: np.ndarray, *, height: int) -> int:
+    """Read the number back from a picture, of a frame that was `height` pixels high."""
+    cell = CELL * picture.shape[0] / height
+    row = round(picture.shape[0] - cell / 2)
+    bits = [int(picture[row, round((bit + 0.5) * cell)].mean() > 127) for bit in range(BITS)]
+    return int("".join(map(str, bits)), 2)
+
+
+MakeVideo = Callable[..., Path]
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> MakeVideo:
+    """Write a video whose every frame carries its number.
+
+    pts: presentation times in units of 1/30000 s; 30000/1001 fps from zero where none are given.
+    """
+
+    def make(
+        name: str = "video.mp4",
+        *,
+        frames: int = 60,
+        pts: list[int] | None = None,
+        codec: str = "libx264",
+        size: tuple[int, int] = (256, 144),
+        options: dict[str, str] | None = None,
+    ) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        times = pts or [number * 1001 for number in range(frames)]
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=Fraction(30000, 1001))
+            stream.width, stream.height = size
+            stream.pix_fmt = "yuv420p"
+            stream.time_base = stream.codec_context.time_base = Fraction(1, 30000)
+            stream.codec_context.options = {"g": "12", "bf": "2", **(options or {})}
+            for number, time in enumerate(times):
+                frame = av.VideoFrame.from_ndarray(draw_index(number, width=size[0], height=size[1]), "bgr24")
+                frame.pts, frame.time_base = time, Fraction(1, 30000)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        return path
+
+    return make

@@ -1,0 +1,165 @@
+"""extract accounts for every row, in the same bytes whatever happens to it on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from actionpairs import manifest, pairs
+from actionpairs.errors import StorageError, VideoError
+from actionpairs.records import Reason
+from actionpairs.stages.extract import ExtractSummary, extract
+from actionpairs.storage import Folder
+from tests.conftest import read_index
+from tests.stages.conftest import HEADER, Films
+
+
+def run(films: Films, out: Path, *, workers: int = 1, recipe: str | Path = "table") -> ExtractSummary:
+    return extract(recipe, videos=str(films.videos), annotations=[str(films.table)], out=str(out), workers=workers)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_pairs_are_the_frames_at_both_ends(films: Films, tmp_path: Path) -> None:
+    summary = run(films, tmp_path / "out")
+    assert (summary.rows, summary.pairs, summary.rejected) == (6, 6, {})
+    folder = Folder(tmp_path / "out")
+    for name in pairs.names(folder):
+        for pair in pairs.read(folder, name):
+            start, stop = pair.facts.segment.start_seconds, pair.facts.segment.stop_seconds
+            first, last = (
+                read_index(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), height=144)
+                for jpeg in (pair.before_jpeg, pair.after_jpeg)
+            )
+            assert first == int(start * 30000 / 1001)
+            assert last * 1001 / 30000 < stop <= (last + 1) * 1001 / 30000
+
+
+def test_workers_change_no_byte(films: Films, tmp_path: Path) -> None:
+    run(films, tmp_path / "one", workers=1)
+    run(films, tmp_path / "three", workers=3)
+    assert content(tmp_path / "one") == content(tmp_path / "three")
+
+
+BAD_ROWS = [
+    ("gone_0,gone.mp4,0,1,x,x,x,g", "gone_0", Reason.VIDEO_MISSING),
+    ("up_0,../a.mp4,0,1,x,x,x,g", "up_0", Reason.VIDEO_MISSING),
+    ("a_7,a.mp4,2,1,x,x,x,a", "a_7", Reason.STOP_NOT_AFTER_START),
+    ("a_8,a.mp4,1,1,x,x,x,a", "a_8", Reason.STOP_NOT_AFTER_START),
+    ("a_9,a.mp4,soon,1,x,x,x,a", "a_9", Reason.UNREADABLE_ROW),
+    ("a_10,a.mp4,-3,1,x,x,x,a", "a_10", Reason.UNREADABLE_ROW),
+    ("a_11,a.mp4,nan,1,x,x,x,a", "a_11", Reason.UNREADABLE_ROW),
+    ("a_12,a.mp4,50,51,x,x,x,a", "a_12", Reason.PAST_END),
+    ("a_13,a.mp4,0.5,9,x,x,x,a", "a_13", Reason.PAST_END),
+    ("a_0,a.mp4,0.5,1,x,x,x,a", "a_0", Reason.DUPLICATE_ID),
+    ("a_14,a.mp4,0.501,0.502,x,x,x,a", "a_14", Reason.ONE_FRAME),
+    ("cut_0,cut.mp4,0,1,x,x,x,c", "cut_0", Reason.VIDEO_UNREADABLE),
+    ("empty_0,empty.mp4,0,1,x,x,x,c", "empty_0", Reason.VIDEO_UNREADABLE),
+    ("text_0,text.mp4,0,1,x,x,x,c", "text_0", Reason.VIDEO_UNREADABLE),
+    (",,,,,,,x", "row-", Reason.UNREADABLE_ROW),
+    ("short_0,a.mp4", "short_0", Reason.UNREADABLE_ROW),
+]
+
+
+def test_every_bad_row_is_rejected_with_its_reason(films: Films, tmp_path: Path) -> None:
+    whole = (films.videos / "a.mp4").read_bytes()
+    (films.videos / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    (films.videos / "empty.mp4").write_bytes(b"")
+    (films.videos / "text.mp4").write_text("not a video")
+    films.add(*(row for row, _, _ in BAD_ROWS))
+    summary = run(films, tmp_path / "out")
+    found = {item.segment_id: item for item in pairs.read_rejections(Folder(tmp_path / "out"))}
+    for _, segment_id, reason in BAD_ROWS:
+        rejection = next(item for name, item in found.items() if name.startswith(segment_id))
+        assert rejection.reason == reason
+        assert rejection.detail
+    assert summary.rows == summary.pairs + sum(summary.rejected.values()) == 6 + len(BAD_ROWS)
+
+
+@pytest.mark.parametrize("name", ["../../x", "a b/c", "..", "ü/é", "x" * 400, "a.b.c"])
+def test_strange_ids_are_kept_as_data(films: Films, tmp_path: Path, name: str) -> None:
+    films.table.write_text(f"{HEADER}{name},a.mp4,0.1,1.0,take cup,take,cup,a\n")
+    assert run(films, tmp_path / "deep/er/out").pairs == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"videos", "segments.csv", "deep"}
+    [file] = pairs.names(Folder(tmp_path / "deep/er/out"))
+    assert pairs.facts(Folder(tmp_path / "deep/er/out"), file)[0].segment.id == name
+
+
+def test_the_same_call_again_changes_nothing(films: Films, tmp_path: Path) -> None:
+    first = run(films, tmp_path / "out")
+    before = content(tmp_path / "out")
+    assert run(films, tmp_path / "out") == first
+    assert content(tmp_path / "out") == before
+
+
+def test_a_video_that_arrives_later_is_taken_in(films: Films, tmp_path: Path) -> None:
+    (films.videos / "c.mp4").rename(tmp_path / "c.mp4")
+    assert run(films, tmp_path / "late").rejected == {"video_missing": 2}
+    (tmp_path / "c.mp4").rename(films.videos / "c.mp4")
+    assert run(films, tmp_path / "late").pairs == 6
+    run(films, tmp_path / "whole")
+    assert content(tmp_path / "late") == content(tmp_path / "whole")
+
+
+def test_a_folder_of_another_recipe_is_refused(films: Films, tmp_path: Path) -> None:
+    run(films, tmp_path / "out")
+    other = tmp_path / "other.yaml"
+    other.write_text("extends: table\nextract: {pictures: {quality: 80}}")
+    with pytest.raises(StorageError, match="another recipe"):
+        run(films, tmp_path / "out", recipe=other)
+
+
+def test_too_many_failures_stop_the_run(films: Films, tmp_path: Path) -> None:
+    films.add(*(f"gone_{number},gone.mp4,0,1,x,x,x,g" for number in range(6)))
+    strict = tmp_path / "strict.yaml"
+    strict.write_text("extends: table\nextract: {max_rejected: 0.1}")
+    with pytest.raises(VideoError, match=r"6 of 12 segments failed.*video_missing"):
+        run(films, tmp_path / "out", recipe=strict)
+    assert not (tmp_path / "out/manifest.json").exists()
+
+
+def test_a_videos_folder_that_is_not_there_says_so(films: Films, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no such folder"):
+        extract("table", videos=str(tmp_path / "no"), annotations=[str(films.table)], out=str(tmp_path / "out"))
+
+
+def test_kill_and_go_on_gives_the_same_bytes(films: Films, tmp_path: Path) -> None:
+    run(films, tmp_path / "whole")
+    command = [sys.executable, "-m", "actionpairs", "extract", "table", "--videos", str(films.videos)]
+    command += ["--annotations", str(films.table), "--out", str(tmp_path / "out"), "--workers", "1"]
+    for pause in (0.9, 1.3, 1.7):
+        process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+        time.sleep(pause)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, check=True, capture_output=True)
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_every_file_is_in_the_manifest(films: Films, tmp_path: Path) -> None:
+    run(films, tmp_path / "out")
+    folder = Folder(tmp_path / "out")
+    files = manifest.read(folder, stage="extract").files
+    assert {*files, "manifest.json"} == set(folder.names())
+    assert all(manifest.FileDigest.of_file(folder, name) == digest for name, digest in files.items())
+
+
+def test_the_real_clips_give_every_pair(shared: Path, tmp_path: Path) -> None:
+    summary = extract(
+        "table",
+        videos=str(shared / "videos"),
+        annotations=[str(shared / "videos/segments.csv")],
+        out=str(tmp_path / "out"),
+        workers=2,
+    )
+    assert (summary.rows, summary.pairs) == (12, 12)

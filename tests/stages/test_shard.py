@@ -1,0 +1,119 @@
+"""shard filters, splits and packs, and the bytes depend on pairs and recipe alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from actionpairs import shards
+from actionpairs.errors import ShardError, StorageError
+from actionpairs.stages.extract import extract
+from actionpairs.stages.shard import ShardSummary, shard
+from actionpairs.stages.verify import check, verify
+from actionpairs.storage import Folder
+from tests.stages.conftest import Films
+
+RECIPE = """
+extends: table
+shard:
+  filters: {min_change: 0.012}
+  splits: {tests: {tabletest: 2}}
+  samples_per_shard: 3
+"""
+
+
+@pytest.fixture
+def cut(films: Films, tmp_path: Path) -> Path:
+    films.add("a_still,a.mp4,0.1,0.12,wait,wait,cup,a")
+    extract(
+        "table", videos=str(films.videos), annotations=[str(films.table)], out=str(tmp_path / "pairs"), workers=1
+    )
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    return tmp_path
+
+
+def run(cut: Path, name: str = "shards", recipe: str = "small.yaml") -> ShardSummary:
+    return shard(cut / recipe, pairs=str(cut / "pairs"), out=str(cut / name))
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_every_pair_is_in_a_split_or_has_its_reason(cut: Path) -> None:
+    summary = run(cut)
+    assert summary.samples == {"table-train": 4, "tabletest": 2}
+    assert summary.dropped == {"nothing_changed": 1}
+    assert summary.pairs == 7
+    assert verify(str(cut / "shards")) == 6
+
+
+def test_no_sample_is_in_two_splits(cut: Path) -> None:
+    run(cut)
+    train, test = (
+        {entry.key for entry in shards.entries(Folder(cut / "shards"), split)}
+        for split in ("table-train", "tabletest")
+    )
+    assert (len(train), len(test), train & test) == (4, 2, set())
+
+
+def test_same_pairs_same_bytes(cut: Path) -> None:
+    run(cut, "one")
+    run(cut, "two")
+    assert content(cut / "one") == content(cut / "two")
+
+
+def test_what_a_killed_run_left_is_made_good(cut: Path) -> None:
+    run(cut, "whole")
+    shutil.copytree(cut / "whole", cut / "cut")
+    (cut / "cut/manifest.json").unlink()
+    (cut / "cut/table-train-000000.tar").rename(cut / "cut/table-train-000000.tar.partial")
+    (cut / "cut/index.json").write_text("{")
+    run(cut, "cut")
+    assert content(cut / "cut") == content(cut / "whole")
+
+
+def test_another_threshold_reads_no_video(cut: Path) -> None:
+    shutil.rmtree(cut / "videos")
+    (cut / "loose.yaml").write_text(RECIPE.replace("0.012", "0.0"))
+    assert sum(run(cut, "loose", "loose.yaml").samples.values()) == 7
+
+
+def test_tests_larger_than_the_pool_are_refused(cut: Path) -> None:
+    (cut / "greedy.yaml").write_text(RECIPE.replace("tabletest: 2", "tabletest: 500"))
+    with pytest.raises(ShardError, match="6 pairs are kept, but the test splits hold out 500"):
+        run(cut, "greedy", "greedy.yaml")
+
+
+def test_pairs_that_are_not_done_are_refused(cut: Path) -> None:
+    (cut / "pairs/manifest.json").unlink()
+    with pytest.raises(StorageError, match="`extract` has not finished"):
+        run(cut)
+
+
+def test_check_names_the_first_difference(cut: Path) -> None:
+    run(cut)
+    expected = cut / "expected.json"
+    expected.write_bytes((cut / "shards/manifest.json").read_bytes())
+    check(str(cut / "shards"), str(expected))
+    changed = json.loads(expected.read_text())
+    changed["counts"]["tabletest"] = 3
+    expected.write_text(json.dumps(changed))
+    with pytest.raises(ShardError, match="tabletest: 2, expected 3"):
+        check(str(cut / "shards"), str(expected))
+
+
+def test_verify_names_the_first_wrong_file(cut: Path) -> None:
+    run(cut)
+    tar = cut / "shards/table-train-000000.tar"
+    data = bytearray(tar.read_bytes())
+    data[600] ^= 1
+    tar.write_bytes(data)
+    with pytest.raises(ShardError, match=r"table-train-000000\.tar: not the bytes"):
+        verify(str(cut / "shards"))
+    tar.unlink()
+    with pytest.raises(ShardError, match="not there"):
+        verify(str(cut / "shards"))

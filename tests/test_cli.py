@@ -1,0 +1,109 @@
+"""What a user sees: help, messages with cures, and nothing heavy until it is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from actionpairs.cli import main
+from tests.stages.conftest import Films, films  # noqa: F401
+
+BLOCK = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in "torch diffusers transformers accelerate torchmetrics matplotlib".split():
+            raise ImportError(f"{name} is blocked")
+sys.meta_path.insert(0, Block())
+"""
+
+
+def invoke(*arguments: object):  # type: ignore[no-untyped-def]
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("command", ["", "extract", "shard", "verify", "train", "eval", "demo"])
+def test_every_command_explains_itself(command: str) -> None:
+    result = invoke(*command.split(), "--help")
+    assert result.exit_code == 0
+    assert command == "" or "Example" in result.output
+
+
+def test_an_error_is_a_message_and_a_cure(tmp_path: Path) -> None:
+    result = invoke("shard", "table", "--pairs", tmp_path, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "error: " in result.output
+    assert " cure: " in result.output
+    assert "Traceback" not in result.output
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "actionpairs", "--debug", "shard", "table", "--pairs", str(tmp_path)]
+    result = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")], capture_output=True, text=True, check=False
+    )
+    assert "Traceback" in result.stderr
+
+
+def test_wrong_usage_exits_with_two() -> None:
+    assert invoke("extract", "table").exit_code == 2
+
+
+def test_extract_and_shard_need_no_torch(films: Films, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "r.yaml").write_text("extends: table\nshard: {splits: {tests: {tabletest: 2}}}")
+    script = f"""{BLOCK}
+from actionpairs.cli import main
+recipe, out = {str(tmp_path / "r.yaml")!r}, {str(tmp_path)!r}
+if __name__ == "__main__":
+    main(["extract", recipe, "--videos", {str(films.videos)!r}, "--annotations", {str(films.table)!r},
+          "--out", out + "/pairs", "--workers", "1"], standalone_mode=False)
+    main(["shard", recipe, "--pairs", out + "/pairs", "--out", out + "/shards"], standalone_mode=False)
+"""
+    path = tmp_path / "run.py"
+    path.write_text(script)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    result = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, check=False, env=environment
+    )
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "shards/manifest.json").is_file()
+
+
+def test_importing_the_package_is_light() -> None:
+    heavy = ["av", "cv2", "numpy", "pandas", "pyarrow", "torch", "diffusers", "pydantic", "yaml", "click"]
+    script = f"import actionpairs, sys; print([name for name in {heavy} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_a_dry_run_needs_no_video(films: Films) -> None:  # noqa: F811
+    result = invoke("extract", "table", "--annotations", films.table, "--dry-run", "--json")
+    outline = json.loads(result.output)
+    assert (outline["rows"], outline["selected"], outline["actions"]) == (6, 6, 1)
+    assert outline["splits"] == {"table-train": 2, "tabletest": 4}
+
+
+def test_the_api_does_what_the_commands_do(films: Films, tmp_path: Path) -> None:  # noqa: F811
+    import actionpairs
+
+    summary = actionpairs.extract(
+        "table", videos=str(films.videos), annotations=[str(films.table)], out=str(tmp_path / "pairs"), workers=1
+    )
+    assert summary.pairs == 6
+    assert set(actionpairs.__all__) >= {"extract", "shard", "train", "evaluate", "demo"}
+    with pytest.raises(AttributeError):
+        actionpairs.nonsense  # noqa: B018
+
+
+def test_a_full_disk_is_a_clear_error(films: Films, tmp_path: Path) -> None:  # noqa: F811
+    result = invoke(
+        "extract", "table", "--videos", films.videos, "--annotations", films.table, "--out", "/dev/full/pairs"
+    )
+    assert result.exit_code == 1
+    assert "error: /dev/full/pairs" in result.output

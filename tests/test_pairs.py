@@ -1,0 +1,62 @@
+"""Pairs and rejections of a video come back as they went in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from actionpairs import pairs
+from actionpairs.errors import StorageError
+from actionpairs.records import FramePair, Measures, PairFacts, Reason, Rejection, Segment
+from actionpairs.storage import Folder
+
+
+def pair(number: int) -> FramePair:
+    segment = Segment(f"s{number}", "v.mp4", 1.0, 2.5, "take ‘it’", "take", "it", "take it", "P01")
+    facts = PairFacts(segment, 1.0, 2.4, 640, 360, Measures(0.25, 1.5, 2.5))
+    return FramePair(facts, b"\xff\xd8one", b"\xff\xd8two" * number)
+
+
+def test_pairs_come_back_as_they_went_in(tmp_path: Path) -> None:
+    folder, rejection = Folder(tmp_path), Rejection("s9", "v.mp4", "extract", Reason.PAST_END, "9 s of 5 s")
+    many = [pair(number) for number in range(150)]
+    digest = pairs.write(folder, "pairs/v.parquet", many, [rejection])
+    assert list(pairs.read(folder, "pairs/v.parquet")) == many
+    assert pairs.facts(folder, "pairs/v.parquet") == [item.facts for item in many]
+    assert pairs.rejections_of(folder, "pairs/v.parquet") == [rejection]
+    assert pairs.count(folder, "pairs/v.parquet") == 150
+    assert pairs.write(folder, "pairs/w.parquet", many, [rejection]) == digest
+
+
+def test_rejections_come_back_as_they_went_in(tmp_path: Path) -> None:
+    rejections = [
+        Rejection("a", "v", "extract", Reason.ONE_FRAME, "x"),
+        Rejection("b", "w", "shard", Reason.BLURRED, ""),
+    ]
+    pairs.write_rejections(Folder(tmp_path), rejections)
+    assert pairs.read_rejections(Folder(tmp_path)) == rejections
+
+
+def test_a_video_with_no_pairs_is_done_too(tmp_path: Path) -> None:
+    pairs.write(Folder(tmp_path), "pairs/v.parquet", [], [])
+    assert pairs.names(Folder(tmp_path)) == ["pairs/v.parquet"]
+    assert list(pairs.read(Folder(tmp_path), "pairs/v.parquet")) == []
+
+
+@pytest.mark.parametrize("video", ["../../etc/passwd", "a b/c.mp4", "ünï.mp4", "x" * 500, "CON", "."])
+def test_file_names_stay_inside(video: str) -> None:
+    name = pairs.file_name(video)
+    assert name.startswith("pairs/")
+    assert name.count("/") == 1
+    assert len(name) < 100
+
+
+def test_names_that_look_alike_stay_apart() -> None:
+    assert pairs.file_name("a b") != pairs.file_name("a-b")
+
+
+def test_a_cut_off_file_says_so(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(StorageError, match=r"x\.parquet"):
+        pairs.count(Folder(tmp_path), "x.parquet")

@@ -1,0 +1,73 @@
+"""A recipe says what it means, or says what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from actionpairs import recipe
+from actionpairs.configs import TableFormat
+from actionpairs.errors import RecipeError
+
+
+def write(folder: Path, text: str, name: str = "mine.yaml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name", recipe.builtin_names())
+def test_every_recipe_of_the_package_is_valid(name: str) -> None:
+    assert recipe.load(name).name == name
+
+
+def test_a_typo_gets_did_you_mean(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: table\nshard: {filters: {min_chnge: 0.1}}")
+    with pytest.raises(RecipeError, match=r"shard\.filters\.min_chnge.*did you mean `min_change`"):
+        recipe.load(path)
+
+
+def test_an_unknown_name_gets_did_you_mean() -> None:
+    with pytest.raises(RecipeError, match="did you mean `table`"):
+        recipe.load("tabel")
+
+
+def test_a_recipe_states_only_what_differs(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: table\nextract: {annotations: {columns: {video: file}}}")
+    ours, theirs = recipe.load(path).extract.annotations, recipe.load("table").extract.annotations
+    assert isinstance(ours, TableFormat)
+    assert isinstance(theirs, TableFormat)
+    assert ours.columns.video == "file"
+    assert ours.columns.start == theirs.columns.start == "start_seconds"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[1, 2]", "a mapping"),
+        ("a: [", "cannot be read as YAML"),
+        ("extends: mine", "circle"),
+        ("extends: nowhere", "no such recipe"),
+        ("extract: {annotations: {format: parchment}}", "extract.annotations"),
+        ("extends: table\nshard: {splits: {tests: {x: -1}}}", "shard.splits.tests.x"),
+        ("extends: table\nshard: {splits: {train: tabletest}}", "both called"),
+        ("\x00", "cannot be read as YAML"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(RecipeError, match=says):
+        recipe.load(write(tmp_path, text))
+
+
+def test_a_missing_section_names_recipes_that_have_it(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no `shard` section") as caught:
+        recipe.load(write(tmp_path, "eval: {}")).shard  # noqa: B018
+    assert "table" in caught.value.cure
+
+
+def test_a_digest_names_the_content_not_the_spelling(tmp_path: Path) -> None:
+    one = recipe.load(write(tmp_path, "extends: table\nshard: {samples_per_shard: 1000}", "one.yaml"))
+    two = recipe.load(write(tmp_path, "extends: table\nshard: {samples_per_shard: 999}", "two.yaml"))
+    assert one.shard.digest() == recipe.load("table").shard.digest()
+    assert one.shard.digest() != two.shard.digest()

@@ -1,0 +1,69 @@
+"""Files appear whole or not at all, and errors say where and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from actionpairs.errors import MissingExtraError, StorageError
+from actionpairs.storage import Folder, without_secrets
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    with pytest.raises(TypeError), folder.create("a/b.bin") as file:
+        file.write("not bytes")  # type: ignore[arg-type]
+    assert folder.names() == []
+    folder.write_bytes("a/b.bin", b"whole")
+    assert folder.names() == ["a/b.bin"]
+    assert folder.read_bytes("a/b.bin") == b"whole"
+
+
+def test_what_a_killed_run_left_is_not_seen_and_can_be_removed(tmp_path: Path) -> None:
+    (tmp_path / "x.bin.partial").write_bytes(b"half")
+    folder = Folder(tmp_path)
+    assert folder.names() == []
+    folder.remove_partials()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stores_behave_like_folders() -> None:
+    folder = Folder("memory://bucket/data")
+    folder.write_bytes("deep/er.txt", b"text")
+    assert folder.names(".txt") == ["deep/er.txt"]
+    assert folder.exists("deep/er.txt")
+    folder.remove("deep/er.txt")
+    assert not folder.exists("deep/er.txt")
+
+
+def test_a_full_disk_says_so(tmp_path: Path) -> None:
+    (tmp_path / "full").symlink_to("/dev/full")
+    with (
+        pytest.raises(StorageError, match="No space left") as caught,
+        Folder(tmp_path)._translated("full"),
+        (tmp_path / "full").open("wb", buffering=0) as file,
+    ):
+        file.write(b"x")
+    assert "Free some space" in caught.value.cure
+
+
+def test_a_file_where_a_folder_should_be_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="Choose another folder"):
+        Folder(tmp_path / "file").write_bytes("x", b"")
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"nothing\.bin is not there"):
+        Folder(tmp_path).read_bytes("nothing.bin")
+
+
+def test_secrets_are_never_shown() -> None:
+    assert without_secrets("s3://key:secret@host/bucket?token=1") == "s3://host/bucket"
+    assert without_secrets("/a/b?c") == "/a/b?c"
+
+
+def test_an_unknown_protocol_is_a_storage_error() -> None:
+    with pytest.raises((StorageError, MissingExtraError)):
+        Folder("gopher://x/y")

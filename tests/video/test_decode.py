@@ -1,0 +1,129 @@
+"""The frames that come out are the frames that were asked for."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from actionpairs.errors import VideoError
+from actionpairs.video.decode import Video
+from tests.conftest import MakeVideo, read_index
+
+RATE = 30000 / 1001
+
+
+def indices(path: Path, times: list[float], *, before: bool, height: int) -> list[int]:
+    with path.open("rb") as file, Video(file) as video:
+        locate = video.table.on_screen_at if before else video.table.last_before
+        pts = [locate(time) for time in times]
+        pictures = dict(video.pictures(pts, short_side=512))
+        return [read_index(pictures[time], height=height) for time in pts]
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.ts", "v.avi", "v.mov"])
+@pytest.mark.parametrize("gop", ["1", "12", "250"])
+def test_every_frame_can_be_had_by_its_time(make_video: MakeVideo, name: str, gop: str) -> None:
+    # AVI keeps no presentation times, so B-frames move its last frame; the real .avi below has them.
+    codec, reorder = ("mpeg4", "0") if name.endswith("avi") else ("libx264", "2")
+    path = make_video(name, frames=40, codec=codec, options={"g": gop, "bf": reorder})
+    middles = [(number + 0.5) / RATE for number in range(40)]
+    assert indices(path, middles, before=True, height=144) == list(range(40))
+
+
+def test_before_is_the_frame_on_screen_and_after_precedes_stop(make_video: MakeVideo) -> None:
+    path = make_video(frames=30)
+    exactly = [10 * 1001 / 30000]
+    assert indices(path, exactly, before=True, height=144) == [10]
+    assert indices(path, exactly, before=False, height=144) == [9]
+
+
+def test_times_follow_pts_where_the_rate_varies(make_video: MakeVideo) -> None:
+    pts = [0, 1001, 9009, 10010, 60060, 61061, 90090]
+    path = make_video("vfr.mp4", pts=pts)
+    assert indices(path, [0.2, 0.31, 1.0, 2.5, 3.1], before=True, height=144) == [1, 2, 3, 5, 6]
+
+
+def test_time_zero_is_the_first_frame_shown(make_video: MakeVideo) -> None:
+    path = make_video("late.mkv", pts=[150000 + number * 1001 for number in range(20)])
+    assert indices(path, [0.0, 5.5 / RATE], before=True, height=144) == [0, 5]
+
+
+def test_few_frames_of_a_long_video_need_few_decoded(
+    make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_video(frames=300)
+    decoded = 0
+    frames_from = Video._frames_from
+
+    def counted(self: Video, pts: int):  # type: ignore[no-untyped-def]
+        nonlocal decoded
+        for frame in frames_from(self, pts):
+            decoded += 1
+            yield frame
+
+    monkeypatch.setattr(Video, "_frames_from", counted)
+    assert indices(path, [0.0, 150.5 / RATE, 298.5 / RATE], before=True, height=144) == [0, 150, 298]
+    assert decoded <= 3 * 12
+
+
+def test_pictures_are_made_smaller_never_larger(make_video: MakeVideo) -> None:
+    path = make_video(size=(512, 288))
+    with path.open("rb") as file, Video(file) as video:
+        shapes = [
+            next(iter(dict(video.pictures([video.table.shown[0]], short_side=side)).values())).shape[:2]
+            for side in (72, 9999)
+        ]
+    assert shapes == [(72, 128), (288, 512)]
+
+
+@pytest.mark.parametrize("content", [b"", b"just text", b"\x00" * 5000])
+def test_what_is_no_video_says_so(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "v.mp4"
+    path.write_bytes(content)
+    with pytest.raises(VideoError), path.open("rb") as file:
+        Video(file)
+
+
+def test_a_cut_off_video_gives_what_it_has(make_video: MakeVideo) -> None:
+    whole = make_video("v.mkv", frames=120)
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with whole.open("rb") as file, Video(file) as video:
+        shown = len(video.table.shown)
+        pictures = dict(video.pictures(video.table.shown, short_side=512))
+    good = [number for number, pts in enumerate(sorted(pictures)) if not isinstance(pictures[pts], str)]
+    assert 20 < len(good) < 120
+    assert all(read_index(pictures[sorted(pictures)[number]], height=144) == number for number in good)
+    assert shown < 120
+
+
+WHOLE = [
+    ("base_bframes.mp4", 0, 179),
+    ("edit_list_trim.mp4", 93, 179),
+    ("fragmented.mp4", 0, 179),
+    ("hevc_10bit_opengop.mp4", 0, 179),
+    ("matroska_ms_timestamps.mkv", 0, 179),
+    ("mpeg4_asp_bframes.avi", 0, 179),
+    ("mpegts.ts", 0, 179),
+    ("open_gop.mp4", 0, 179),
+    ("start_at_5s.mp4", 0, 179),
+    ("vp9.webm", 0, 179),
+]
+
+
+@pytest.mark.parametrize(("name", "first", "last"), WHOLE)
+def test_real_containers_give_the_frame_asked_for(shared: Path, name: str, first: int, last: int) -> None:
+    path = shared / "videos" / "variants" / name
+    draw = random.Random(name)
+    wanted = [0, last - first, *(draw.randrange(last - first + 1) for _ in range(20))]
+    middles = [(number + 0.5) / RATE for number in wanted]
+    assert indices(path, middles, before=True, height=240) == [first + number for number in wanted]
+
+
+def test_real_variable_rate_gives_every_frame_in_order(shared: Path) -> None:
+    with (shared / "videos/variants/vfr.mp4").open("rb") as file, Video(file) as video:
+        pictures = dict(video.pictures(video.table.shown, short_side=512))
+        found = [read_index(pictures[pts], height=240) for pts in sorted(pictures)]
+    assert len(found) == 127
+    assert found == sorted(set(found))
