@@ -2,54 +2,41 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, BinaryIO
 
 import av
 import cv2
 import numpy as np
-from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from actionpairs.errors import VideoError
-from actionpairs.video import index
 from actionpairs.video.index import PacketTable
+from actionpairs.video.reader import Reader
+from actionpairs.video.runs import Run, plan
 
 Pixels = NDArray[np.uint8]  # H W 3, BGR as OpenCV has it
+
+# Codecs whose non-reference frames no other frame ever needs. Not HEVC: a frame that its own layer does not
+# need may be needed by a higher one.
+_DROPPABLE = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video"})
+_DELAY_FRAMES = 17  # decoders hold back up to 16 frames to put them in order
 
 
 class Video:
     """An open video: its packet table, and the pictures at wanted presentation times.
 
-    Raises VideoError where the source cannot be opened as a video.
+    source: a path, or a file that can seek. Raises VideoError where it cannot be opened as a video.
     """
 
-    def __init__(self, source: BinaryIO) -> None:
-        self._source = source
-        self._open()
-        try:
-            self.table: PacketTable = index.read(self._container, self._stream)
-        except VideoError:
-            self._container.close()
-            raise
-
-    def _open(self) -> None:
-        self._source.seek(0)
-        try:
-            self._container: InputContainer = av.open(self._source, mode="r")
-        except (av.FFmpegError, OSError) as error:
-            text = getattr(error, "strerror", None) or error
-            raise VideoError(f"cannot be opened as a video: {text}.", cure=_CURE) from None
-        if not self._container.streams.video:
-            self._container.close()
-            raise VideoError("no video stream.", cure=_CURE)
-        self._stream: VideoStream = self._container.streams.video[0]
-        # One thread here, one process per core outside: frames come out in order and cores stay busy.
-        self._stream.codec_context.thread_count = 1
+    def __init__(self, source: str | BinaryIO) -> None:
+        self._reader = Reader(source)
+        self.table: PacketTable = self._reader.table
+        self._place_of = {pts: place for place, pts in enumerate(self.table.order) if pts is not None}
 
     def __enter__(self) -> Video:
         return self
@@ -57,52 +44,90 @@ class Video:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._container.close()
+        self._reader.close()
 
     def pictures(self, wanted: Sequence[int], *, short_side: int) -> Iterator[tuple[int, Pixels | str]]:
         """Decode the frames at the wanted pts, upright and with square pixels, at most `short_side` small.
 
         Yields (pts, pixels) in ascending order; where a frame cannot be had whole, (pts, why not).
         """
-        targets = sorted(set(wanted))
-        for _, run in groupby(targets, key=self.table.key_for if self.table.seekable else lambda _: None):
-            missing = list(run)
-            reason = "the decoder does not give this frame"
-            try:
-                for frame in self._frames_from(missing[0]):
-                    while missing and frame.pts is not None and missing[0] < frame.pts:
-                        yield missing.pop(0), reason
-                    if missing and frame.pts == missing[0]:
-                        damaged = frame.is_corrupt
-                        yield (
-                            missing.pop(0),
-                            "damaged picture" if damaged else self._pixels(frame, short_side),
-                        )
-                    if not missing:
-                        break
-            except av.FFmpegError as error:
-                reason = f"the decoder stopped: {error.strerror}"
+        for run in plan(self.table, wanted):
+            missing = deque(run.wanted)
+            for pts, pixels in self._sound(run, short_side):
+                while missing[0] < pts:
+                    yield missing.popleft(), "the decoder does not give this frame"
+                yield missing.popleft(), pixels
             for pts in missing:
-                yield pts, reason
+                yield pts, "the decoder does not give this frame"
 
-    def _frames_from(self, pts: int) -> Iterator[VideoFrame]:
-        if self.table.seekable:
-            self._container.seek(self.table.key_for(pts), stream=self._stream, backward=True)
-        else:
-            self._container.close()
-            self._open()
-        yield from self._container.decode(self._stream)
+    def _sound(self, run: Run, short_side: int) -> Iterator[tuple[int, Pixels | str]]:
+        """The run's wanted frames; those that damage reached become a word.
+
+        A frame is held back until every frame that was decoded before it has come out, since any of them may
+        turn out to be broken: the next key frame mends what is broken, and nothing else does.
+        """
+        wanted = set(run.wanted)
+        broken: list[int] = []  # places of packets
+        held: deque[tuple[int, int, Pixels]] = deque()  # number of the frame, pts, pixels
+        number = 0
+        for number, frame in enumerate(self._decoded(run, broken)):
+            if frame.pts is None:
+                continue
+            if frame.is_corrupt and frame.pts in self._place_of:
+                broken.append(self._place_of[frame.pts])
+            if frame.pts in wanted:
+                held.append((number, frame.pts, self._pixels(frame, short_side)))
+            while held and held[0][0] <= number - _DELAY_FRAMES:
+                yield self._judged(held.popleft(), broken)
+        for item in held:
+            yield self._judged(item, broken)
+
+    def _judged(self, item: tuple[int, int, Pixels], broken: Sequence[int]) -> tuple[int, Pixels | str]:
+        _, pts, pixels = item
+        return pts, "damaged picture" if any(self._reaches(place, pts) for place in broken) else pixels
+
+    def _reaches(self, broken: int, pts: int) -> bool:
+        """Whether a broken packet can be seen in a frame: from there up to the next key."""
+        keys, place = self.table.keys, self._place_of[pts]
+        following = bisect_right(keys, broken)
+        if place < broken or following == len(keys):
+            return place >= broken
+        key_pts = self.table.order[keys[following]]
+        return place < keys[following] or (key_pts is not None and pts < key_pts)
+
+    def _decoded(self, run: Run, broken: list[int]) -> Iterator[VideoFrame]:
+        """Feed a run to the decoder, without what nobody needs; packets that it refuses are added to `broken`."""
+        wanted = set(run.wanted)
+        start = self.table.order[run.first]
+        packets = self._reader.stretch(run.first, run.last)
+        context = None
+        for packet in packets:
+            context = self._reader.stream.codec_context
+            if packet.pts is not None and start is not None and packet.pts < start and packet.pts not in wanted:
+                continue  # an open GOP's leading frames need the key before; nothing that follows needs them
+            droppable = context.name in _DROPPABLE and packet.pts not in wanted
+            context.skip_frame = "NONREF" if droppable else "DEFAULT"
+            try:
+                yield from context.decode(packet)
+            except av.FFmpegError:
+                if packet.pts is not None:
+                    broken.append(self._place_of[packet.pts])
+        if context is not None:
+            with suppress(av.FFmpegError):
+                yield from context.decode(None)
+            context.flush_buffers()
 
     def _pixels(self, frame: VideoFrame, short_side: int) -> Pixels:
         pixels: Pixels = frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
         height, width = pixels.shape[:2]
-        aspect = self._stream.sample_aspect_ratio
+        aspect = self._reader.stream.sample_aspect_ratio
         width = round(width * float(aspect)) if aspect else width
         scale = min(1.0, short_side / min(height, width))
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
         if size != (pixels.shape[1], pixels.shape[0]):
             smaller = size[0] <= pixels.shape[1] and size[1] <= pixels.shape[0]
-            pixels = _uint8(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC))
+            way = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+            pixels = _uint8(cv2.resize(pixels, size, interpolation=way))
         turns = round(frame.rotation / 90) % 4
         return _uint8(np.ascontiguousarray(np.rot90(pixels, turns))) if turns else pixels
 
@@ -110,6 +135,3 @@ class Video:
 def _uint8(array: Any) -> Pixels:
     pixels: Pixels = np.asarray(array, dtype=np.uint8)
     return pixels
-
-
-_CURE = "Play the file to see whether it is whole; download it again or convert it with ffmpeg."

@@ -6,33 +6,34 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from actionpairs.errors import VideoError
 
 # An annotation's time is a rounded number; a frame this near to it counts as shown at it.
 _SLACK_SECONDS = Fraction(1, 1_000_000)
-# These containers have no index to seek by: they are read once, from front to back.
-_LINEAR_FORMATS = frozenset({"mpegts", "mpeg", "h264", "hevc", "m4v"})
 
 
 @dataclass(frozen=True, slots=True)
 class PacketTable:
-    """Presentation times of one video stream, ascending, in units of `time_base` seconds.
+    """The packets of one video stream; times are in units of `time_base` seconds.
 
-    `shown` are the frames that a player shows; `keys` those of them (or before them) where decoding can begin;
-    `end` is when the last frame's time on screen is over. Seconds count from the first shown frame, as they do
-    in players and in ffmpeg.
+    `order` has the presentation time of every packet as they stand in the file, which is decoding order;
+    `shown` those of the frames that a player shows, ascending; `end` is when the last one leaves the screen;
+    `keys` are the places in `order` where decoding can begin. Seconds count from the first shown frame, as they
+    do in players and in ffmpeg.
     """
 
     time_base: Fraction
+    order: tuple[int | None, ...]
     shown: tuple[int, ...]
     keys: tuple[int, ...]
     end: int
-    seekable: bool
 
     @property
     def duration_seconds(self) -> float:
@@ -51,35 +52,37 @@ class PacketTable:
         """The last frame that comes on screen before a time: the last one with pts < time."""
         return self.shown[max(bisect_left(self.shown, self._ticks(seconds, -_SLACK_SECONDS)) - 1, 0)]
 
-    def key_for(self, pts: int) -> int:
-        """Where decoding must begin to reach a frame."""
-        place = bisect_right(self.keys, pts) - 1
-        return self.keys[place] if place >= 0 else self.shown[0]
-
     def _ticks(self, seconds: float, slack: Fraction) -> Fraction:
         # Fraction(str(…)) is the decimal number that the annotator wrote, not its binary neighbour.
         return (Fraction(str(seconds)) + slack) / self.time_base + self.shown[0]
 
 
+def is_frame(packet: Packet[Any]) -> bool:
+    """Whether a packet holds a frame; the last one that a demuxer gives does not."""
+    return packet.size > 0
+
+
 def read(container: InputContainer, stream: VideoStream) -> PacketTable:
-    """Read the packet table in one pass over the packets, and rewind; raises VideoError where there is none."""
+    """Read the packet table in one pass over the packets; raises VideoError where there is none."""
     if stream.time_base is None:
         raise VideoError("the video stream has no time base.", cure=_CURE)
-    shown: list[int] = []
+    order: list[int | None] = []
     keys: list[int] = []
+    shown: list[int] = []
     last_duration = 0
     try:
         for packet in container.demux(stream):
-            if packet.size == 0 or packet.pts is None:
+            if not is_frame(packet):
                 continue
             if packet.is_keyframe:
-                keys.append(packet.pts)
-            if not packet.is_discard:
+                keys.append(len(order))
+            order.append(packet.pts)
+            if packet.pts is not None and not packet.is_discard:
                 shown.append(packet.pts)
                 last_duration = packet.duration or last_duration
     except av.FFmpegError as error:
         if not shown:
-            raise VideoError(f"cannot be read: {error}.", cure=_CURE) from None
+            raise VideoError(f"cannot be read: {error.strerror}.", cure=_CURE) from None
     if not shown:
         raise VideoError("no frame with a presentation time.", cure=_CURE)
     shown.sort()
@@ -87,10 +90,10 @@ def read(container: InputContainer, stream: VideoStream) -> PacketTable:
     typical = steps[len(steps) // 2] if steps else 0
     return PacketTable(
         time_base=stream.time_base,
+        order=tuple(order),
         shown=tuple(shown),
-        keys=tuple(sorted(keys)),
+        keys=tuple(keys),
         end=shown[-1] + (last_duration or typical),
-        seekable=container.format.name not in _LINEAR_FORMATS,
     )
 
 

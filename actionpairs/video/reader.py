@@ -1,0 +1,106 @@
+"""An open file: its packet table, and any stretch of its packets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, BinaryIO
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from actionpairs.errors import VideoError
+from actionpairs.video import index
+from actionpairs.video.index import PacketTable
+
+# Containers without an index to seek by: they are read from front to back.
+_UNSEEKABLE = frozenset({"mpegts", "mpeg", "h264", "hevc", "m4v"})
+_WORTH_A_SEEK_PACKETS = 8
+
+
+class Reader:
+    """The first video stream of a file, and a cursor that moves over its packets.
+
+    source: a path, or a file that can seek. Raises VideoError where it cannot be opened as a video.
+    """
+
+    def __init__(self, source: str | BinaryIO) -> None:
+        self._source = source
+        self.stream: VideoStream = self._open()
+        try:
+            self.table: PacketTable = index.read(self._container, self.stream)
+        except VideoError:
+            self.close()
+            raise
+        self._packets: Iterator[Packet[Any]] = iter(())
+        self._place = len(self.table.order)  # in the table's order, of the packet that comes next
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._container.close()
+
+    def stretch(self, first: int, last: int) -> Iterator[Packet[Any]]:
+        """The packets from one place of the table's order to another, both included."""
+        self._go_to(first)
+        while self._place <= last:
+            packet = self._next()
+            if packet is None:
+                return
+            if self._place > first:
+                yield packet
+
+    def _open(self) -> VideoStream:
+        if not isinstance(self._source, str):
+            self._source.seek(0)
+        try:
+            self._container: InputContainer = av.open(self._source, mode="r")
+        except (av.FFmpegError, OSError) as error:
+            text = getattr(error, "strerror", None) or error
+            raise VideoError(f"cannot be opened as a video: {text}.", cure=_CURE) from None
+        if not self._container.streams.video:
+            self.close()
+            raise VideoError("no video stream.", cure=_CURE)
+        stream = self._container.streams.video[0]
+        # One thread here, one process per core outside: frames come out in order and cores stay busy.
+        stream.codec_context.thread_count = 1
+        return stream
+
+    def _next(self) -> Packet[Any] | None:
+        for packet in self._packets:
+            if index.is_frame(packet):
+                self._place += 1
+                return packet
+        return None
+
+    def _go_to(self, place: int) -> None:
+        """Stand at a packet, or at one not far before it."""
+        ahead = place - self._place
+        seekable = self._container.format.name not in _UNSEEKABLE
+        if ahead >= 0 and (ahead <= _WORTH_A_SEEK_PACKETS or not seekable):
+            return
+        if not (seekable and self._seek(place)):
+            self.close()
+            self.stream = self._open()
+            self._packets, self._place = self._container.demux(self.stream), 0
+
+    def _seek(self, place: int) -> bool:
+        """Seek to a key packet; False where that leads behind it, or to a packet that the table does not have."""
+        target = self.table.order[place]
+        if target is None:
+            return False
+        self._container.seek(target, stream=self.stream, backward=True)
+        packets = self._container.demux(self.stream)
+        landed = next((packet for packet in packets if index.is_frame(packet)), None)
+        found = None if landed is None else self._key_at(landed.pts)
+        if landed is None or found is None or found > place:
+            return False
+        self._packets, self._place = chain([landed], packets), found
+        return True
+
+    def _key_at(self, pts: int | None) -> int | None:
+        return next((place for place in self.table.keys if self.table.order[place] == pts), None)
+
+
+_CURE = "Play the file to see whether it is whole; download it again or convert it with ffmpeg."
