@@ -1,0 +1,1 @@
+"""Generated edits and how good they are: generate → features → metrics → report."""
