@@ -2,69 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Positive = Annotated[int, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Weight = Annotated[float, Field(ge=0)]
+from actionpairs.formats import AnnotationFormat
+from actionpairs.keys import Config as Config
+from actionpairs.keys import Positive, Share, Weight
 
-
-class Config(BaseModel):
-    """A frozen part of a recipe; keys that it does not know are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-    def digest(self) -> str:
-        """Name this config by its content: 16 hexadecimal digits."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
+Channels = Annotated[int, Field(gt=0, multiple_of=8)]
 
 # ── extract ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class TableColumns(Config):
-    """Which column of a table holds what; a column set to null is not there."""
-
-    id: str | None = None
-    video: str = "video"
-    start: str = "start"
-    stop: str = "stop"
-    instruction: str = "instruction"
-    verb: str | None = None
-    noun: str | None = None
-    group: str | None = None
-
-
-class TableFormat(Config):
-    """A CSV or TSV file with a header; times in seconds or as clock times."""
-
-    format: Literal["table"]
-    columns: TableColumns = TableColumns()
-    unit: Literal["seconds", "clock"] = "seconds"
-
-
-class Epic100Format(Config):
-    """EPIC-KITCHENS-100: the timestamps count, never the frame columns."""
-
-    format: Literal["epic100"]
-    instruction: Literal["class keys", "narration"] = "class keys"
-
-
-AnnotationFormat = Annotated[TableFormat | Epic100Format, Field(discriminator="format")]
-
-
 class SelectConfig(Config):
-    """Which segments are wanted, before any video is opened."""
+    """Which segments are wanted, before any video is opened; a list that is null takes everything.
+
+    Names are those of the segments (class keys, participants). min_clips_per_action is counted last, over what
+    the other rules leave.
+    """
 
     min_seconds: Weight = 0.0
     max_seconds: float = float("inf")
     min_clips_per_action: Positive = 1
+    groups: tuple[str, ...] | None = None
+    verbs: tuple[str, ...] | None = None
+    nouns: tuple[str, ...] | None = None
+    actions: tuple[str, ...] | None = None
+    drop_groups: tuple[str, ...] = ()
     drop_verbs: tuple[str, ...] = ()
+    drop_nouns: tuple[str, ...] = ()
+    drop_actions: tuple[str, ...] = ()
 
 
 class PictureConfig(Config):
@@ -76,13 +44,24 @@ class PictureConfig(Config):
 
 
 class ExtractConfig(Config):
-    """From annotation files and videos to frame pairs."""
+    """From annotation files and videos to frame pairs.
+
+    follow_links: open videos whose symbolic links lead out of the videos folder.
+    """
 
     annotations: AnnotationFormat
+    follow_links: bool = False
     select: SelectConfig = SelectConfig()
     pictures: PictureConfig = PictureConfig()
     past_end_seconds: Weight = 0.5
     max_rejected: Share = 1.0
+
+    @model_validator(mode="after")
+    def _lengths_are_known(self) -> ExtractConfig:
+        limited = self.select.min_seconds > 0 or self.select.max_seconds < float("inf")
+        if limited and self.annotations.format == "ssv2":
+            raise ValueError("ssv2 takes whole clips, whose lengths it does not tell: leave min/max_seconds out")
+        return self
 
 
 # ── shard ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -96,18 +75,52 @@ class FilterConfig(Config):
 
 
 class SplitConfig(Config):
-    """Who goes where: the `tests` hold out so many samples each, in hash order; the rest trains."""
+    """Who goes where: the `tests` hold out so many samples each, in hash order; the rest trains.
 
-    rule: Literal["paper"] = "paper"
+    rule: `paper` draws the tests from all samples; `leak-free` sets whole groups (participants, or videos where
+    none are known) apart, at least min_test_groups of them, and draws from those; what their samples leave
+    over goes to `spare`, so that no group or video is on both sides. unseen_verbs: split → verbs all of whose
+    samples go there, and never train.
+    """
+
+    rule: Literal["paper", "leak-free"] = "paper"
     seed: int = 0
     train: str
-    tests: dict[str, Positive] = {}
+    tests: dict[str, Positive] = Field(default_factory=dict)
+    unseen_verbs: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    min_test_groups: Positive = 1
+    spare: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every split, the training one first."""
+        return (self.train, *self.tests, *self.unseen_verbs, *([self.spare] if self.spare else []))
 
     @model_validator(mode="after")
     def _names_differ(self) -> SplitConfig:
-        if self.train in self.tests:
-            raise ValueError(f"the training split and a test split are both called {self.train!r}")
+        for name in self.names:
+            if self.names.count(name) > 1:
+                raise ValueError(f"two splits are both called {name!r}")
         return self
+
+    @model_validator(mode="after")
+    def _rule_has_its_keys(self) -> SplitConfig:
+        if (self.rule == "leak-free") != (self.spare is not None):
+            raise ValueError("`spare` names the leak-free rule's left-over split: give it there, and only there")
+        if self.rule == "paper" and self.min_test_groups != 1:
+            raise ValueError("`min_test_groups` belongs to the leak-free rule")
+        verbs = [verb for listed in self.unseen_verbs.values() for verb in listed]
+        if len(set(verbs)) != len(verbs):
+            raise ValueError("`unseen_verbs` names a verb twice")
+        return self
+
+
+class ExpectedConfig(Config):
+    """Somebody else's figures, for `--dry-run` to print beside ours. source: whose they are."""
+
+    source: str
+    actions: int | None = None
+    splits: dict[str, int] = Field(default_factory=dict)
 
 
 class ShardConfig(Config):
@@ -117,38 +130,56 @@ class ShardConfig(Config):
     filters: FilterConfig = FilterConfig()
     splits: SplitConfig
     samples_per_shard: Positive = 1000
+    expected: ExpectedConfig | None = Field(default=None, exclude=True)  # facts, not orders: not in the digest
 
 
 # ── train ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class PretrainedModel(Config):
-    """Weights to start from: a diffusers folder or a hub id (for example timbrooks/instruct-pix2pix)."""
+    """Weights to start from: a diffusers folder or a hub id (for example timbrooks/instruct-pix2pix).
+
+    widen: take a text-to-image model too, and give its U-Net the original picture's channels.
+    """
 
     source: str
+    widen: bool = False
 
 
 class TinyModel(Config):
-    """A small model built from nothing: its autoencoder and its tokenizer are trained on the shards first."""
+    """A small model built from nothing: its autoencoder and its tokenizer are trained on the shards first.
+
+    base_steps: train the whole U-Net, cross-attention included, on the pairs with L_static alone first. What
+    comes of it stands in for the InstructPix2Pix that fine-tuning would start from. Channels: multiples of 8.
+    """
 
     tiny: Literal[True]
-    unet_channels: tuple[Positive, ...] = (32, 64, 96)
+    unet_channels: tuple[Channels, ...] = (32, 64, 96)
     unet_layers: Positive = 1
-    text_width: Positive = 64
+    unet_heads: Positive = 4
+    text_width: Annotated[int, Field(gt=0, multiple_of=4)] = 64
     text_layers: Positive = 2
-    vocabulary: Positive = 512
-    autoencoder_channels: tuple[Positive, ...] = (16, 32, 32)
+    text_length: Annotated[int, Field(gt=2, le=77)] = 16
+    vocabulary: Positive = 600
+    base_steps: Annotated[int, Field(ge=0)] = 0
+    base_learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    autoencoder_channels: tuple[Channels, ...] = (16, 32, 32)
     autoencoder_steps: Positive = 400
     autoencoder_batch_size: Positive = 16
 
 
 class ActionLossConfig(Config):
-    """L_action, which tells the right instruction from a wrong one."""
+    """L_action, which tells the right instruction from wrong ones.
+
+    negatives: wrong instructions per pair. drawn_from: whose they are.
+    """
 
     weight: Weight = 0.1
     form: Literal["logistic", "hinge", "negated"] = "logistic"
     beta: Annotated[float, Field(gt=0)] = 1000.0
     margin: Weight = 0.1
+    negatives: Positive = 1
+    drawn_from: Literal["all", "same verb", "same noun", "batch"] = "all"
 
 
 class RegularizationConfig(Config):
@@ -158,13 +189,18 @@ class RegularizationConfig(Config):
 
 
 class LoopConfig(Config):
-    """What every training loop needs to know."""
+    """What every training loop needs to know.
+
+    batch_size counts over all processes and all accumulated parts. schedule: after the warm-up.
+    """
 
     seed: int = 0
     steps: Positive
     batch_size: Positive
     learning_rate: Annotated[float, Field(gt=0)]
-    warmup_steps: int = 0
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    schedule: Literal["constant", "cosine"] = "constant"
+    accumulation: Positive = 1
     weight_decay: Weight = 0.01
     max_gradient_norm: Weight = 1.0
     precision: Literal["no", "bf16", "fp16"] = "no"
@@ -180,11 +216,12 @@ class EditorConfig(LoopConfig):
     steps: Positive = 40_000
     batch_size: Positive = 32
     learning_rate: Annotated[float, Field(gt=0)] = 5e-5
-    warmup_steps: int = 1000
+    warmup_steps: Annotated[int, Field(ge=0)] = 1000
     resolution: Positive = 256
     freeze: tuple[str, ...] = ("attn2",)
     action: ActionLossConfig = ActionLossConfig()
     regularization: RegularizationConfig = RegularizationConfig()
+    min_snr_gamma: Annotated[float, Field(gt=0)] | None = None
     conditioning_dropout: Annotated[float, Field(ge=0, le=1 / 3)] = 0.05
     flip: Share = 0.5
     ema_decay: Share = 0.9999
@@ -192,10 +229,16 @@ class EditorConfig(LoopConfig):
     sample_every: Positive = 5000
     sample_count: Positive = 4
     sample_steps: Positive = 20
+    sample_image_guidance: Weight = 1.5
+    sample_text_guidance: Weight = 7.5
 
 
 class RecogniserConfig(LoopConfig):
-    """Fine-tuning of a TimeSformer on pairs written as [first frame × half, last frame × half]."""
+    """Fine-tuning of a TimeSformer on pairs written as [first frame × half, last frame × half].
+
+    balanced: every action weighs the same in the loss. held_out: the share of the training pairs that is
+    kept to score with where the shards have no test split.
+    """
 
     task: Literal["recogniser"]
     source: str | None = None  # a folder or hub id; null builds one from the sizes below
@@ -208,6 +251,9 @@ class RecogniserConfig(LoopConfig):
     width: Positive = 768
     layers: Positive = 12
     heads: Positive = 12
+    flip: Share = 0.5
+    balanced: bool = False
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
 TrainConfig = Annotated[EditorConfig | RecogniserConfig, Field(discriminator="task")]

@@ -33,10 +33,11 @@ class Reason(StrEnum):
 class Segment:
     """One annotated action, shown in [start_seconds, stop_seconds) of its video.
 
+    A stop of infinity is the end of a video whose length the annotation does not tell; a pair's is finite.
     `video` names the file as the annotation does: a path below the videos folder, a file name or a stem.
     `action` is what counts as one action; `group` (a participant) is what a leak-free split holds apart.
 
-    Raises ValueError where the times are not finite, negative or not in order, or a name is empty.
+    Raises ValueError where the times are no numbers, negative or not in order, or a name is empty.
     """
 
     id: str
@@ -52,8 +53,8 @@ class Segment:
     def __post_init__(self) -> None:
         if not self.id or not self.video:
             raise ValueError("a segment needs an id and a video")
-        if not (math.isfinite(self.start_seconds) and math.isfinite(self.stop_seconds)):
-            raise ValueError(f"times must be finite, not {self.start_seconds} and {self.stop_seconds}")
+        if not math.isfinite(self.start_seconds) or math.isnan(self.stop_seconds):
+            raise ValueError(f"not times: {self.start_seconds} and {self.stop_seconds}")
         if not 0 <= self.start_seconds < self.stop_seconds:
             raise ValueError(f"start {self.start_seconds} s is not before stop {self.stop_seconds} s")
 

@@ -1,0 +1,14 @@
+"""Training of editors and recognisers: the one room, with scoring, that needs torch."""
+
+import os
+from importlib.util import find_spec
+
+from actionpairs.errors import MissingExtraError
+
+_NEEDED = ("accelerate", "diffusers", "matplotlib", "safetensors", "tensorboard", "torch", "transformers")
+
+if any(find_spec(name) is None for name in _NEEDED):
+    raise MissingExtraError.of("train", needed_for="Training and running models")
+
+# Otherwise transformers warns of torchvision, which nothing here uses, whenever diffusers is imported.
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

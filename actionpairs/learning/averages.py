@@ -1,0 +1,57 @@
+"""The running average of a model's trained weights (EMA), which is what is kept in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from diffusers.training_utils import EMAModel
+from torch import Tensor, nn
+
+
+class Average:
+    """The average of the weights that train; those that are frozen are as they are.
+
+    The decay grows from 0.18 to its full value, min(decay, (1 + n)/(10 + n)), so that short runs are averaged
+    over what they learned and not over where they began.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self._names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+        self._average = EMAModel(_trained(model), decay=decay, foreach=True)
+
+    def update(self, model: nn.Module) -> None:
+        """Take in the weights after a step."""
+        self._average.step(_trained(model))
+
+    @contextmanager
+    def applied(self, model: nn.Module) -> Iterator[None]:
+        """Let the model have the averaged weights inside the block, and its own again after it."""
+        parameters = _trained(model)
+        own = [parameter.detach().clone() for parameter in parameters]
+        self._average.copy_to(parameters)
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for parameter, value in zip(parameters, own, strict=True):
+                    parameter.copy_(value)
+
+    def copy_to(self, model: nn.Module) -> None:
+        """Give the model the averaged weights for good."""
+        self._average.copy_to(_trained(model))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The averaged weights by name."""
+        return dict(zip(self._names, self._average.shadow_params, strict=True))
+
+    def restore(self, tensors: dict[str, Tensor], *, steps: int) -> None:
+        """Go on from averaged weights that were saved after so many steps."""
+        for name, own in self.tensors().items():
+            own.copy_(tensors[name])
+        self._average.optimization_step = steps
+
+
+def _trained(model: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]

@@ -1,0 +1,67 @@
+"""The model card: what a model was made of, how, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+
+import yaml
+
+from actionpairs.manifest import Order
+
+_FRONT = """---
+library_name: {library}
+pipeline_tag: {tag}
+tags: [actionpairs, {kind}]
+---
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a card says beyond the order: facts as sentences, and the last values of the curves."""
+
+    title: str
+    library: str
+    tag: str
+    use: str
+    facts: Sequence[str]
+    losses: Mapping[str, float]
+
+
+def written(card: Card, order: Order) -> bytes:
+    """The card as Markdown with the front matter that the hub reads."""
+    recipe = yaml.safe_dump(order.config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    losses = [f"| {name.replace('_', ' ')} | {value:.4g} |" for name, value in card.losses.items()]
+    inputs = [f"- {name}: `{digest}`" for name, digest in sorted(order.inputs.items())]
+    lines = [
+        _FRONT.format(library=card.library, tag=card.tag, kind=card.title.lower().replace(" ", "-")),
+        f"# {card.title}: {order.recipe}",
+        "",
+        *(f"- {fact}" for fact in card.facts),
+        "",
+        "```python",
+        card.use,
+        "```",
+        "",
+        "## Where training ended",
+        "",
+        "Means over the last twentieth of the steps; `curves.png` shows all of them.",
+        "",
+        "| | |",
+        "|---|---|",
+        *losses,
+        "",
+        "## What it was made of",
+        "",
+        *inputs,
+        f"- order: `{order.digest}`",
+        f"- actionpairs {metadata.version('actionpairs')}",
+        "",
+        "```yaml",
+        recipe.rstrip(),
+        "```",
+        "",
+    ]
+    return "\n".join(lines).encode()

@@ -1,0 +1,88 @@
+"""Checkpoints: all that a run needs to go on as if nothing had happened.
+
+One folder per step, written under a hidden name and renamed when it is whole: accelerate's state (weights,
+optimiser, the scaler of fp16) and the averaged weights. Order, noise and dropout are drawn from the step, so
+there is no state of theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from actionpairs.errors import ModelError
+
+if TYPE_CHECKING:
+    from actionpairs.learning.loop import Trainee
+
+_NAME = re.compile(r"step-(\d{6,})")
+_AVERAGE_FILE = "average.safetensors"
+
+
+def save(trainee: Trainee, folder: Path, step: int, *, keep: int) -> None:
+    """Write the checkpoint of a step, and remove all but the newest `keep`."""
+    accelerator = trainee.accelerator
+    unfinished = folder / f".step-{step:06d}"
+    if accelerator.is_main_process:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    accelerator.wait_for_everyone()
+    accelerator.save_state(str(unfinished))
+    if accelerator.is_main_process:
+        if trainee.average:
+            save_file(trainee.average.tensors(), unfinished / _AVERAGE_FILE)
+        publish(unfinished, folder / f"step-{step:06d}")
+        for old in _steps(folder)[:-keep]:
+            shutil.rmtree(folder / f"step-{old:06d}")
+    accelerator.wait_for_everyone()
+
+
+def resume(trainee: Trainee, folder: Path) -> int:
+    """Go back to the newest checkpoint; gives its step, 0 where there is none.
+
+    Raises ModelError where the checkpoint cannot be read.
+    """
+    steps = _steps(folder)
+    if not steps:
+        return 0
+    path = folder / f"step-{steps[-1]:06d}"
+    try:
+        trainee.accelerator.load_state(str(path))
+        if trainee.average:
+            trainee.average.restore(load_file(path / _AVERAGE_FILE), steps=steps[-1])
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
+        raise ModelError(
+            f"{path}: this checkpoint cannot be read: {error}.",
+            cure="Remove that folder and run the same command again: it goes on from the one before.",
+        ) from error
+    return steps[-1]
+
+
+def publish(source: Path, target: Path) -> None:
+    """Move a file or folder to its final name when its bytes are on the disk; what was there is replaced."""
+    for path in [source, *source.rglob("*")] if source.is_dir() else [source]:
+        handle = os.open(path, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
+    if target.is_dir():
+        shutil.rmtree(target)
+    source.replace(target)
+
+
+def publish_contents(source: Path, target: Path) -> None:
+    """Move everything in a folder into another one, each under its final name when it is whole."""
+    for path in sorted(source.iterdir()):
+        publish(path, target / path.name)
+    source.rmdir()
+
+
+def _steps(folder: Path) -> list[int]:
+    if not folder.is_dir():
+        return []
+    found = (_NAME.fullmatch(path.name) for path in folder.iterdir())
+    return sorted(int(match[1]) for match in found if match)

@@ -1,0 +1,51 @@
+"""Where training runs: one process or several, on a CPU or on accelerators, in which precision."""
+
+from __future__ import annotations
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, PartialState
+
+from actionpairs.errors import TrainingError
+
+
+def begin(device: str, *, precision: str = "no", accumulation: int = 1) -> Accelerator:
+    """Take a device: "auto", "cpu", "cuda", "cuda:1" or "mps"; under torchrun, each process takes its own.
+
+    Raises TrainingError where this machine has no such device, or it cannot compute in this precision.
+    """
+    wanted = _checked(device)
+    if wanted is not None and wanted.index is not None:
+        torch.cuda.set_device(wanted)
+    if not (PartialState._shared_state and PartialState().num_processes > 1):
+        # accelerate keeps one state per process for good; a second run may want another device.
+        AcceleratorState._reset_state(reset_partial_state=True)
+    try:
+        return Accelerator(
+            cpu=wanted is not None and wanted.type == "cpu",
+            mixed_precision=precision,
+            gradient_accumulation_steps=accumulation,
+        )
+    except (ValueError, RuntimeError, NotImplementedError) as error:
+        raise TrainingError(
+            f"Cannot compute on {device} with precision {precision}: {error}.",
+            cure="Set `precision: no`, or choose another --device.",
+        ) from error
+
+
+def _checked(device: str) -> torch.device | None:
+    """The device by its name, None where any will do."""
+    if device == "auto":
+        return None
+    try:
+        wanted = torch.device(device)
+    except RuntimeError:
+        raise TrainingError(f"No device is called {device!r}.", cure="Say auto, cpu, cuda or mps.") from None
+    count = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }.get(wanted.type, 0)
+    if (wanted.index or 0) >= count:
+        raise TrainingError(f"This machine has no {device}.", cure="Leave --device at auto, or say cpu.")
+    return wanted

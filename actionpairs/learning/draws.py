@@ -1,0 +1,24 @@
+"""Random draws that depend on what they are for, and on nothing that happened before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+
+
+def generator(seed: int, *purpose: str | int) -> np.random.Generator:
+    """A fresh generator for one purpose: the same seed and purpose always give the same numbers."""
+    return np.random.Generator(np.random.PCG64(_digest(seed, purpose)))
+
+
+def torch_seed(seed: int, *purpose: str | int) -> int:
+    """A seed for a torch generator, in [0, 2⁶³)."""
+    return _digest(seed, purpose) >> 65
+
+
+def _digest(seed: int, purpose: tuple[str | int, ...]) -> int:
+    """128 bits that name the seed and the purpose."""
+    text = json.dumps([seed, *purpose])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16])

@@ -1,0 +1,150 @@
+"""An InstructPix2Pix editor: loading it, freezing parts of it, saving it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, StableDiffusionInstructPix2PixPipeline, UNet2DConditionModel
+from diffusers.utils import logging as diffusers_logging
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer
+from transformers.utils import logging as transformers_logging
+
+from actionpairs.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """The parts of an InstructPix2Pix model; `scheduler` is any of diffusers' with `alphas_cumprod`."""
+
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    scheduler: Any
+
+    @torch.no_grad()
+    def embed(self, texts: Sequence[str]) -> Tensor:
+        """What the U-Net reads of each text: B L D, float32; texts that are too long are cut."""
+        tokens = self.tokenizer(
+            list(texts),
+            padding="max_length",
+            max_length=self.tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
+        )
+        embedded: Tensor = self.text_encoder(tokens.input_ids.to(self.text_encoder.device))[0]
+        return embedded.float()
+
+    def pipeline(self) -> StableDiffusionInstructPix2PixPipeline:
+        """The same parts as a diffusers pipeline, without safety checker."""
+        return StableDiffusionInstructPix2PixPipeline(
+            vae=self.vae,
+            text_encoder=self.text_encoder,
+            tokenizer=self.tokenizer,
+            unet=self.unet,
+            scheduler=self.scheduler,
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+
+    def save(self, path: Path) -> None:
+        """Write a folder that StableDiffusionInstructPix2PixPipeline.from_pretrained opens; safetensors only."""
+        self.pipeline().save_pretrained(path, safe_serialization=True)
+
+    def to(self, device: torch.device) -> Editor:
+        """The same editor, moved to a device."""
+        for part in (self.unet, self.vae, self.text_encoder):
+            part.to(device)
+        return self
+
+
+def load(source: str, *, widen: bool = False) -> Editor:
+    """Load an InstructPix2Pix from a diffusers folder or by its hub id, in float32.
+
+    widen: take a text-to-image U-Net of 4 input channels too, and give it the 4 of the original picture,
+    with weights of zero, as InstructPix2Pix was begun (arXiv 2211.09800).
+    Raises ModelError where there is no such model, or it is of another kind.
+    """
+    pipeline = _pipeline(source)
+    if not isinstance(pipeline.unet, UNet2DConditionModel) or not isinstance(pipeline.vae, AutoencoderKL):
+        raise ModelError(f"{source}: not a model of InstructPix2Pix's kind.", cure=_OTHER)
+    wanted = 2 * pipeline.vae.config.latent_channels
+    found = pipeline.unet.config.in_channels
+    if found == wanted // 2 and widen:
+        widen_input(pipeline.unet)
+    elif found != wanted:
+        raise ModelError(
+            f"{source}: its U-Net takes {found} channels; an InstructPix2Pix takes {wanted}.",
+            cure=f"Set `model.widen: true` to start from a text-to-image model, or {_OTHER[0].lower()}{_OTHER[1:]}"
+            if found == wanted // 2
+            else _OTHER,
+        )
+    for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
+        part.float()
+    return Editor(pipeline.unet, pipeline.vae, pipeline.text_encoder, pipeline.tokenizer, pipeline.scheduler)
+
+
+_OTHER = "Give an InstructPix2Pix, for example timbrooks/instruct-pix2pix."
+
+
+def widen_input(unet: UNet2DConditionModel) -> None:
+    """Double the input channels of a U-Net; the new ones weigh nothing, so that it still says the same."""
+    old = unet.conv_in
+    new = nn.Conv2d(2 * old.in_channels, old.out_channels, old.kernel_size, padding=old.padding)
+    weight = torch.cat([old.weight, torch.zeros_like(old.weight)], 1)
+    new.load_state_dict({"weight": weight.detach(), "bias": old.bias.detach()})
+    unet.conv_in = new
+    unet.register_to_config(in_channels=new.in_channels)
+
+
+def freeze(unet: nn.Module, patterns: Sequence[str]) -> tuple[str, ...]:
+    """Keep every parameter whose name contains one of the patterns as it is; gives their names, sorted.
+
+    Raises ModelError where a pattern names nothing.
+    """
+    names = [name for name, _ in unet.named_parameters()]
+    for pattern in patterns:
+        if not any(pattern in name for name in names):
+            raise ModelError(
+                f"`freeze: {pattern}` is in the name of no parameter.",
+                cure="Write part of a parameter's name, such as attn2.",
+            )
+    for name, parameter in unet.named_parameters():
+        parameter.requires_grad_(not any(pattern in name for pattern in patterns))
+    return tuple(sorted(name for name, parameter in unet.named_parameters() if not parameter.requires_grad))
+
+
+def frozen_copy(unet: nn.Module) -> nn.Module:
+    """The model as it is now, to hold another to; parameters that are frozen are shared, not copied."""
+    shared = {id(parameter): parameter for parameter in unet.parameters() if not parameter.requires_grad}
+    copied = copy.deepcopy(unet, shared)
+    return copied.requires_grad_(False).eval()
+
+
+def _pipeline(source: str) -> StableDiffusionInstructPix2PixPipeline:
+    """Let diffusers load it, and say in our words what can go wrong."""
+    if Path(source).is_dir() and not Path(source, "model_index.json").is_file():
+        raise ModelError(f"{source}: no model_index.json, so not a diffusers folder.", cure=_OTHER)
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
+    try:
+        return StableDiffusionInstructPix2PixPipeline.from_pretrained(
+            source,
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+            use_safetensors=True,
+        )
+    except (OSError, ValueError, TypeError, AttributeError, ImportError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"{source}: cannot be loaded: {reason}.",
+            cure="Check the folder's path or the hub id, and the network; weights must be safetensors.",
+        ) from error

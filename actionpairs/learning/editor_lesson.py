@@ -1,0 +1,197 @@
+"""What an editor learns in a step: L = L_static + λ1·L_action + λ2·L_reg on cached latents and texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from actionpairs.configs import ActionLossConfig
+from actionpairs.learning import draws, losses
+from actionpairs.learning.batches import Batches, Row
+from actionpairs.learning.editor import Editor
+from actionpairs.learning.grids import Grid
+from actionpairs.learning.latents import Latents, TextEmbeddings
+from actionpairs.learning.loop import Losses, summed
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What an editor is shown: the rows of every step, and their pictures and texts as it takes them."""
+
+    batches: Batches
+    latents: Latents
+    texts: TextEmbeddings
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What an editor is to do: the weights and the forms of the terms.
+
+    min_snr_gamma weighs L_static by time; null weighs all times the same.
+    """
+
+    action: ActionLossConfig
+    regularization: float
+    min_snr_gamma: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diffusion:
+    """How latents are noised. alphas: ᾱ of every time, T, float32. scale: of latents to unit variance."""
+
+    alphas: Tensor
+    prediction_type: str
+    scale: float
+
+    @classmethod
+    def of(cls, editor: Editor) -> Diffusion:
+        """As an editor's own parts say."""
+        scheduler, scale = editor.scheduler, editor.vae.config.scaling_factor
+        return cls(scheduler.alphas_cumprod.float().cpu(), scheduler.config.prediction_type, scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A batch as the U-Net is asked it.
+
+    inputs: noised latents beside the original's, B 8 h w. times: B, int64. alphas: ᾱ of these times, B.
+    right: B L D. wrong: K B L D. counted: K B, whether a row's wrong text is one. clean, noise: B 4 h w.
+    """
+
+    inputs: Tensor
+    times: Tensor
+    alphas: Tensor
+    right: Tensor
+    wrong: Tensor
+    counted: Tensor
+    clean: Tensor
+    noise: Tensor
+
+
+class EditorLesson:
+    """Asks an editor for the edited picture's noise, under right and wrong instructions."""
+
+    def __init__(
+        self,
+        material: Material,
+        objective: Objective,
+        diffusion: Diffusion,
+        *,
+        accelerator: Accelerator,
+        reference: nn.Module | None = None,
+        grid: Grid | None = None,
+    ) -> None:
+        self._material = material
+        self._objective = objective
+        self._diffusion = diffusion
+        self._accelerator = accelerator
+        self._reference = reference
+        self._grid = grid
+
+    def names(self, step: int) -> tuple[str, ...]:
+        """The pairs of a step."""
+        return tuple(row.name for row in self._material.batches.order.rows(step))
+
+    def show(self, model: nn.Module, path: Path) -> None:
+        """Draw the grid of sample edits; the model is the U-Net of the grid's editor."""
+        if self._grid:
+            self._grid.draw(path)
+
+    def losses(self, model: nn.Module, step: int, part: slice) -> Losses:
+        """All terms of some rows. Right and wrong instructions go through the U-Net in one pass."""
+        question, goal = self._question(self._material.batches.rows(step, part)), self._objective
+        target = losses.target(
+            question.clean, question.noise, question.alphas, prediction_type=self._diffusion.prediction_type
+        )
+        answers = _answers(model, question)  # (1 + K) B 4 h w
+        right = losses.squared_errors(answers[0], target)
+        static = right * self._weights(question)
+        total, terms = static, {"static": summed(static)}
+        if goal.action.weight:
+            wrong = torch.stack([losses.squared_errors(answer, target) for answer in answers[1:]])
+            action = self._action_losses(right, wrong, question.counted)
+            total = total + goal.action.weight * action
+            terms["action"] = summed(action, question.counted.any(0))
+            terms["understood"] = summed((right < wrong).float().flatten(), question.counted.flatten())
+        if goal.regularization:
+            distance = losses.squared_errors(answers[0], self._reference_answers(question))
+            total = total + goal.regularization * distance
+            terms["regularization"] = summed(distance)
+        return Losses(total.mean(), {"loss": summed(total), **terms})
+
+    def _action_losses(self, right: Tensor, wrong: Tensor, counted: Tensor) -> Tensor:
+        action = self._objective.action
+        return losses.action_losses(
+            right, wrong, counted, form=action.form, beta=action.beta, margin=action.margin
+        )
+
+    def _weights(self, question: Question) -> Tensor:
+        """How much L_static counts at each row's time: B."""
+        gamma, prediction_type = self._objective.min_snr_gamma, self._diffusion.prediction_type
+        if gamma is None:
+            return torch.ones_like(question.alphas)
+        return losses.min_snr_weights(question.alphas, gamma=gamma, prediction_type=prediction_type)
+
+    def _question(self, rows: tuple[Row, ...]) -> Question:
+        """Draw the time, the noise and the latents of every row, and put the batch on the device."""
+        device = self._accelerator.device
+        material, diffusion = self._material, self._diffusion
+        indices, flipped = [row.index for row in rows], [row.flipped for row in rows]
+        original, mean, deviation = material.latents.of(indices, flipped)
+        drawn = [self._drawn(row, tuple(mean.shape[1:])) for row in rows]
+        times = torch.tensor([time for time, _ in drawn])
+        noise, spread = torch.from_numpy(np.stack([noise for _, noise in drawn], 1))
+        clean = diffusion.scale * (mean + deviation * spread)
+        alphas = diffusion.alphas[times]
+        noisy = losses.noised(clean, noise, alphas)
+        kept = torch.tensor([not row.picture_dropped for row in rows]).view(-1, 1, 1, 1)
+        count = self._objective.action.negatives if self._objective.action.weight else 0
+        wrong = [[_nth(row, number) for row in rows] for number in range(count)]
+        counted = torch.tensor([[bool(row.wrong_texts) for row in rows]] * count, dtype=torch.bool)
+        right = material.texts.of([row.text for row in rows])
+        parts = (
+            torch.cat([noisy, original * kept], 1),
+            times,
+            alphas,
+            right,
+            torch.stack([material.texts.of(texts) for texts in wrong]) if count else right[:0],
+            counted,
+            clean,
+            noise,
+        )
+        return Question(*(part.to(device, non_blocking=True) for part in parts))
+
+    def _drawn(self, row: Row, shape: tuple[int, ...]) -> tuple[int, np.ndarray]:
+        """A row's time, and two normal draws: the noise, and where in its spread the latent lies. 2 4 h w."""
+        seed = self._material.batches.order.seed
+        generator = draws.generator(seed, "noise", row.epoch, row.name)
+        time = int(generator.integers(len(self._diffusion.alphas)))
+        return time, generator.standard_normal((2, *shape), dtype=np.float32)
+
+    def _reference_answers(self, question: Question) -> Tensor:
+        """What the model that training started from says under the right instructions: B 4 h w."""
+        if self._reference is None:
+            raise ValueError("L_reg needs the model that training started from")
+        with torch.no_grad(), self._accelerator.autocast():
+            reply = self._reference(question.inputs, question.times, question.right)
+        answers: Tensor = reply.sample.float()
+        return answers
+
+
+def _answers(model: nn.Module, question: Question) -> Tensor:
+    """What the model says under the right instruction and under each wrong one: (1 + K) B 4 h w, float32."""
+    count = 1 + len(question.counted)
+    texts = torch.cat([question.right, *question.wrong]) if count > 1 else question.right
+    inputs, times = question.inputs.repeat(count, 1, 1, 1), question.times.repeat(count)
+    answers: Tensor = model(inputs, times, texts).sample.float()
+    return answers.view(count, -1, *answers.shape[1:])
+
+
+def _nth(row: Row, number: int) -> str:
+    """A row's wrong text; one that has none is asked its own again, and not counted."""
+    return row.wrong_texts[number] if row.wrong_texts else row.text

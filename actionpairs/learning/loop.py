@@ -1,0 +1,226 @@
+"""The training loop that editors and recognisers share.
+
+Its order never varies: report, show, checkpoint, stop?, gradients, step, average. The same command run again
+goes on from the last checkpoint, and sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from actionpairs.configs import LoopConfig
+from actionpairs.errors import TrainingError
+from actionpairs.learning import checkpoints
+from actionpairs.learning.averages import Average
+from actionpairs.learning.curves import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The loss of some rows, and what there is to report of them.
+
+    total: the mean over the rows, a scalar. terms: by name, the sum over the rows that count and their number,
+    2; as sums, they say the same however a batch was shared out.
+    """
+
+    total: Tensor
+    terms: Mapping[str, Tensor]
+
+
+def summed(values: Tensor, counted: Tensor | None = None) -> Tensor:
+    """The sum of the values that count, and how many do: B in, 2 out."""
+    counted = torch.ones_like(values) if counted is None else counted.to(values.dtype)
+    return torch.stack([(values.detach() * counted).sum(), counted.sum()])
+
+
+class Lesson(Protocol):
+    """What a loop asks of a task. Steps count from 0; `part` picks this process's rows of the batch."""
+
+    def losses(self, model: nn.Module, step: int, part: slice) -> Losses:
+        """The losses of some of a step's rows."""
+
+    def names(self, step: int) -> tuple[str, ...]:
+        """The pairs that a step is made of."""
+
+    def show(self, model: nn.Module, path: Path) -> None:
+        """Draw what the model can do by now into a picture file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trainee:
+    """A model in training: wrapped for its processes, with its optimiser and the average of its weights."""
+
+    accelerator: Accelerator
+    model: nn.Module
+    optimizer: Any
+    average: Average | None
+
+    @property
+    def plain(self) -> nn.Module:
+        """The model without what accelerate wraps around it."""
+        plain: nn.Module = self.accelerator.unwrap_model(self.model)
+        return plain
+
+
+def prepare(accelerator: Accelerator, model: nn.Module, config: LoopConfig, *, decay: float) -> Trainee:
+    """Put a model in training. decay: of the running average of its weights; 0 keeps none."""
+    parts = accelerator.num_processes * config.accumulation
+    if config.batch_size % parts:
+        raise TrainingError(
+            f"A batch of {config.batch_size} cannot be shared evenly among {parts} parts "
+            f"({accelerator.num_processes} processes × accumulation {config.accumulation}).",
+            cure="Choose a batch_size that is a multiple.",
+        )
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trained:
+        raise TrainingError("Every parameter is frozen.", cure="Name less in `freeze`.")
+    optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay)
+    model.train()
+    wrapped, optimizer = accelerator.prepare(model, optimizer)
+    return Trainee(accelerator, wrapped, optimizer, Average(wrapped, decay) if decay else None)
+
+
+def run(
+    lesson: Lesson,
+    trainee: Trainee,
+    config: LoopConfig,
+    folder: Path,
+    *,
+    show_every: int = 0,
+    stop_after: int | None = None,
+) -> int:
+    """Train to config.steps, or for `stop_after` steps more; gives the number of steps done in all.
+
+    Everything is written below `folder`. Raises TrainingError where the loss is not finite, and, with the
+    checkpoint written, where the process was told to end.
+    """
+    accelerator = trainee.accelerator
+    step = start = checkpoints.resume(trainee, folder / "checkpoints")
+    last = config.steps if stop_after is None else min(config.steps, start + stop_after)
+    measured: dict[str, float] = {}
+    with (
+        _Termination() as termination,
+        Journal(folder, since=start, written=accelerator.is_main_process) as journal,
+        tqdm(initial=start, total=config.steps, unit="step", disable=not accelerator.is_main_process) as bar,
+    ):
+        while True:
+            if measured:
+                journal.record(step, measured, pictures=config.batch_size)
+                bar.set_postfix(journal.shown(), refresh=False)
+                bar.update()
+            ending = step >= last or termination.asked(accelerator)
+            if measured and show_every and (step % show_every == 0 or step == config.steps):
+                _show(lesson, trainee, folder / "samples" / f"step-{step:06d}.png")
+            if measured and (ending or step % config.checkpoint_every == 0):
+                journal.sync()
+                checkpoints.save(trainee, folder / "checkpoints", step, keep=config.keep_checkpoints)
+            if ending:
+                break
+            rate = learning_rate(step, config)
+            measured = _gradients(lesson, trainee, config, step) | {"learning_rate": rate}
+            _step(trainee, rate)
+            if trainee.average:
+                trainee.average.update(trainee.model)
+            step += 1
+        journal.draw()
+    if termination.is_asked and step < last:
+        raise TrainingError(
+            f"Told to end at step {step} of {config.steps}; the checkpoint is written.",
+            cure="Run the same command again: it goes on from there.",
+        )
+    return step
+
+
+def learning_rate(step: int, config: LoopConfig) -> float:
+    """The learning rate of a step, counted from 0: a linear warm-up, then constant or half a cosine to 0."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    if config.schedule == "constant":
+        return config.learning_rate
+    done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _gradients(lesson: Lesson, trainee: Trainee, config: LoopConfig, step: int) -> dict[str, float]:
+    """Gather the gradients of a whole batch, in as many parts as needed; gives the batch's mean losses."""
+    accelerator = trainee.accelerator
+    size = config.batch_size // (accelerator.num_processes * config.accumulation)
+    parts: list[Tensor] = []
+    for number in range(config.accumulation):
+        first = (number * accelerator.num_processes + accelerator.process_index) * size
+        with accelerator.accumulate(trainee.model):
+            losses = lesson.losses(trainee.model, step, slice(first, first + size))
+            accelerator.backward(losses.total)
+            if accelerator.sync_gradients and config.max_gradient_norm:
+                accelerator.clip_grad_norm_(trainee.model.parameters(), config.max_gradient_norm)
+        parts.append(torch.stack(list(losses.terms.values())))
+    sums, counts = accelerator.reduce(sum(parts), "sum").T.tolist()
+    measured = {name: total / max(count, 1) for name, total, count in zip(losses.terms, sums, counts, strict=True)}
+    if not all(math.isfinite(value) for value in measured.values()):
+        _refuse(measured, step, lesson.names(step))
+    return measured
+
+
+def _refuse(losses: Mapping[str, float], step: int, names: tuple[str, ...]) -> None:
+    terms = ", ".join(f"{name} {value:g}" for name, value in losses.items())
+    raise TrainingError(
+        f"Step {step + 1}: the loss is not finite ({terms}) on the pairs {', '.join(names)}.",
+        cure="Look at these pairs; lower learning_rate, or set `precision: no`, with another --out.",
+    )
+
+
+def _step(trainee: Trainee, rate: float) -> None:
+    for group in trainee.optimizer.param_groups:
+        group["lr"] = rate
+    trainee.optimizer.step()
+    trainee.optimizer.zero_grad(set_to_none=True)
+
+
+def _show(lesson: Lesson, trainee: Trainee, path: Path) -> None:
+    """Draw with the averaged weights, then go on with the others."""
+    if trainee.accelerator.is_main_process:
+        model = trainee.plain.eval()
+        with trainee.average.applied(model) if trainee.average else torch.no_grad():
+            lesson.show(model, path)
+        model.train()
+    trainee.accelerator.wait_for_everyone()
+
+
+class _Termination:
+    """Notes that SIGTERM came, so that the loop can end between two steps."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+
+    def __enter__(self) -> _Termination:
+        # Python lets only the main thread handle signals; elsewhere the default stays.
+        self._handles = threading.current_thread() is threading.main_thread()
+        if self._handles:
+            self._before = signal.signal(signal.SIGTERM, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handles:
+            signal.signal(signal.SIGTERM, self._before)
+
+    def asked(self, accelerator: Accelerator) -> bool:
+        """Whether any process was told to end; all of them get the same answer."""
+        if accelerator.num_processes > 1:
+            flag = torch.tensor(float(self.is_asked), device=accelerator.device)
+            self.is_asked = bool(accelerator.reduce(flag, "sum") > 0)
+        return self.is_asked
+
+    def _note(self, signum: int, frame: FrameType | None) -> None:
+        self.is_asked = True

@@ -1,0 +1,117 @@
+"""What a recogniser learns in a step, and how well it does on pairs it has not seen."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from actionpairs.learning import draws
+from actionpairs.learning.batches import Order, is_flipped
+from actionpairs.learning.examples import Example
+from actionpairs.learning.loop import Losses, summed
+from actionpairs.learning.recogniser import Recogniser
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How often a recogniser is right. confusion: A A, how often each action (row) was called what."""
+
+    samples: int
+    first: int
+    first_five: int
+    confusion: np.ndarray
+
+
+class RecogniserLesson:
+    """Asks a recogniser for the action of each pair. pictures: N 2 S S 3, uint8."""
+
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        examples: Sequence[Example],
+        pictures: np.ndarray,
+        *,
+        order: Order,
+        flip: float,
+        balanced: bool,
+    ) -> None:
+        self._recogniser = recogniser
+        self._examples = examples
+        self._pictures = pictures
+        self._order = order
+        self._flip = flip
+        self._weights = _weights(recogniser.actions, examples) if balanced else None
+
+    def names(self, step: int) -> tuple[str, ...]:
+        """The pairs of a step."""
+        return tuple(row.name for row in self._order.rows(step))
+
+    def show(self, model: nn.Module, path: Path) -> None:
+        """A recogniser draws nothing."""
+
+    def losses(self, model: nn.Module, step: int, part: slice) -> Losses:
+        """The cross entropy of some rows of a step."""
+        device = next(model.parameters()).device
+        rows = self._order.rows(step)[part]
+        entries = [self._examples[row.index].entry for row in rows]
+        pictures = []
+        for row, entry in zip(rows, entries, strict=True):
+            pair = self._pictures[row.index]
+            flipped = is_flipped(row, entry.instruction, share=self._flip, seed=self._order.seed)
+            pictures.append(pair[:, :, ::-1] if flipped else pair)
+        both = torch.from_numpy(np.stack(pictures)).to(device)
+        wanted = [self._recogniser.actions.index(entry.action) for entry in entries]
+        truth = torch.tensor(wanted, device=device)
+        logits = model(self._recogniser.clips(both[:, 0], both[:, 1])).logits.float()
+        losses = F.cross_entropy(logits, truth, reduction="none")
+        if self._weights is not None:
+            losses = losses * self._weights.to(device)[truth]
+        right = (logits.argmax(1) == truth).float()
+        return Losses(losses.mean(), {"loss": summed(losses), "accuracy": summed(right)})
+
+
+def hold_out(
+    examples: Sequence[Example], *, share: float, seed: int
+) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """Put a share of the pairs aside to score with, drawn by name: what is learned from, and what is not."""
+    aside = {
+        example.name for example in examples if draws.generator(seed, "held out", example.name).random() < share
+    }
+    learned = tuple(example for example in examples if example.name not in aside)
+    return learned, tuple(example for example in examples if example.name in aside)
+
+
+def judge(recogniser: Recogniser, examples: Sequence[Example], pictures: np.ndarray) -> Verdict:
+    """Score a recogniser on pairs whose actions it knows. pictures: N 2 S S 3, uint8."""
+    truth = np.array([recogniser.actions.index(example.entry.action) for example in examples], dtype=int)
+    logits = recogniser.predict(pictures[:, 0], pictures[:, 1])
+    ranks = np.argsort(-logits, axis=1, kind="stable")
+    confusion = np.zeros((len(recogniser.actions),) * 2, dtype=int)
+    np.add.at(confusion, (truth, ranks[:, 0]), 1)
+    first_five = int((ranks[:, :5] == truth[:, None]).any(1).sum())
+    return Verdict(len(examples), int(np.trace(confusion)), first_five, confusion)
+
+
+def confusion_table(verdict: Verdict, actions: Sequence[str]) -> bytes:
+    """The confusion as CSV: one row per true action, one column per recognised one."""
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(["action", *actions])
+    for action, row in zip(actions, verdict.confusion.tolist(), strict=True):
+        writer.writerow([action, *row])
+    return sink.getvalue().encode()
+
+
+def _weights(actions: Sequence[str], examples: Sequence[Example]) -> torch.Tensor:
+    """A weight per action, so that all of them add up to the same: A, float32."""
+    counts = Counter(example.entry.action for example in examples)
+    return torch.tensor([len(examples) / (len(actions) * counts[action]) for action in actions])

@@ -1,0 +1,122 @@
+"""train: shards in, an editor or a recogniser out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from actionpairs import manifest
+from actionpairs.configs import EditorConfig, RecogniserConfig
+from actionpairs.learning import card, curves, devices
+from actionpairs.learning.job import Job, Outcome
+from actionpairs.manifest import FileDigest, Manifest, Order
+from actionpairs.recipe import Recipe, load
+from actionpairs.stages import train_editor, train_recogniser
+from actionpairs.storage import Folder
+
+CARD_FILE = "README.md"
+_WORKING = ("cache", "checkpoints")  # needed to go on, not to use the model; removed when it is finished
+_LOGS = (curves.TABLE_FILE, curves.EVENTS_FOLDER)  # they hold speeds, so their bytes differ from run to run
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSummary:
+    """What came of a training run: steps done of those wanted, and the means of the last losses."""
+
+    out: str
+    task: str
+    finished: bool
+    step: int
+    steps: int
+    counts: Mapping[str, int]
+    losses: Mapping[str, float]
+
+
+def train(
+    recipe: str | Path | Recipe,
+    *,
+    shards: Sequence[str],
+    out: str,
+    device: str = "auto",
+    workers: int = 0,
+    stop_after: int | None = None,
+) -> TrainSummary:
+    """Train what the recipe says on the training splits of one or several shards folders.
+
+    The same call again goes on from the last checkpoint and ends with the same weights. workers: threads that
+    decode pictures. stop_after: end with a checkpoint after so many steps. Raises ActionpairsError subclasses.
+    """
+    recipe = load(recipe)
+    config, folder, sources = recipe.train, Folder(out), tuple(Folder(url) for url in shards)
+    order = Order("train", recipe.name, config, _inputs(sources))
+    accelerator = devices.begin(device, precision=config.precision, accumulation=config.accumulation)
+    with _held(folder, order, accelerator) as done:
+        if done is None:
+            job = Job(sources, folder.local_path(), accelerator, workers, stop_after)
+            outcome = _trained(job, config)
+            if outcome.card is None:
+                return _summary(folder, config, outcome.step, outcome.counts)
+            if accelerator.is_main_process:
+                done = _finish(folder, order, outcome, outcome.card)
+        if accelerator.is_main_process:
+            _tidy(folder.local_path())
+        return _summary(folder, config, config.steps, done.counts if done else {})
+
+
+def _inputs(sources: Sequence[Folder]) -> dict[str, str]:
+    digests = sorted(manifest.read(source, stage="shard").digest for source in sources)
+    return {f"shards {number}": digest for number, digest in enumerate(digests)}
+
+
+@contextmanager
+def _held(folder: Folder, order: Order, accelerator: Accelerator) -> Iterator[Manifest | None]:
+    """Hold the folder for all processes; the main one has the lock."""
+    if accelerator.is_main_process:
+        with manifest.working(folder, order) as done:
+            accelerator.wait_for_everyone()
+            yield done
+    else:
+        accelerator.wait_for_everyone()
+        is_done = folder.exists(manifest.MANIFEST_FILE)
+        yield manifest.read(folder, stage="train") if is_done else None
+
+
+def _trained(job: Job, config: EditorConfig | RecogniserConfig) -> Outcome:
+    if isinstance(config, EditorConfig):
+        return train_editor.train(job, config)
+    return train_recogniser.train(job, config)
+
+
+def _finish(folder: Folder, order: Order, outcome: Outcome, model_card: card.Card) -> Manifest:
+    """Write the card, and the manifest last of all."""
+    folder.write_bytes(CARD_FILE, card.written(model_card, order))
+    files = {
+        name: FileDigest.of_file(folder, name)
+        for name in folder.names()
+        if name.split("/")[0] not in {*_WORKING, *_LOGS, manifest.LOCK_FILE, manifest.MANIFEST_FILE}
+    }
+    return manifest.finish(folder, order, counts=outcome.counts, files=files)
+
+
+def _tidy(out: Path) -> None:
+    for name in _WORKING:
+        shutil.rmtree(out / name, ignore_errors=True)
+
+
+def _summary(
+    folder: Folder, config: EditorConfig | RecogniserConfig, step: int, counts: Mapping[str, int]
+) -> TrainSummary:
+    return TrainSummary(
+        out=str(folder),
+        task=config.task,
+        finished=step == config.steps,
+        step=step,
+        steps=config.steps,
+        counts=counts,
+        losses=curves.last(folder.local_path(curves.TABLE_FILE)),
+    )

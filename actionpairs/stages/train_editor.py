@@ -1,0 +1,157 @@
+"""The editor's training, from the first weights to the published folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from actionpairs.configs import ActionLossConfig, EditorConfig, PretrainedModel, TinyModel
+from actionpairs.learning import checkpoints, curves, editor, examples, grids, loop, tiny
+from actionpairs.learning.batches import Batches, Presentation
+from actionpairs.learning.card import Card
+from actionpairs.learning.editor import Editor
+from actionpairs.learning.editor_lesson import Diffusion, EditorLesson, Material, Objective
+from actionpairs.learning.examples import Example
+from actionpairs.learning.job import Job, Outcome
+from actionpairs.learning.latents import cached_latents, cached_texts
+
+BASE_FOLDER = "base"
+_USE = """from diffusers import StableDiffusionInstructPix2PixPipeline
+pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained("this folder")
+edit = pipeline("{text}", image=picture).images[0]"""
+
+
+def train(job: Job, config: EditorConfig) -> Outcome:
+    """Load, freeze, encode once, train, publish."""
+    pairs = examples.training(job.shards)
+    with job.accelerator.main_process_first():
+        start = _start(job, config, pairs)
+        material = _material(job, config, start, pairs)
+    frozen = editor.freeze(start.unet, config.freeze)
+    if job.accelerator.is_main_process:
+        print(f"frozen: {len(frozen)} tensors: {', '.join(_blocks(frozen, config.freeze))}", file=sys.stderr)
+    if config.gradient_checkpointing:
+        start.unet.enable_gradient_checkpointing()
+    shown = examples.testing(job.shards) or pairs
+    lesson = EditorLesson(
+        material,
+        Objective(config.action, config.regularization.weight, config.min_snr_gamma),
+        Diffusion.of(start),
+        accelerator=job.accelerator,
+        reference=editor.frozen_copy(start.unet) if config.regularization.weight else None,
+        grid=_grid(config, start, grids.choose(shown, config.sample_count, seed=config.seed)),
+    )
+    trainee = loop.prepare(job.accelerator, start.unet, config, decay=config.ema_decay)
+    step = loop.run(lesson, trainee, config, job.out, show_every=config.sample_every, stop_after=job.stop_after)
+    counts = {"pairs": len(pairs), "steps": step, "frozen_tensors": len(frozen)}
+    if step < config.steps:
+        return Outcome(step, counts, card=None)
+    if job.accelerator.is_main_process:
+        _publish(job, start, trainee)
+    return Outcome(step, counts, _card(job, config, pairs, frozen))
+
+
+def _start(job: Job, config: EditorConfig, pairs: Sequence[Example]) -> Editor:
+    """The editor that training starts from, on the device. A tiny one is made once, and kept in OUT/base."""
+    device = job.accelerator.device
+    if isinstance(config.model, PretrainedModel):
+        return editor.load(config.model.source, widen=config.model.widen).to(device)
+    path = job.out / BASE_FOLDER
+    if not path.exists():
+        made = _made(job, config, config.model, pairs)
+        made.save(job.out / ".base")
+        checkpoints.publish(job.out / ".base", path)
+    return editor.load(str(path)).to(device)
+
+
+def _made(job: Job, config: EditorConfig, sizes: TinyModel, pairs: Sequence[Example]) -> Editor:
+    """Build a tiny editor, and let it learn the pairs with L_static alone where the recipe says so."""
+    pictures = np.concatenate(list(examples.read_all(pairs, config.resolution, workers=job.workers)))
+    texts = [pair.entry.instruction for pair in pairs]
+    made = tiny.build(sizes, pictures, texts, seed=config.seed, device=job.accelerator.device)
+    if sizes.base_steps:
+        objective = Objective(ActionLossConfig(weight=0), regularization=0)
+        material = _material(job, config, made, pairs)
+        lesson = EditorLesson(material, objective, Diffusion.of(made), accelerator=job.accelerator)
+        tiny.pretrain(
+            made,
+            lesson,
+            steps=sizes.base_steps,
+            batch_size=config.batch_size,
+            rate=sizes.base_learning_rate,
+        )
+    return made
+
+
+def _material(job: Job, config: EditorConfig, start: Editor, pairs: Sequence[Example]) -> Material:
+    """The batches, and the latents and embeddings that they need, from the cache where they are there."""
+    presentation = Presentation(
+        flip=config.flip,
+        conditioning_dropout=config.conditioning_dropout,
+        wrong_texts=config.action.negatives if config.action.weight else 0,
+        drawn_from=config.action.drawn_from,
+    )
+    batches = Batches(pairs, presentation, seed=config.seed, batch_size=config.batch_size)
+    latents = cached_latents(
+        start, pairs, job.cache, size=config.resolution, mirrored=config.flip > 0, workers=job.workers
+    )
+    return Material(batches, latents, cached_texts(start, batches.texts(), job.cache))
+
+
+def _grid(config: EditorConfig, start: Editor, rows: tuple[Example, ...]) -> grids.Grid:
+    return grids.Grid(
+        start,
+        rows,
+        size=config.resolution,
+        seed=config.seed,
+        steps=config.sample_steps,
+        image_guidance=config.sample_image_guidance,
+        text_guidance=config.sample_text_guidance,
+    )
+
+
+def _publish(job: Job, start: Editor, trainee: loop.Trainee) -> None:
+    """Put the averaged weights, where they are kept, and all other parts into the folder."""
+    if trainee.average:
+        trainee.average.copy_to(trainee.plain)
+    start.save(job.out / ".model")
+    checkpoints.publish_contents(job.out / ".model", job.out)
+
+
+def _card(job: Job, config: EditorConfig, pairs: Sequence[Example], frozen: Sequence[str]) -> Card:
+    facts = [
+        f"Learned from {len(pairs)} pairs of {len({pair.entry.action for pair in pairs})} actions.",
+        f"Weights: the running average (EMA) with decay {config.ema_decay}."
+        if config.ema_decay
+        else "Weights: those of the last step.",
+        f"Frozen: the autoencoder, the text encoder, and in the U-Net {_frozen_words(frozen, config.freeze)}.",
+    ]
+    if isinstance(config.model, TinyModel):
+        facts.append(
+            "This model is tiny and was built from nothing on these pairs. It began as `base/`, which had "
+            f"{config.model.base_steps} steps of L_static with all of its U-Net trained, to stand in for "
+            "InstructPix2Pix."
+        )
+    return Card(
+        title="Action editor",
+        library="diffusers",
+        tag="image-to-image",
+        use=_USE.format(text=pairs[0].entry.instruction.replace('"', "'").replace("`", "'")),
+        facts=facts,
+        losses=curves.last(job.out / curves.TABLE_FILE),
+    )
+
+
+def _frozen_words(frozen: Sequence[str], patterns: Sequence[str]) -> str:
+    blocks = _blocks(frozen, patterns)
+    return f"{len(blocks)} blocks: {', '.join(blocks)}" if blocks else "nothing"
+
+
+def _blocks(frozen: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The modules that patterns name, each once: ….attn2 for all parameters inside."""
+    found = (
+        name[: name.index(pattern) + len(pattern)] for name in frozen for pattern in patterns if pattern in name
+    )
+    return list(dict.fromkeys(found))

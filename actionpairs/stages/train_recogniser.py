@@ -1,0 +1,120 @@
+"""The recogniser's training, from the first weights to the published folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from actionpairs.configs import RecogniserConfig
+from actionpairs.errors import TrainingError
+from actionpairs.learning import cache, checkpoints, curves, examples, loop, recogniser
+from actionpairs.learning.batches import Order
+from actionpairs.learning.card import Card
+from actionpairs.learning.examples import Example
+from actionpairs.learning.job import Job, Outcome
+from actionpairs.learning.recogniser import Recogniser, Sizes
+from actionpairs.learning.recogniser_lesson import (
+    RecogniserLesson,
+    Verdict,
+    confusion_table,
+    hold_out,
+    judge,
+)
+
+CONFUSION_FILE = "confusion.csv"
+_USE = """from actionpairs.learning import recogniser
+model = recogniser.load("this folder")
+logits = model.predict(originals, edits)  # N H W 3 uint8 each; N A, in the order of model.actions"""
+
+
+def train(job: Job, config: RecogniserConfig) -> Outcome:
+    """Put pairs aside to score with, load or build, decode once, train, score, publish."""
+    learned, aside = _divided(job, config)
+    actions = sorted({pair.entry.action for pair in learned})
+    start = _start(config, actions)
+    with job.accelerator.main_process_first():
+        pictures = _pictures(job, config, learned)
+    order = Order(tuple(pair.name for pair in learned), config.seed, config.batch_size)
+    lesson = RecogniserLesson(start, learned, pictures, order=order, flip=config.flip, balanced=config.balanced)
+    trainee = loop.prepare(job.accelerator, start.model, config, decay=0)
+    step = loop.run(lesson, trainee, config, job.out, stop_after=job.stop_after)
+    counts = {"pairs": len(learned), "steps": step, "actions": len(actions)}
+    if step < config.steps:
+        return Outcome(step, counts, card=None)
+    known = [pair for pair in aside if pair.entry.action in set(actions)]
+    start.model.eval()
+    verdict = judge(start, known, np.stack(list(examples.read_all(known, config.resolution))))
+    if job.accelerator.is_main_process:
+        _publish(job, start, verdict)
+    counts |= {"scored": verdict.samples, "top_1": verdict.first, "top_5": verdict.first_five}
+    counts["unknown_action"] = len(aside) - len(known)
+    return Outcome(step, counts, _card(job, learned, actions, verdict))
+
+
+def _divided(job: Job, config: RecogniserConfig) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """What is learned from, and what is scored with: the test splits, or a share where there are none."""
+    pairs, aside = examples.training(job.shards), examples.testing(job.shards)
+    if not aside:
+        pairs, aside = hold_out(pairs, share=config.held_out, seed=config.seed)
+    if not pairs or not any(pair.entry.action in {one.entry.action for one in pairs} for pair in aside):
+        raise TrainingError(
+            f"{len(pairs)} pairs to learn from leave none of the same actions to score with.",
+            cure="Give more pairs, or set `held_out` higher.",
+        )
+    return pairs, aside
+
+
+def _start(config: RecogniserConfig, actions: Sequence[str]) -> Recogniser:
+    if config.source is not None:
+        return recogniser.begin(
+            config.source,
+            actions,
+            resolution=config.resolution,
+            frames=config.frames,
+            seed=config.seed,
+        )
+    sizes = Sizes(
+        resolution=config.resolution,
+        frames=config.frames,
+        patch_size=config.patch_size,
+        width=config.width,
+        layers=config.layers,
+        heads=config.heads,
+    )
+    return recogniser.build(actions, sizes, seed=config.seed)
+
+
+def _pictures(job: Job, config: RecogniserConfig, pairs: Sequence[Example]) -> np.ndarray:
+    """Every pair's pictures, decoded once into the cache: N 2 S S 3, uint8."""
+
+    def compute() -> Iterator[np.ndarray]:
+        for both in examples.read_all(pairs, config.resolution, workers=job.workers):
+            yield both[None]
+
+    signature = [str(config.resolution), *cache.contents(pairs)]
+    return cache.array(job.cache, "pictures", signature, compute, count=len(pairs))
+
+
+def _publish(job: Job, trained: Recogniser, verdict: Verdict) -> None:
+    folder = job.out / ".model"
+    trained.save(folder)
+    (folder / CONFUSION_FILE).write_bytes(confusion_table(verdict, trained.actions))
+    checkpoints.publish_contents(folder, job.out)
+
+
+def _card(job: Job, pairs: Sequence[Example], actions: Sequence[str], verdict: Verdict) -> Card:
+    first, five = verdict.first / verdict.samples, verdict.first_five / verdict.samples
+    return Card(
+        title="Action recogniser",
+        library="transformers",
+        tag="video-classification",
+        use=_USE,
+        facts=[
+            f"Learned {len(actions)} actions from {len(pairs)} pairs, each shown as a clip of its first frame, "
+            "then its last.",
+            f"On {verdict.samples} pairs that it had not seen: top-1 {first:.1%}, top-5 {five:.1%} "
+            f"(chance is {1 / len(actions):.1%}). `confusion.csv` says what was taken for what.",
+        ],
+        losses=curves.last(job.out / curves.TABLE_FILE),
+    )

@@ -1,0 +1,44 @@
+"""What the tests of learning share: a shards folder, its pairs, and a tiny editor that knows nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from actionpairs.learning import examples, tiny
+from actionpairs.learning.editor import Editor
+from actionpairs.learning.examples import Example
+from actionpairs.storage import Folder
+from tests.learning.squares import SIDE, SIZES, write_squares
+
+
+@pytest.fixture(scope="session")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("shards") / "SQ"
+    write_squares(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def pairs(squares: Path) -> tuple[Example, ...]:
+    return examples.training([Folder(squares)])
+
+
+@pytest.fixture(scope="session")
+def editor_folder(pairs: tuple[Example, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pictures = np.concatenate(list(examples.read_all(pairs, SIDE)))
+    texts = [pair.entry.instruction for pair in pairs]
+    made = tiny.build(SIZES, pictures, texts, seed=0, device=torch.device("cpu"))
+    path = tmp_path_factory.mktemp("editor")
+    made.save(path)
+    return path
+
+
+@pytest.fixture
+def small_editor(editor_folder: Path) -> Editor:
+    from actionpairs.learning import editor
+
+    return editor.load(str(editor_folder))

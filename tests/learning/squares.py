@@ -1,0 +1,91 @@
+"""Shards of plain pictures whose truth is known: a coloured square that moves as the text says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from actionpairs import manifest, shards
+from actionpairs.configs import ShardConfig, SplitConfig, TinyModel
+from actionpairs.manifest import FileDigest, Order
+from actionpairs.records import Measures, Sample, SampleMetadata, Segment
+from actionpairs.storage import Folder
+
+SIDE = 32
+WAYS = {"left": (0, -9), "right": (0, 9), "away": (-9, 0), "near": (9, 0)}
+COLOURS = {"red": (40, 40, 220), "blue": (220, 60, 40), "green": (50, 180, 50)}
+SIZES = TinyModel(
+    tiny=True,
+    unet_channels=(8, 16),
+    unet_heads=2,
+    text_width=16,
+    text_layers=1,
+    autoencoder_channels=(8, 8),
+    autoencoder_steps=2,
+    autoencoder_batch_size=4,
+)
+
+
+def write_squares(
+    path: Path, count: int = 24, *, tests: int = 4, ways: tuple[str, ...] = tuple(WAYS), name: str = "SQ"
+) -> None:
+    """A finished shards folder; the first so many pairs are its test split."""
+    folder = Folder(path)
+    splits = SplitConfig(train=f"{name}-train", tests={f"{name}test{tests}": tests} if tests else {})
+    config = ShardConfig(dataset=name, splits=splits)
+    order = Order("shard", "squares", config, {"pairs": f"{count}"})
+    with manifest.working(folder, order):
+        samples = [_sample(number, ways, splits, held_out=number < tests) for number in range(count)]
+        index, files = shards.write(
+            folder,
+            samples,
+            shard_of={item.key: shards.shard_name(item.metadata.split, 0) for item in samples},
+            dataset=name,
+            recipe_digest=config.digest(),
+        )
+        files[manifest.RECIPE_FILE] = FileDigest.of_file(folder, manifest.RECIPE_FILE)
+        manifest.finish(folder, order, counts=index.samples_per_split, files=files)
+
+
+def _sample(number: int, ways: tuple[str, ...], splits: SplitConfig, *, held_out: bool) -> Sample:
+    generator = np.random.default_rng(number)
+    way, colour = ways[number % len(ways)], list(COLOURS)[number // len(ways) % len(COLOURS)]
+    place = generator.integers(10, SIDE - 16, size=2)
+    verb = f"move {way}"
+    segment = Segment(
+        id=f"square-{number:04d}",
+        video="squares.mp4",
+        start_seconds=number,
+        stop_seconds=number + 1,
+        instruction=f"move the {colour} square {way}",
+        verb=verb,
+        noun=f"{colour} square",
+        action=verb,
+        group="one",
+    )
+    split = next(iter(splits.tests)) if held_out else splits.train
+    return Sample(
+        key=segment.id,
+        original_image=_jpeg(place, colour),
+        edited_image=_jpeg(place + WAYS[way], colour),
+        edit_prompt=segment.instruction,
+        metadata=SampleMetadata(
+            segment=segment,
+            split=split,
+            before_seconds=number,
+            after_seconds=number + 0.9,
+            width=SIDE,
+            height=SIDE,
+            measures=Measures(change=0.1, sharpness_before=1.0, sharpness_after=1.0),
+            recipe_digest="none",
+        ),
+    )
+
+
+def _jpeg(place: np.ndarray, colour: str) -> bytes:
+    picture = np.full((SIDE, SIDE, 3), 200, np.uint8)
+    top, left = np.clip(place, 0, SIDE - 8)
+    picture[top : top + 8, left : left + 8] = COLOURS[colour]
+    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()

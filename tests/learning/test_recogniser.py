@@ -1,0 +1,93 @@
+"""A recogniser learns what can be told apart, and a saved one answers as before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from actionpairs.errors import ModelError
+from actionpairs.learning import recogniser
+from actionpairs.learning.examples import Example
+from actionpairs.learning.recogniser import Recogniser, Sizes
+from actionpairs.learning.recogniser_lesson import confusion_table, hold_out, judge
+from tests.learning.squares import SIDE
+
+ACTIONS = ("move away", "move left", "move near", "move right")
+SIZES = Sizes(resolution=SIDE, frames=4, patch_size=8, width=16, layers=1, heads=2)
+
+
+@pytest.fixture
+def small() -> Recogniser:
+    return recogniser.build(ACTIONS, SIZES, seed=0)
+
+
+def test_a_clip_is_half_original_and_half_edit(small: Recogniser) -> None:
+    originals = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
+    clips = small.clips(originals, originals + 255)
+    assert clips.shape == (2, 4, 3, SIDE, SIDE)
+    assert clips[:, :2].eq(-1).all()
+    assert clips[:, 2:].eq(1).all()
+
+
+def test_a_saved_recogniser_answers_as_before(small: Recogniser, tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 255, (2, 20, 40, 50, 3), np.uint8)
+    small.save(tmp_path)
+    again = recogniser.load(str(tmp_path))
+    assert again.actions == ACTIONS
+    small.model.eval()
+    logits = again.predict(*pictures)
+    assert logits.shape == (20, 4)
+    assert np.array_equal(logits, small.predict(*pictures))
+    assert again.features(*pictures).shape == (20, 16)
+
+
+def test_published_weights_get_a_last_layer_for_our_actions(small: Recogniser, tmp_path: Path) -> None:
+    small.save(tmp_path)
+    started = recogniser.begin(str(tmp_path), ["open", "close"], resolution=SIDE, frames=4, seed=0)
+    assert started.actions == ("open", "close")
+    assert started.model.classifier.out_features == 2
+    body = small.model.timesformer.state_dict()
+    assert all(torch.equal(body[name], value) for name, value in started.model.timesformer.state_dict().items())
+
+
+def test_published_weights_of_another_clip_length_are_refused(small: Recogniser, tmp_path: Path) -> None:
+    small.save(tmp_path)
+    with pytest.raises(ModelError, match="takes 4 frames of 32; the recipe says 8 of 32"):
+        recogniser.begin(str(tmp_path), ["open"], resolution=SIDE, frames=8, seed=0)
+
+
+def test_a_folder_without_recogniser_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not a TimeSformer"):
+        recogniser.load(str(tmp_path))
+
+
+def test_sizes_that_do_not_divide_are_refused() -> None:
+    with pytest.raises(ModelError, match="cannot be cut into patches of 7"):
+        recogniser.build(ACTIONS, Sizes(32, 4, 7, 16, 1, 2), seed=0)
+
+
+def test_holding_out_divides_by_name_alone(pairs: tuple[Example, ...]) -> None:
+    learned, aside = hold_out(pairs, share=0.3, seed=0)
+    assert sorted([*learned, *aside], key=lambda pair: pair.name) == list(pairs)
+    assert 0 < len(aside) < len(learned)
+    assert hold_out(pairs[3:], share=0.3, seed=0)[1] == tuple(pair for pair in aside if pair in pairs[3:])
+
+
+def test_the_verdict_counts_first_and_first_five(pairs: tuple[Example, ...]) -> None:
+    class Oracle:
+        actions = ACTIONS
+
+        def predict(self, originals: np.ndarray, edits: np.ndarray) -> np.ndarray:
+            return np.tile([0.1, 0.9, 0.0, 0.2], (len(originals), 1))
+
+    pictures = np.zeros((len(pairs), 2, 4, 4, 3), np.uint8)
+    verdict = judge(Oracle(), pairs, pictures)  # type: ignore[arg-type]
+    lefts = sum(pair.entry.action == "move left" for pair in pairs)
+    assert (verdict.samples, verdict.first, verdict.first_five) == (len(pairs), lefts, len(pairs))
+    assert verdict.confusion[:, 1].sum() == len(pairs)
+    table = confusion_table(verdict, ACTIONS).decode().splitlines()
+    assert table[0] == "action,move away,move left,move near,move right"
+    assert table[2] == f"move left,0,{lefts},0,0"

@@ -1,0 +1,254 @@
+"""train: the same command goes on, ends with the same bytes, and what it leaves can be used."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from diffusers import StableDiffusionInstructPix2PixPipeline
+from PIL import Image
+from safetensors.torch import load_file
+
+from actionpairs import manifest
+from actionpairs.errors import ModelError, StorageError, TrainingError
+from actionpairs.learning import curves, recogniser
+from actionpairs.stages.train import TrainSummary, train
+from actionpairs.storage import Folder
+from tests.learning.squares import SIDE, SIZES, write_squares
+
+EDITOR = {
+    "task": "editor",
+    "model": SIZES.model_dump(mode="json") | {"base_steps": 2},
+    "steps": 6,
+    "batch_size": 4,
+    "learning_rate": 1e-3,
+    "warmup_steps": 2,
+    "resolution": SIDE,
+    "ema_decay": 0.9,
+    "checkpoint_every": 2,
+    "sample_every": 3,
+    "sample_count": 2,
+    "sample_steps": 2,
+}
+RECOGNISER = {
+    "task": "recogniser",
+    "steps": 4,
+    "batch_size": 8,
+    "learning_rate": 2e-3,
+    "resolution": SIDE,
+    "frames": 2,
+    "patch_size": 8,
+    "width": 32,
+    "layers": 2,
+    "heads": 2,
+}
+UNET = "unet/diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("shards") / "SQ"
+    write_squares(path)
+    return path
+
+
+def recipe(folder: Path, section: dict[str, object], **changes: object) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump({"train": section | changes}))
+    return path
+
+
+def run(recipe_path: Path, shards: Path, out: Path, stop_after: int | None = None) -> TrainSummary:
+    return train(recipe_path, shards=[str(shards)], out=str(out), device="cpu", stop_after=stop_after)
+
+
+@pytest.fixture(scope="module")
+def whole(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainSummary]:
+    """An editor trained without interruption."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder / "model", run(recipe(folder, EDITOR), squares, folder / "model")
+
+
+def test_a_finished_folder_holds_the_model_and_its_record(whole: tuple[Path, TrainSummary]) -> None:
+    out, summary = whole
+    assert (summary.finished, summary.step, summary.counts["pairs"]) == (True, 6, 20)
+    assert {"loss", "static", "action", "regularization", "understood"} == set(summary.losses)
+    assert len(curves.read(out / "losses.csv")) == 6
+    assert {path.name for path in (out / "samples").iterdir()} == {"step-000003.png", "step-000006.png"}
+    assert Image.open(out / "curves.png").width > 500
+    card = (out / "README.md").read_text()
+    assert "4 actions" in card
+    assert "attn2" in card
+    assert "running average (EMA)" in card
+    for gone in ("cache", "checkpoints", ".model", ".base", ".lock"):
+        assert not (out / gone).exists()
+
+
+def test_the_manifest_names_every_published_file_and_no_log(whole: tuple[Path, TrainSummary]) -> None:
+    files = manifest.read(Folder(whole[0]), stage="train").files
+    assert {UNET, "model_index.json", "README.md", "curves.png", "recipe.json", f"base/{UNET}"} <= set(files)
+    assert not any(name.startswith(("tensorboard", "losses")) for name in files)
+
+
+def test_the_folder_opens_in_diffusers_and_edits(whole: tuple[Path, TrainSummary]) -> None:
+    for folder in (whole[0], whole[0] / "base"):
+        pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(folder)
+        pipeline.set_progress_bar_config(disable=True)
+        picture = Image.fromarray(np.full((SIDE, SIDE, 3), 128, np.uint8))
+        edit = pipeline("move the red square left", image=picture, num_inference_steps=2).images[0]
+        assert edit.size == (SIDE, SIDE)
+
+
+def test_frozen_tensors_keep_their_bits_and_the_others_do_not(whole: tuple[Path, TrainSummary]) -> None:
+    before, after = load_file(whole[0] / "base" / UNET), load_file(whole[0] / UNET)
+    same = {name for name in after if torch.equal(before[name], after[name])}
+    assert {name for name in after if "attn2" in name} == same
+    for part in ("vae/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"):
+        assert (whole[0] / part).read_bytes() == (whole[0] / "base" / part).read_bytes()
+
+
+def test_an_interrupted_run_ends_with_the_same_bytes(
+    whole: tuple[Path, TrainSummary], squares: Path, tmp_path: Path
+) -> None:
+    path = recipe(tmp_path, EDITOR)
+    first = run(path, squares, tmp_path / "model", stop_after=3)
+    assert (first.finished, first.step) == (False, 3)
+    assert not (tmp_path / "model" / manifest.MANIFEST_FILE).exists()
+    assert run(path, squares, tmp_path / "model").finished
+    for name in (UNET, "README.md", "curves.png", "samples/step-000006.png"):
+        assert (tmp_path / "model" / name).read_bytes() == (whole[0] / name).read_bytes()
+
+
+def test_a_finished_run_is_not_done_again(whole: tuple[Path, TrainSummary], squares: Path, tmp_path: Path) -> None:
+    written = (whole[0] / UNET).stat().st_mtime_ns
+    again = run(recipe(tmp_path, EDITOR), squares, whole[0])
+    assert again == whole[1]
+    assert (whole[0] / UNET).stat().st_mtime_ns == written
+
+
+def test_a_folder_of_another_recipe_is_refused(
+    whole: tuple[Path, TrainSummary], squares: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(StorageError, match="made by another recipe or from other inputs"):
+        run(recipe(tmp_path, EDITOR, seed=1), squares, whole[0])
+
+
+def test_an_editor_folder_is_what_another_run_can_start_from(
+    whole: tuple[Path, TrainSummary], squares: Path, tmp_path: Path
+) -> None:
+    """Without EMA, without frozen parts, without the extra terms: every ablation is one key."""
+    path = recipe(
+        tmp_path,
+        EDITOR,
+        model={"source": str(whole[0])},
+        steps=2,
+        freeze=[],
+        action={"weight": 0},
+        regularization={"weight": 0},
+        ema_decay=0,
+    )
+    summary = run(path, squares, tmp_path / "model")
+    assert set(summary.losses) == {"loss", "static"}
+    before, after = load_file(whole[0] / UNET), load_file(tmp_path / "model" / UNET)
+    assert not any(torch.equal(before[name], after[name]) for name in after if "attn2" in name)
+    assert not (tmp_path / "model/base").exists()
+    StableDiffusionInstructPix2PixPipeline.from_pretrained(tmp_path / "model")
+
+
+def test_a_model_that_is_not_there_is_named(squares: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no/such/model"):
+        run(recipe(tmp_path, EDITOR, model={"source": "no/such/model"}), squares, tmp_path / "model")
+
+
+def test_shards_that_are_not_finished_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="`shard` has not finished here"):
+        run(recipe(tmp_path, EDITOR), tmp_path / "none", tmp_path / "model")
+
+
+def test_a_recogniser_is_trained_scored_and_saved(squares: Path, tmp_path: Path) -> None:
+    path = recipe(tmp_path, RECOGNISER)
+    assert not run(path, squares, tmp_path / "model", stop_after=1).finished
+    summary = run(path, squares, tmp_path / "model")
+    assert summary.counts["scored"] == 4
+    assert summary.counts["top_5"] == 4
+    trained = recogniser.load(str(tmp_path / "model"))
+    assert trained.actions == ("move away", "move left", "move near", "move right")
+    table = (tmp_path / "model/confusion.csv").read_text().splitlines()
+    assert len(table) == 5
+    assert "top-1" in (tmp_path / "model/README.md").read_text()
+    assert {"config.json", "model.safetensors", "confusion.csv"} <= set(
+        manifest.read(Folder(tmp_path / "model"), stage="train").files
+    )
+
+
+def test_a_recogniser_without_test_split_holds_pairs_out(tmp_path: Path) -> None:
+    write_squares(tmp_path / "SQ", 24, tests=0)
+    summary = run(recipe(tmp_path, RECOGNISER, steps=1, held_out=0.4), tmp_path / "SQ", tmp_path / "model")
+    assert summary.counts["scored"] + summary.counts["pairs"] == 24
+
+
+def test_one_pair_alone_cannot_be_scored(tmp_path: Path) -> None:
+    write_squares(tmp_path / "SQ", 1, tests=0)
+    with pytest.raises(TrainingError, match="leave none of the same actions to score with"):
+        run(recipe(tmp_path, RECOGNISER), tmp_path / "SQ", tmp_path / "model")
+
+
+@pytest.mark.slow
+def test_a_recogniser_learns_actions_that_can_be_told_apart(tmp_path: Path) -> None:
+    write_squares(tmp_path / "SQ", 120, tests=40)
+    path = recipe(tmp_path, RECOGNISER, steps=300, batch_size=16, warmup_steps=20)
+    assert run(path, tmp_path / "SQ", tmp_path / "model").counts["top_1"] >= 36
+
+
+def command(path: Path, shards: Path, out: Path) -> list[str]:
+    code = "import sys; from actionpairs.stages.train import train; "
+    code += "train(sys.argv[1], shards=[sys.argv[2]], out=sys.argv[3], device='cpu')"
+    return [sys.executable, "-c", code, str(path), str(shards), str(out)]
+
+
+def kill_at(row: int, running: list[str], table: Path) -> None:
+    """Start a run and kill it when its table of losses has so many rows."""
+    process = subprocess.Popen(running, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not table.exists() or len(table.read_text().splitlines()) <= row:
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_ends_with_the_same_weights(squares: Path, tmp_path: Path) -> None:
+    path = recipe(tmp_path, EDITOR, steps=40, checkpoint_every=3)
+    subprocess.run(command(path, squares, tmp_path / "whole"), check=True, capture_output=True)
+    again = command(path, squares, tmp_path / "killed")
+    for row in sorted(random.Random(4).sample(range(1, 35), 4)):
+        kill_at(row, again, tmp_path / "killed/losses.csv")
+        assert not (tmp_path / "killed" / manifest.MANIFEST_FILE).exists()
+    subprocess.run(again, check=True, capture_output=True)
+    assert (tmp_path / "killed" / manifest.MANIFEST_FILE).exists()
+    for name in (UNET, "README.md", "curves.png"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(squares: Path, tmp_path: Path) -> None:
+    path = recipe(tmp_path, EDITOR)
+    train(path, shards=[str(squares)], out=str(tmp_path / "one"), device="cpu")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--no-python"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1", "MASTER_PORT": "0"}
+    subprocess.run(
+        [*torchrun, *command(path, squares, tmp_path / "two")], check=True, env=environment, timeout=200
+    )
+    one, two = (curves.read(tmp_path / name / "losses.csv") for name in ("one", "two"))
+    for first, second in zip(one, two, strict=True):
+        for name in ("loss", "static", "action", "regularization"):
+            assert first[name] == pytest.approx(second[name], abs=1e-5)
+    assert manifest.read(Folder(tmp_path / "two"), stage="train").counts["steps"] == 6
