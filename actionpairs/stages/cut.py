@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -62,7 +64,7 @@ def cut_video(task: VideoTask) -> Cut:
     found: list[FramePair] = []
     rejections: list[Rejection] = []
     try:
-        with Folder(task.videos_url).open(task.file) as source, Video(source) as video:
+        with _opened(Folder(task.videos_url), task.file) as video:
             for outcome in _pairs(video, task):
                 if isinstance(outcome, FramePair):
                     found.append(outcome)
@@ -75,6 +77,17 @@ def cut_video(task: VideoTask) -> Cut:
     rejections.sort(key=lambda rejection: rejection.segment_id)
     digest = pairs.write(Folder(task.out_url), task.name, found, rejections)
     return Cut(task.name, digest, len(found), tuple(rejections))
+
+
+@contextmanager
+def _opened(folder: Folder, file: str) -> Iterator[Video]:
+    """Open a video: by its path where it lies on this disk, which reads fastest, else as a file."""
+    if folder.is_local:
+        with Video(str(folder.local_path(file))) as video:
+            yield video
+    else:
+        with folder.open(file) as source, Video(source) as video:
+            yield video
 
 
 def _pairs(video: Video, task: VideoTask) -> Iterator[FramePair | Rejection]:
@@ -106,6 +119,8 @@ def _in_time_order(wanted: Sequence[_Wanted]) -> list[_Wanted]:
 def _locate(segment: Segment, table: PacketTable, past_end_seconds: float) -> _Wanted | Rejection:
     """Find the frame on screen at start and the last frame shown before stop."""
     length = table.duration_seconds
+    if math.isinf(segment.stop_seconds) and segment.start_seconds < length:
+        segment = replace(segment, stop_seconds=length)
     if segment.start_seconds >= length or segment.stop_seconds > length + past_end_seconds:
         detail = (
             f"{segment.start_seconds:.2f} to {segment.stop_seconds:.2f} s, but the video ends at {length:.2f} s"
@@ -149,8 +164,6 @@ def _jpeg(pixels: Pixels, config: PictureConfig) -> bytes:
         config.quality,
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
         _CHROMA[config.chroma],
-        cv2.IMWRITE_JPEG_OPTIMIZE,
-        1,
     ]
     return bytes(cv2.imencode(".jpg", np.ascontiguousarray(pixels), options)[1])
 

@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import av
-import cv2
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from actionpairs.video.index import PacketTable
@@ -24,6 +24,9 @@ Pixels = NDArray[np.uint8]  # H W 3, BGR as OpenCV has it
 # Codecs whose non-reference frames no other frame ever needs. Not HEVC: a frame that its own layer does not
 # need may be needed by a higher one.
 _DROPPABLE = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video"})
+# Areas are averaged, so that nothing aliases; exact rounding and whole chroma keep colours where they are.
+_SMALLER = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_LARGER = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _DELAY_FRAMES = 17  # decoders hold back up to 16 frames to put them in order
 
 
@@ -118,20 +121,14 @@ class Video:
             context.flush_buffers()
 
     def _pixels(self, frame: VideoFrame, short_side: int) -> Pixels:
-        pixels: Pixels = frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
-        height, width = pixels.shape[:2]
+        """Upright BGR with square pixels; colours by the stream's own matrix and range."""
         aspect = self._reader.stream.sample_aspect_ratio
-        width = round(width * float(aspect)) if aspect else width
-        scale = min(1.0, short_side / min(height, width))
-        size = (max(round(width * scale), 1), max(round(height * scale), 1))
-        if size != (pixels.shape[1], pixels.shape[0]):
-            smaller = size[0] <= pixels.shape[1] and size[1] <= pixels.shape[0]
-            way = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-            pixels = _uint8(cv2.resize(pixels, size, interpolation=way))
-        turns = round(frame.rotation / 90) % 4
-        return _uint8(np.ascontiguousarray(np.rot90(pixels, turns))) if turns else pixels
-
-
-def _uint8(array: Any) -> Pixels:
-    pixels: Pixels = np.asarray(array, dtype=np.uint8)
-    return pixels
+        wide = frame.width * float(aspect) if aspect else frame.width
+        scale = min(1.0, short_side / min(frame.height, wide))
+        width, height = max(round(wide * scale), 1), max(round(frame.height * scale), 1)
+        smaller = width <= frame.width and height <= frame.height
+        found = frame.reformat(
+            width=width, height=height, format="bgr24", interpolation=_SMALLER if smaller else _LARGER
+        ).to_ndarray()
+        turned = np.rot90(found, round(frame.rotation / 90) % 4)
+        return np.ascontiguousarray(turned, dtype=np.uint8)

@@ -1,0 +1,98 @@
+"""demo: all four commands on videos that the package renders itself, and a page that shows what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from actionpairs import tabletop
+from actionpairs.recipe import load
+from actionpairs.stages import demo_page
+from actionpairs.stages.demo_page import Chapter
+from actionpairs.stages.eval import evaluate
+from actionpairs.stages.extract import extract
+from actionpairs.stages.shard import shard
+from actionpairs.stages.train import train
+from actionpairs.storage import Folder
+
+EDITOR_RECIPE, RECOGNISER_RECIPE = "demo", "demo-recogniser"
+
+
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """A set to render: named like the paper's, filmed like it, and cut by its recipe."""
+
+    name: str
+    camera: Literal["fixed", "head"]
+    recipe: str
+    videos: int
+    seed: int
+
+
+_SETS = (_Set("LC", "fixed", "demo", videos=8, seed=1), _Set("HC", "head", "demo-hc", videos=6, seed=2))
+_ACTIONS_PER_VIDEO = 14
+_FRAME_RATE = 15  # half the usual rate: the demo's time goes into rendering
+
+
+def demo(*, out: str, workers: int | None = None) -> str:
+    """Render, extract, shard, train and score; the same call again goes on where it stopped.
+
+    Returns the path of the page.
+    """
+    processes = workers or len(os.sched_getaffinity(0))
+    root = Path(out)
+    chapters: list[Chapter] = []
+    for each in _SETS:
+        _say(f"{each.name}: rendering {each.videos} videos with a {each.camera} camera")
+        films = tabletop.render_set(
+            root / each.name / "films",
+            camera=each.camera,
+            videos=each.videos,
+            actions_per_video=_ACTIONS_PER_VIDEO,
+            seed=each.seed,
+            frame_rate=_FRAME_RATE,
+            workers=processes,
+            blemishes=True,
+        )
+        pairs, shards = str(root / each.name / "pairs"), str(root / each.name / "shards")
+        _say(f"{each.name}: extract and shard")
+        cut = extract(
+            each.recipe,
+            videos=str(films.videos),
+            annotations=[str(films.epic100)],
+            out=pairs,
+            workers=processes,
+        )
+        packed = shard(each.recipe, pairs=pairs, out=shards)
+        chapters.append(Chapter(each.name, each.camera, cut, packed))
+    shard_folders = [chapter.packed.out for chapter in chapters]
+    model, recogniser = str(root / "model"), str(root / "recogniser")
+    _say("training a tiny editor on both sets")
+    train(EDITOR_RECIPE, shards=shard_folders, out=model, device="cpu")
+    _say("training a small recogniser on both sets")
+    train(RECOGNISER_RECIPE, shards=shard_folders, out=recogniser, device="cpu")
+    reports = []
+    for each, chapter in zip(_SETS, chapters, strict=True):
+        _say(f"{each.name}: scoring edits of unseen pairs")
+        [split] = load(each.recipe).shard.splits.tests
+        report = str(root / each.name / "report")
+        reports.append(
+            evaluate(
+                EDITOR_RECIPE,
+                models=[model],
+                shards=chapter.packed.out,
+                split=split,
+                out=report,
+                recogniser=recogniser,
+                device="cpu",
+            )
+        )
+    Folder(root).write_bytes("index.html", demo_page.written(root, chapters, reports).encode())
+    return str((root / "index.html").absolute())
+
+
+def _say(text: str) -> None:
+    print(f"── {text}", file=sys.stderr, flush=True)

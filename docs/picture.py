@@ -1,0 +1,61 @@
+"""Makes docs/pairs.jpg of a demo's shards: `python docs/picture.py out/demo`."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from actionpairs import shards
+from actionpairs.storage import Folder
+
+WANTED = (
+    ("LC", "stack"), ("HC", "open"),
+    ("LC", "cover"), ("HC", "take"),
+    ("LC", "turn-over"), ("HC", "move-left"),
+)  # fmt: skip
+HEIGHT, GAP, CAPTION = 216, 10, 30
+
+
+def draw(demo: Path) -> np.ndarray:
+    """Three rows of two pairs, each frame before and frame after over its instruction."""
+    scenes: Counter[str] = Counter()
+    cells = [_cell(demo / name / "shards", f"{name}-train", verb, scenes) for name, verb in WANTED]
+    rows = [
+        np.hstack([cells[place], _gap(cells[place].shape[0], 3 * GAP), cells[place + 1]]) for place in (0, 2, 4)
+    ]
+    return np.vstack(rows)
+
+
+def _cell(folder: Path, split: str, verb: str, scenes: Counter[str]) -> np.ndarray:
+    """A pair of that verb, from a scene that was shown least so far."""
+    found = (entry for entry in shards.entries(Folder(folder), split) if entry.verb == verb)
+    entry = min(found, key=lambda entry: (scenes[split + entry.group], entry.key))
+    scenes[split + entry.group] += 1
+    frames = [
+        cv2.resize(
+            cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR),
+            (HEIGHT * 16 // 9, HEIGHT),
+            interpolation=cv2.INTER_AREA,
+        )
+        for jpeg in shards.read_pictures(Folder(folder), entry)
+    ]
+    pair = np.hstack([frames[0], _gap(HEIGHT, GAP // 2), frames[1]])
+    caption = np.full((CAPTION + GAP, pair.shape[1], 3), 255, np.uint8)
+    (width, _), _ = cv2.getTextSize(entry.instruction, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 1)
+    place = ((pair.shape[1] - width) // 2, 21)
+    cv2.putText(caption, entry.instruction, place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, (50, 50, 50), 1, cv2.LINE_AA)
+    return np.vstack([pair, caption])
+
+
+def _gap(height: int, width: int) -> np.ndarray:
+    return np.full((height, width, 3), 255, np.uint8)
+
+
+if __name__ == "__main__":
+    cv2.imwrite(
+        str(Path(__file__).with_name("pairs.jpg")), draw(Path(sys.argv[1])), [cv2.IMWRITE_JPEG_QUALITY, 88]
+    )

@@ -1,0 +1,77 @@
+"""The demo runs from rendering to the page, and the page shows what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from actionpairs.stages.demo import demo
+from tests.browser import needs_chromium, open_page
+
+PROBE = """<script>
+addEventListener("load", () => {
+  const images = [...document.images];
+  document.body.textContent = JSON.stringify({
+    images: images.length, broken: images.filter((image) => !image.naturalWidth).length,
+    wide: document.documentElement.scrollWidth > innerWidth,
+  });
+});
+</script>"""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(demo(out=str(tmp_path_factory.mktemp("demo") / "out")))
+
+
+def test_every_stage_is_done(made: Path) -> None:
+    stages = ["LC/pairs", "LC/shards", "LC/report", "HC/pairs", "HC/shards", "HC/report", "model", "recogniser"]
+    assert [stage for stage in stages if not (made.parent / stage / "manifest.json").is_file()] == []
+
+
+def test_the_page_is_plain_about_the_model_and_shows_the_rows_that_matter(made: Path) -> None:
+    page = made.read_text(encoding="utf-8")
+    for text in ("This model is tiny", "copy of the input", "the real last frame", "nothing changed", "past end"):
+        assert text in page
+    assert not re.search(r'(src|href)="https?:', page)
+
+
+def test_the_editor_learns(made: Path) -> None:
+    report = json.loads((made.parent / "LC/report/report.json").read_text())
+    assert {row["kind"] for row in report["rows"]} == {"model", "copy", "truth"}
+    losses = (made.parent / "model/losses.csv").read_text().splitlines()
+    static = [float(line.split(",")[losses[0].split(",").index("static")]) for line in losses[1:]]
+    assert sum(static[-20:]) < sum(static[:20])
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1440, 500])
+def test_every_picture_is_shown_and_nothing_is_logged(made: Path, tmp_path: Path, width: int) -> None:
+    page = tmp_path / "index.html"
+    page.write_text(made.read_text(encoding="utf-8").replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    done = open_page(page, "--dump-dom", f"--window-size={width},900")
+    assert "CONSOLE" not in done.stderr
+    found = json.loads(re.search(r"\{.*\}", done.stdout).group())  # type: ignore[union-attr]
+    assert found["images"] >= 60
+    assert (found["broken"], found["wide"]) == (0, False)
+
+
+def test_the_same_call_again_is_quick_and_changes_nothing(made: Path) -> None:
+    before, start = made.read_bytes(), time.monotonic()
+    assert demo(out=str(made.parent)) == str(made)
+    assert time.monotonic() - start < 30
+    assert made.read_bytes() == before
+
+
+def test_a_stage_that_was_lost_is_made_again(made: Path) -> None:
+    before = made.read_bytes()
+    shutil.rmtree(made.parent / "HC/report")
+    demo(out=str(made.parent))
+    assert made.read_bytes() == before
