@@ -51,7 +51,7 @@ def main(debug: bool) -> None:
 @main.command()
 @recipe_argument
 @click.option("--videos", help="Folder or URL of the videos.")
-@click.option("--annotations", multiple=True, required=True, help="Annotation file; may be given several times.")
+@click.option("--annotations", multiple=True, required=True, help="Annotation file or folder; may be repeated.")
 @click.option("--out", help="Folder for the pairs.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; as many as there are cores by default.")
 @click.option("--limit", type=click.IntRange(min=1), help="Take only the first so many segments.")
@@ -70,15 +70,18 @@ def extract(
     """Cut the first and last frame of every annotated action segment.
 
     \b
-    Example:
-      actionpairs extract hc --videos EPIC-KITCHENS --annotations EPIC_100_train.csv --out out/pairs
+    Examples:
+      actionpairs extract hc --annotations EPIC_100_train.csv --dry-run
+      actionpairs extract hc --videos EPIC-KITCHENS --annotations EPIC_100_train.csv
+          --annotations EPIC_100_verb_classes.csv --annotations EPIC_100_noun_classes.csv --out out/pairs
     """
     from actionpairs.recipe import load
 
     if dry_run:
         from actionpairs.stages import plan
 
-        _show(plan.outline(load(recipe), annotations, limit=limit), as_json)
+        found = plan.outline(load(recipe), annotations, limit=limit)
+        click.echo(json.dumps(dataclasses.asdict(found), sort_keys=True) if as_json else plan.describe(found))
         return
     if videos is None or out is None:
         raise click.UsageError("--videos and --out are needed, except with --dry-run.")

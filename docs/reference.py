@@ -22,7 +22,7 @@ def cli() -> str:
     """The help of every command."""
     parts = ["# Commands\n\nWritten by `docs/reference.py` from the commands' own help.\n"]
     for path, command in [("actionpairs", main), *((f"actionpairs {n}", c) for n, c in main.commands.items())]:
-        with click.Context(command, info_name=path, max_content_width=100) as context:
+        with click.Context(command, info_name=path, **main.context_settings) as context:
             parts.append(f"## {path}\n\n```\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from actionpairs import recipe
-from actionpairs.configs import TableFormat
 from actionpairs.errors import RecipeError
+from actionpairs.formats import TableFormat
 
 
 def write(folder: Path, text: str, name: str = "mine.yaml") -> Path:

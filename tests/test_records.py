@@ -18,7 +18,7 @@ GOOD = Segment("a", "v", 1.0, 2.0, "take cup", "take", "cup", "take cup", "P01")
         {"start_seconds": 3.0},
         {"start_seconds": -0.1},
         {"stop_seconds": float("nan")},
-        {"stop_seconds": float("inf")},
+        {"start_seconds": float("inf")},
         {"id": ""},
         {"video": ""},
     ],
@@ -31,3 +31,7 @@ def test_a_segment_that_cannot_be_is_refused(change: dict[str, object]) -> None:
 def test_records_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         GOOD.id = "b"  # type: ignore[misc]
+
+
+def test_an_endless_segment_lasts_to_the_end_of_its_video() -> None:
+    assert dataclasses.replace(GOOD, stop_seconds=float("inf")).duration_seconds == float("inf")

@@ -1,20 +1,23 @@
-"""EPIC-KITCHENS-100: `narration_id,participant_id,video_id,…,start_timestamp,stop_timestamp,…`.
+"""EPIC-KITCHENS-100 and -55: one row per narrated action, with timestamps and classes.
 
 The frame columns number the released JPEGs, not the frames of the video, so only the timestamps are read. The
-class tables (EPIC_100_verb_classes.csv, EPIC_100_noun_classes.csv) may be given beside the annotations; with
-them verbs and nouns are the classes' keys, without them the words of the narration.
+class tables (EPIC_100_verb_classes.csv, EPIC_verb_classes.csv and those of the nouns) may be given beside the
+annotations; their headers tell them apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from dataclasses import dataclass
 
-from actionpairs.annotations.rows import Row, read_rows, read_text, segment_or_rejection
-from actionpairs.records import Rejection, Segment
+from actionpairs.annotations.clips import Clip, unreadable
+from actionpairs.annotations.rows import Row, each, file_name, header_of, read_rows, read_text
+from actionpairs.annotations.times import Times, shown
+from actionpairs.errors import AnnotationError
+from actionpairs.formats import Epic55Format, EpicFormat
+from actionpairs.records import Rejection
 
 _COLUMNS = (
-    "narration_id",
     "participant_id",
     "video_id",
     "start_timestamp",
@@ -25,55 +28,85 @@ _COLUMNS = (
     "noun",
     "noun_class",
 )
+_CLOCK = Times("clock")
 
 
-def read(urls: Sequence[str], *, instruction: Literal["class keys", "narration"]) -> Iterator[Segment | Rejection]:
-    """Read EPIC-KITCHENS-100 files; an action is a pair of verb class and noun class.
+@dataclass(frozen=True, slots=True)
+class _Classes:
+    """Class number → key, of verbs and of nouns; empty where the table was not given."""
 
-    instruction: `class keys` makes it of verb and noun, `narration` takes the annotator's words.
-    """
-    texts = [(url, read_text(url)) for url in urls]
-    verbs = _class_keys(texts, "verb")
-    nouns = _class_keys(texts, "noun")
-    for url, text in texts:
-        if not _is_class_table(text):
-            for row in read_rows(url, text, needs=_COLUMNS):
-                yield _segment(row, verbs, nouns, narrated=instruction == "narration")
+    verbs: Mapping[str, str]
+    nouns: Mapping[str, str]
 
 
-def _segment(
-    row: Row, verbs: Mapping[str, str], nouns: Mapping[str, str], *, narrated: bool
-) -> Segment | Rejection:
-    verb = verbs.get(row["verb_class"], row["verb"])
-    noun = nouns.get(row["noun_class"], row["noun"])
-    numbered = f"verb {row['verb_class']} noun {row['noun_class']}"
-    return segment_or_rejection(
-        row,
-        segment_id=row["narration_id"],
+def read(urls: Sequence[str], epic: EpicFormat) -> Iterator[Clip | Rejection]:
+    """Read EPIC-KITCHENS files, each row a clip whose label is its pair of verb class and noun class."""
+    texts = {url: read_text(url) for url in urls}
+    classes = _Classes(_keys(texts, "verb"), _keys(texts, "noun"))
+    id_column = "uid" if isinstance(epic, Epic55Format) else "narration_id"
+    keyed = epic.names == "class keys"
+    for url, text in texts.items():
+        if _table_kind(url, text) is None:
+            rows = read_rows(url, text, needs=(id_column, *_COLUMNS))
+            yield from each(rows, lambda row: _clip(row, id_column, classes, keyed=keyed))
+
+
+def untold(urls: Sequence[str], epic: EpicFormat) -> tuple[str, ...]:
+    """What the recipe asks for and these files do not tell."""
+    kinds = {_table_kind(url, read_text(url)) for url in urls}
+    missing = [kind for kind in ("verb", "noun") if kind not in kinds]
+    needed = epic.names == "class keys" or "{label}" in epic.instruction
+    if not needed or not missing:
+        return ()
+    tables = " and ".join(f"EPIC_100_{kind}_classes.csv" for kind in missing)
+    return (f"the keys of the classes, which stand in {tables} (or EPIC-55's)",)
+
+
+def _clip(row: Row, id_column: str, classes: _Classes, *, keyed: bool) -> Clip | Rejection:
+    verb_class, noun_class = str(row["verb_class"]).strip(), str(row["noun_class"]).strip()
+    verb_key, noun_key = classes.verbs.get(verb_class), classes.nouns.get(noun_class)
+    clip = Clip(
+        where=row.where,
+        id=row[id_column],
         video=row["video_id"],
         start=row["start_timestamp"],
         stop=row["stop_timestamp"],
-        instruction=row["narration"] if narrated else f"{spoken(verb)} {spoken(noun)}",
-        verb=verb,
-        noun=noun,
-        action=f"{verb} {noun}" if verbs and nouns else numbered,
+        times=_CLOCK,
         group=row["participant_id"],
+        verb=verb_key if keyed and verb_key else row["verb"],
+        noun=noun_key if keyed and noun_key else row["noun"],
+        label=f"{verb_key or f'verb {verb_class}'} {noun_key or f'noun {noun_class}'}",
+        narration=row["narration"],
     )
+    for kind, number, known in (("verb", verb_class, classes.verbs), ("noun", noun_class, classes.nouns)):
+        if not number.isdecimal() or (known and number not in known):
+            return unreadable(clip, f"{shown(number)} is no {kind} class")
+    return clip
 
 
-def spoken(key: str) -> str:
-    """Say a class key as people do: `put-down` is put down, `box:lunch` is lunch box."""
-    return " ".join(reversed(key.split(":"))).replace("-", " ")
-
-
-def _is_class_table(text: str) -> bool:
-    return text.startswith("id,key")
-
-
-def _class_keys(texts: Sequence[tuple[str, str]], kind: str) -> dict[str, str]:
-    """Class number → key, from the tables whose file name speaks of `kind`."""
+def _keys(texts: Mapping[str, str], kind: str) -> dict[str, str]:
     keys: dict[str, str] = {}
-    for url, text in texts:
-        if _is_class_table(text) and kind in url.rpartition("/")[2]:
-            keys.update({row["id"]: row["key"] for row in read_rows(url, text, needs=("id", "key"))})
+    for url, text in texts.items():
+        if _table_kind(url, text) == kind:
+            number, key = header_of(text)[:2]
+            for row in read_rows(url, text, needs=(number, key)):
+                if isinstance(row, Row):
+                    keys[str(row[number]).strip()] = str(row[key]).strip()
     return keys
+
+
+def _table_kind(url: str, text: str) -> str | None:
+    """Whether a file is a table of verb or of noun classes; None for annotations."""
+    header = header_of(text)
+    if header[1:2] == ["class_key"]:  # EPIC-55: verb_id,class_key,verbs
+        return header[0].removesuffix("_id")
+    if header[:2] != ["id", "key"]:
+        return None
+    # EPIC-100 gives both tables one header, so only the files' names tell them apart.
+    kinds = [kind for kind in ("verb", "noun") if kind in file_name(url).lower()]
+    if len(kinds) != 1:
+        raise AnnotationError(
+            f"{url}: a class table, but of verbs or of nouns?",
+            cure="Give it the name that it came with: EPIC_100_verb_classes.csv, EPIC_100_noun_classes.csv.",
+        )
+    return kinds[0]

@@ -1,36 +1,61 @@
-"""What the formats share: rows of a delimited file, times in seconds, a segment or the reason why not."""
+"""Delimited text: its rows, each a mapping from column to cell or the reason why it is none."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 
+from actionpairs.annotations.clips import Clip, malformed
 from actionpairs.errors import AnnotationError
-from actionpairs.records import Reason, Rejection, Segment
+from actionpairs.records import Rejection
 from actionpairs.storage import Folder
 
 _CELL_LIMIT_CHARACTERS = 1 << 20
+_MARKS = {
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "a zip file",
+    b"\x80": "a pickle",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a delimited file: its cells by column name, and where it stands."""
+    """One row or entry of a file: its cells by name, and where it stands."""
 
     where: str
-    number: int
-    cells: dict[str, str]
+    cells: Mapping[str, object]
 
-    def __getitem__(self, column: str) -> str:
-        return self.cells.get(column, "").strip()
+    def __getitem__(self, name: str) -> object:
+        return self.cells.get(name)
+
+
+def each(rows: Iterable[Row | Rejection], make: Callable[[Row], Clip | Rejection]) -> Iterator[Clip | Rejection]:
+    """Make clips of rows; rejections go through."""
+    for row in rows:
+        yield row if isinstance(row, Rejection) else make(row)
+
+
+def file_name(url: str) -> str:
+    """The last part of a path or URL: what rows and rejections say, so that they do not depend on the folder."""
+    return url.rpartition("/")[2]
+
+
+def read_bytes(url: str) -> bytes:
+    """The bytes of an annotation file."""
+    parent, _, name = url.rpartition("/")
+    return Folder(parent or ("/" if url.startswith("/") else ".")).read_bytes(name)
 
 
 def read_text(url: str) -> str:
     """The text of an annotation file, UTF-8 with or without a mark; raises AnnotationError for anything else."""
-    parent, _, name = url.rpartition("/")
-    data = Folder(parent or ".").read_bytes(name)
+    data = read_bytes(url)
+    for mark, kind in _MARKS.items():
+        if data.startswith(mark):
+            raise AnnotationError(f"{url}: this is {kind}, not UTF-8 text.", cure="Give it as plain UTF-8 text.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -39,63 +64,45 @@ def read_text(url: str) -> str:
         ) from None
 
 
-def read_rows(url: str, text: str, *, needs: tuple[str, ...]) -> Iterator[Row]:
-    """The rows of a CSV or TSV text with a header; raises AnnotationError where a needed column is missing."""
+def header_of(text: str) -> list[str]:
+    """The names in the first line of a delimited text, without reading the rest."""
+    return [name.strip().strip('"') for name in text.partition("\n")[0].split(_delimiter(text))]
+
+
+def read_rows(
+    url: str, text: str, *, needs: Sequence[str], header: Sequence[str] | None = None, delimiter: str | None = None
+) -> Iterator[Row | Rejection]:
+    """The rows of a delimited text; a row with more or fewer cells than the header becomes a Rejection.
+
+    header: the columns of a text that does not name them. Raises AnnotationError where a needed column is
+    missing or named twice, and where quotes are not closed: nothing after them could be trusted.
+    """
     csv.field_size_limit(_CELL_LIMIT_CHARACTERS)
-    first = text.partition("\n")[0]
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in first else ",")
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text), strict=True)
     try:
-        header = [name.strip() for name in next(lines, [])]
-        missing = [column for column in needs if column not in header]
-        if missing:
-            raise AnnotationError(
-                f"{url}: no column {missing[0]!r}; it has: {', '.join(header)[:200] or 'nothing'}.",
-                cure="Name the file's columns under `extract.annotations` in the recipe, or give another file.",
-            )
+        names = [name.strip() for name in (next(lines, []) if header is None else header)]
+        _check_header(url, names, needs)
         for cells in lines:
-            if any(cells):
-                yield Row(url, lines.line_num, dict(zip(header, cells, strict=False)))
+            where = f"{file_name(url)}, line {lines.line_num}"
+            if len(cells) == len(names):
+                yield Row(where, dict(zip(names, cells, strict=True)))
+            elif any(cell.strip() for cell in cells):
+                yield malformed(where, f"{len(cells)} cells instead of {len(names)}")
     except csv.Error as error:
         raise AnnotationError(
-            f"{url}: line {lines.line_num}: {error}.", cure="Mend the line, or save the file as plain CSV."
+            f"{url}, line {lines.line_num}: {error}.", cure="Mend the line, or save the file as plain CSV."
         ) from None
 
 
-def clock_seconds(text: str) -> float:
-    """Read `HH:MM:SS.ss`, `MM:SS` or plain seconds; raises ValueError for anything else."""
-    parts = text.strip().split(":")
-    if not 1 <= len(parts) <= 3:
-        raise ValueError(f"not a time: {text!r}")
-    try:
-        seconds = Decimal(0)
-        for part in parts:
-            seconds = seconds * 60 + Decimal(part)
-    except InvalidOperation:
-        raise ValueError(f"not a time: {text!r}") from None
-    return float(seconds)
+def _delimiter(text: str) -> str:
+    return "\t" if "\t" in text.partition("\n")[0] else ","
 
 
-def segment_or_rejection(
-    row: Row, *, segment_id: str, video: str, start: str, stop: str, instruction: str, **names: str
-) -> Segment | Rejection:
-    """Make a segment of a row's texts, or say why that cannot be.
-
-    names: verb, noun, action and group, as a Segment has them.
-    """
-    segment_id = segment_id or f"row-{row.number}"
-    try:
-        start_seconds, stop_seconds = clock_seconds(start), clock_seconds(stop)
-        if 0 <= stop_seconds <= start_seconds:
-            detail = f"{row.where}, line {row.number}: start {start}, stop {stop}"
-            return Rejection(segment_id, video, "extract", Reason.STOP_NOT_AFTER_START, detail)
-        return Segment(
-            id=segment_id,
-            video=video,
-            start_seconds=start_seconds,
-            stop_seconds=stop_seconds,
-            instruction=" ".join(instruction.split()),
-            **names,
-        )
-    except ValueError as error:
-        detail = f"{row.where}, line {row.number}: {error}"
-        return Rejection(segment_id, video, "extract", Reason.UNREADABLE_ROW, detail)
+def _check_header(url: str, names: Sequence[str], needs: Sequence[str]) -> None:
+    for column in needs:
+        if names.count(column) != 1:
+            what = "two columns" if column in names else "no column"
+            raise AnnotationError(
+                f"{url}, line 1: {what} {column!r}; it has: {', '.join(names)[:200] or 'nothing'}.",
+                cure="Check `extract.annotations` in the recipe (format, columns), or give another file.",
+            )

@@ -1,44 +1,87 @@
-"""A table of one's own: CSV or TSV with a header, its columns named in the recipe."""
+"""A table of one's own: CSV or TSV with a header, JSON lines, or Parquet; its columns are named in the recipe."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
-from actionpairs.annotations.rows import Row, read_rows, read_text, segment_or_rejection
-from actionpairs.configs import TableColumns
-from actionpairs.records import Rejection, Segment
+from actionpairs.annotations.clips import Clip, malformed
+from actionpairs.annotations.rows import Row, each, file_name, read_bytes, read_rows, read_text
+from actionpairs.annotations.times import Times
+from actionpairs.errors import AnnotationError
+from actionpairs.formats import TableFormat
+from actionpairs.records import Rejection
 
 
-def read(
-    urls: Sequence[str], *, columns: TableColumns, unit: Literal["seconds", "clock"]
-) -> Iterator[Segment | Rejection]:
-    """Read tables; a table without an id column gets ids made of video and times.
-
-    unit: `seconds` takes numbers, `clock` also takes `HH:MM:SS.ss`.
-    """
-    needs = tuple(name for name in columns.model_dump().values() if name is not None)
+def read(urls: Sequence[str], table: TableFormat) -> Iterator[Clip | Rejection]:
+    """Read tables; a table without an id column gets ids made of video, times and words."""
+    times = Times(table.unit, table.rate or 1.0, table.first_frame, table.end_included)
+    needs = [name for name in table.columns.model_dump().values() if name is not None]
     for url in urls:
-        for row in read_rows(url, read_text(url), needs=needs):
-            yield _segment(row, columns, unit)
+        yield from each(_rows(url, needs), lambda row: _clip(row, table, times))
 
 
-def _segment(row: Row, columns: TableColumns, unit: str) -> Segment | Rejection:
-    start, stop = row[columns.start], row[columns.stop]
-    if unit == "seconds" and ":" in start + stop:
-        start = f"{start} (a clock time, but the recipe says seconds)"
-    verb = row[columns.verb] if columns.verb else ""
-    noun = row[columns.noun] if columns.noun else ""
-    instruction = row[columns.instruction]
-    return segment_or_rejection(
-        row,
-        segment_id=row[columns.id] if columns.id else f"{row[columns.video]}_{start}_{stop}",
+def _clip(row: Row, table: TableFormat, times: Times) -> Clip:
+    columns = table.columns
+    narration, verb, noun, group = (
+        row[name] if name else "" for name in (columns.instruction, columns.verb, columns.noun, columns.group)
+    )
+    words = " ".join(word.strip() for word in (verb, noun) if isinstance(word, str))
+    return Clip(
+        where=row.where,
+        id=row[columns.id] if columns.id else None,
         video=row[columns.video],
-        start=start,
-        stop=stop,
-        instruction=instruction,
+        start=row[columns.start],
+        stop=row[columns.stop],
+        times=times,
+        group=group,
         verb=verb,
         noun=noun,
-        action=f"{verb} {noun}".strip() or instruction,
-        group=row[columns.group] if columns.group else "",
+        label=words.strip() or narration,
+        narration=narration,
     )
+
+
+def _rows(url: str, needs: Sequence[str]) -> Iterator[Row | Rejection]:
+    if read_bytes(url)[:4] == b"PAR1":
+        return _parquet_rows(url, needs)
+    text = read_text(url)
+    if text.lstrip().startswith("{"):
+        return _json_rows(url, text)
+    return read_rows(url, text, needs=needs)
+
+
+def _json_rows(url: str, text: str) -> Iterator[Row | Rejection]:
+    """One JSON object a line; a line that is none is rejected by itself."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        where = f"{file_name(url)}, line {number}"
+        try:
+            found = json.loads(line) if line.strip() else None
+        except (ValueError, RecursionError) as error:
+            yield malformed(where, f"not JSON: {error}")
+            continue
+        if isinstance(found, dict):
+            yield Row(where, found)
+        elif line.strip():
+            yield malformed(where, "not a JSON object")
+
+
+def _parquet_rows(url: str, needs: Sequence[str]) -> Iterator[Row | Rejection]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(pa.BufferReader(read_bytes(url)))
+        missing = [name for name in needs if name not in file.schema_arrow.names]
+        number = 0
+        for batch in file.iter_batches(columns=[name for name in needs if name not in missing]):
+            for cells in batch.to_pylist():
+                number += 1
+                yield Row(f"{file_name(url)}, row {number}", cells)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise AnnotationError(f"{url}: not a whole Parquet file: {error}.", cure="Write it again.") from None
+    if missing:
+        raise AnnotationError(
+            f"{url}: no column {missing[0]!r}; it has: {', '.join(file.schema_arrow.names)[:200]}.",
+            cure="Name the file's columns under `extract.annotations.columns` in the recipe.",
+        )

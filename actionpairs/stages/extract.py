@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from actionpairs import manifest, pairs
+from actionpairs.annotations import files as annotation_files
 from actionpairs.configs import ExtractConfig
 from actionpairs.errors import StorageError, VideoError
 from actionpairs.executors import Died, local
@@ -64,6 +65,8 @@ def extract(
     """
     recipe = load(recipe)
     config = recipe.extract
+    annotations = annotation_files(annotations)
+    plan.check_names(annotations, config)
     order = Order("extract", recipe.name, config, _inputs(annotations, limit))
     folder = Folder(out)
     with manifest.working(folder, order) as finished:
@@ -112,14 +115,11 @@ def _tasks(
     unfound: list[Rejection] = []
     for segment in segments:
         files = catalogue.find(segment.video)
-        if len(files) == 1:
+        why = _not_found(files, folder, follow_links=config.follow_links)
+        if why is None:
             by_file[files[0]].append(segment)
-        elif files:
-            detail = f"could be any of {', '.join(files[:3])}"
-            unfound.append(Rejection(segment.id, segment.video, "extract", Reason.VIDEO_AMBIGUOUS, detail))
         else:
-            detail = f"no such file below {folder}"
-            unfound.append(Rejection(segment.id, segment.video, "extract", Reason.VIDEO_MISSING, detail))
+            unfound.append(Rejection(segment.id, segment.video, "extract", *why))
     tasks = [
         VideoTask(
             videos, file, tuple(wanted), out, pairs.file_name(file), config.pictures, config.past_end_seconds
@@ -127,6 +127,19 @@ def _tasks(
         for file, wanted in by_file.items()
     ]
     return sorted(tasks, key=lambda task: (-len(task.segments), task.file)), unfound
+
+
+def _not_found(files: Sequence[str], folder: Folder, *, follow_links: bool) -> tuple[Reason, str] | None:
+    """Why the files that a name can mean are not the one video wanted; None where there is just that one."""
+    if not files:
+        return Reason.VIDEO_MISSING, f"no such file below {folder}"
+    if len(files) > 1:
+        return Reason.VIDEO_AMBIGUOUS, f"could be any of {', '.join(files[:3])}"
+    if folder.is_local and not follow_links and folder.local_path(files[0]).is_symlink():
+        target = folder.local_path(files[0]).resolve()
+        if not target.is_relative_to(folder.local_path().resolve()):
+            return Reason.VIDEO_MISSING, f"{files[0]} is a link out of {folder}, and follow_links is false"
+    return None
 
 
 def _resumed(folder: Folder, tasks: Sequence[VideoTask], pending: Sequence[VideoTask]) -> list[Cut]:

@@ -87,14 +87,15 @@ def _filtered(source: Folder, config: ShardConfig) -> tuple[list[PairFacts], lis
 
 def _split(kept: Sequence[PairFacts], config: SplitConfig, *, where: str) -> dict[str, str]:
     """Segment id → split, for every pair that is kept."""
-    held_out = sum(config.tests.values())
-    if len(kept) <= held_out:
+    split_of = splits.assign([facts.segment for facts in kept], config)
+    sizes = Counter(split_of.values())
+    if not sizes[config.train] or any(sizes[name] < count for name, count in config.tests.items()):
         raise ShardError(
-            f"{where}: {len(kept)} pairs are kept, but the test splits hold out {held_out}.",
-            cure="Extract more, loosen `shard.filters`, or lower the counts in `shard.splits.tests`.",
+            f"{where}: {len(kept)} pairs are kept, but the test splits hold out {sum(config.tests.values())}, "
+            f"which leaves {sizes[config.train]} to train.",
+            cure="Extract more, loosen `shard.filters`, or hold out less in `shard.splits`.",
         )
-    ids = [facts.segment.id for facts in kept]
-    return splits.assign(ids, tests=config.tests, train=config.train, seed=config.seed)
+    return split_of
 
 
 def _spread(split_of: Mapping[str, str], config: ShardConfig) -> dict[str, str]:

@@ -66,8 +66,8 @@ BAD_ROWS = [
     ("cut_0,cut.mp4,0,1,x,x,x,c", "cut_0", Reason.VIDEO_UNREADABLE),
     ("empty_0,empty.mp4,0,1,x,x,x,c", "empty_0", Reason.VIDEO_UNREADABLE),
     ("text_0,text.mp4,0,1,x,x,x,c", "text_0", Reason.VIDEO_UNREADABLE),
-    (",,,,,,,x", "row-", Reason.UNREADABLE_ROW),
-    ("short_0,a.mp4", "short_0", Reason.UNREADABLE_ROW),
+    (",,,,,,,x", "segments.csv, line", Reason.UNREADABLE_ROW),
+    ("short_0,a.mp4", "segments.csv, line", Reason.UNREADABLE_ROW),
 ]
 
 
@@ -163,3 +163,39 @@ def test_the_real_clips_give_every_pair(shared: Path, tmp_path: Path) -> None:
         workers=2,
     )
     assert (summary.rows, summary.pairs) == (12, 12)
+
+
+@pytest.mark.parametrize(("follow", "count"), [(False, 4), (True, 6)])
+def test_a_link_out_of_the_folder_is_followed_only_where_the_recipe_says_so(
+    films: Films, tmp_path: Path, follow: bool, count: int
+) -> None:
+    (films.videos / "c.mp4").rename(tmp_path / "outside.mp4")
+    (films.videos / "c.mp4").symlink_to(tmp_path / "outside.mp4")
+    (films.videos / "b.mp4").rename(films.videos / "inside.mp4")
+    (films.videos / "b.mp4").symlink_to("inside.mp4")
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"extends: table\nextract: {{follow_links: {str(follow).lower()}}}")
+    summary = run(films, tmp_path / "out", recipe=path)
+    assert summary.pairs == count
+    assert summary.rejected == ({} if follow else {"video_missing": 2})
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside.mp4", "/etc/passwd", "file:///etc/passwd", "http://x/a.mp4", "a.mp4/.."]
+)
+def test_a_video_name_cannot_leave_the_folder(films: Films, tmp_path: Path, name: str) -> None:
+    (films.videos / "a.mp4").rename(tmp_path / "outside.mp4")
+    films.table.write_text(f"{HEADER}x,{name},0.1,1.0,take cup,take,cup,a\n")
+    assert run(films, tmp_path / "out").rejected == {"video_missing": 1}
+
+
+def test_a_whole_clip_lasts_as_long_as_its_video(films: Films, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("extract: {annotations: {format: ssv2}}")
+    listed = tmp_path / "train.json"
+    listed.write_text('[{"id": "a", "label": "taking cup", "template": "Taking [something]"}]')
+    extract(path, videos=str(films.videos), annotations=[str(listed)], out=str(tmp_path / "out"), workers=1)
+    [name] = pairs.names(Folder(tmp_path / "out"))
+    [facts] = pairs.facts(Folder(tmp_path / "out"), name)
+    assert facts.segment.stop_seconds == pytest.approx(60 * 1001 / 30000)
+    assert (facts.before_seconds, facts.after_seconds) == (0.0, pytest.approx(59 * 1001 / 30000))
