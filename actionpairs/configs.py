@@ -150,22 +150,25 @@ class TinyModel(Config):
     """A small model built from nothing: its autoencoder and its tokenizer are trained on the shards first.
 
     base_steps: train the whole U-Net, cross-attention included, on the pairs with L_static alone first. What
-    comes of it stands in for the InstructPix2Pix that fine-tuning would start from. Channels: multiples of 8.
+    comes of it stands in for the InstructPix2Pix that fine-tuning would start from. prediction: a few hundred
+    steps teach v to keep the scene, while ε, which the real one predicts, needs many more. Channels: multiples
+    of 8.
     """
 
     tiny: Literal[True]
-    unet_channels: tuple[Channels, ...] = (32, 64, 96)
+    prediction: Literal["epsilon", "v_prediction"] = "v_prediction"
+    unet_channels: tuple[Channels, ...] = (32, 48, 64)
     unet_layers: Positive = 1
     unet_heads: Positive = 4
     text_width: Annotated[int, Field(gt=0, multiple_of=4)] = 64
     text_layers: Positive = 2
     text_length: Annotated[int, Field(gt=2, le=77)] = 16
     vocabulary: Positive = 600
-    base_steps: Annotated[int, Field(ge=0)] = 0
-    base_learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    autoencoder_channels: tuple[Channels, ...] = (16, 32, 32)
-    autoencoder_steps: Positive = 400
-    autoencoder_batch_size: Positive = 16
+    base_steps: Annotated[int, Field(ge=0)] = 300
+    base_learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    autoencoder_channels: tuple[Channels, ...] = (8, 16, 32)
+    autoencoder_steps: Positive = 250
+    autoencoder_batch_size: Positive = 8
 
 
 class ActionLossConfig(Config):

@@ -27,7 +27,7 @@ from actionpairs.learning.editor_lesson import EditorLesson
 from actionpairs.learning.examples import to_signed
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
-_GROUPS = 8  # of group normalisation: every number of channels is a multiple
+_GROUPS = 8  # of the U-Net's group normalisation: its numbers of channels are multiples
 _LATENT_CHANNELS = 4
 _PICTURES_MEASURED = 256
 
@@ -50,7 +50,11 @@ def build(
     )
     vae.register_to_config(scaling_factor=1 / _latent_deviation(vae, pictures))
     scheduler = EulerAncestralDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        steps_offset=1,
+        prediction_type=sizes.prediction,
     )
     return Editor(unet, vae, text_encoder, tokenizer, scheduler).to(device)
 
@@ -117,7 +121,7 @@ def train_autoencoder(vae: AutoencoderKL, pictures: np.ndarray, *, steps: int, b
 
 
 _AUTOENCODER_RATE = 4e-3
-_AUTOENCODER_PULL = 1e-2
+_AUTOENCODER_PULL = 1e-4
 
 
 def _cosine(step: int, steps: int) -> float:
@@ -156,7 +160,7 @@ def _autoencoder_config(sizes: TinyModel, resolution: int) -> dict[str, object]:
         "up_block_types": ("UpDecoderBlock2D",) * len(channels),
         "block_out_channels": channels,
         "latent_channels": _LATENT_CHANNELS,
-        "norm_num_groups": _GROUPS,
+        "norm_num_groups": 1,  # more would divide few channels so finely that colours get lost
         "sample_size": resolution,
         "mid_block_add_attention": False,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from actionpairs.stages.extract import ExtractSummary
 from actionpairs.stages.shard import ShardSummary
 from actionpairs.storage import Folder
 
-_SHOWN_PAIRS, _SHOWN_EDITS, _SHOWN_REJECTIONS = 8, 10, 12
+_SHOWN_PAIRS, _SHOWN_EDITS, _SHOWN_PER_REASON = 9, 9, 2
 _PAIR_HEIGHT_PIXELS, _EDIT_SIZE_PIXELS = 216, 128
 
 
@@ -88,7 +89,7 @@ def _set(root: Path, chapter: Chapter, report: Report) -> _Set:
         chapter,
         _pairs(packed, f"{chapter.name}-train"),
         sorted(actions.items(), key=lambda item: (-item[1], item[0]))[:24],
-        rejections[:_SHOWN_REJECTIONS],
+        _examples(rejections),
         report,
         columns,
         list(zip([row.name for row in report.rows], tables.cells(report, columns), strict=True)),
@@ -97,15 +98,26 @@ def _set(root: Path, chapter: Chapter, report: Report) -> _Set:
 
 
 def _pairs(folder: Folder, split: str) -> list[_Pair]:
-    """Pairs of as many different actions as are shown."""
-    seen: set[str] = set()
-    shown: list[_Pair] = []
-    for entry in shards.entries(folder, split):
-        if entry.verb in seen or len(shown) == _SHOWN_PAIRS:
-            continue
-        seen.add(entry.verb)
+    """Pairs of as many different verbs as are shown, from all scenes alike."""
+    entries = shards.entries(folder, split)
+    scenes, shown = Counter[str](), list[_Pair]()
+    for verb in sorted({entry.verb for entry in entries})[:_SHOWN_PAIRS]:
+        found = (entry for entry in entries if entry.verb == verb)
+        entry = min(found, key=lambda entry: (scenes[entry.group], entry.key))
+        scenes[entry.group] += 1
         before, after = shards.read_pictures(folder, entry)
         shown.append(_Pair(_smaller(before), _smaller(after), entry.instruction))
+    return shown
+
+
+def _examples(rejections: Sequence[Rejection]) -> list[Rejection]:
+    """A few of each reason."""
+    seen: Counter[str] = Counter()
+    shown = []
+    for item in rejections:
+        seen[item.reason] += 1
+        if seen[item.reason] <= _SHOWN_PER_REASON:
+            shown.append(item)
     return shown
 
 

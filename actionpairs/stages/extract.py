@@ -132,13 +132,16 @@ def _tasks(
 def _not_found(files: Sequence[str], folder: Folder, *, follow_links: bool) -> tuple[Reason, str] | None:
     """Why the files that a name can mean are not the one video wanted; None where there is just that one."""
     if not files:
-        return Reason.VIDEO_MISSING, f"no such file below {folder}"
+        return Reason.VIDEO_MISSING, "no such file in the videos folder"
     if len(files) > 1:
         return Reason.VIDEO_AMBIGUOUS, f"could be any of {', '.join(files[:3])}"
     if folder.is_local and not follow_links and folder.local_path(files[0]).is_symlink():
         target = folder.local_path(files[0]).resolve()
         if not target.is_relative_to(folder.local_path().resolve()):
-            return Reason.VIDEO_MISSING, f"{files[0]} is a link out of {folder}, and follow_links is false"
+            return (
+                Reason.VIDEO_MISSING,
+                f"{files[0]} is a link out of the videos folder, and follow_links is false",
+            )
     return None
 
 

@@ -110,9 +110,7 @@ def _wander(
 
 
 @lru_cache(maxsize=64)
-def _measure_axes(
-    position: tuple[float, float, float], target: tuple[float, float, float], roll: float
-) -> Floats:
+def _measure_axes(position: tuple[float, float, float], target: tuple[float, float, float], roll: float) -> Floats:
     forward = np.subtract(target, position)
     forward = forward / np.linalg.norm(forward)
     right = np.cross(forward, (0.0, 0.0, 1.0))

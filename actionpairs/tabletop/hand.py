@@ -187,9 +187,7 @@ def _shade_relief(
     sleeve = (part == 1) & solid
     if sleeve.any():
         rows, columns = np.indices(relief.shape, dtype=np.float32)
-        folds = (
-            np.sin(rows / density * 95 + np.sin(columns / density * 60 + rows / density * 37) * 1.9) * 0.0016
-        )
+        folds = np.sin(rows / density * 95 + np.sin(columns / density * 60 + rows / density * 37) * 1.9) * 0.0016
         filled = filled + np.where(sleeve, folds, 0).astype(np.float32)
     smooth = cv2.GaussianBlur(np.where(solid, filled, around).astype(np.float32), (0, 0), 0.0013 * density)
     slope_x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=density / 8)

@@ -56,9 +56,7 @@ def _measure_thing(thing: Thing, placement: Placement, camera: Camera) -> ThingT
     if box is not None:
         x, y = camera.project_point(placement.x, placement.y, placement.z + thing.height / 2)
         centre = (round(x, 2), round(y, 2))
-    return ThingTruth(
-        thing.id, thing.kind, thing.colour, thing.material, placement.state, position, centre, box
-    )
+    return ThingTruth(thing.id, thing.kind, thing.colour, thing.material, placement.state, position, centre, box)
 
 
 def _measure_box(thing: Thing, placement: Placement, camera: Camera) -> Box | None:

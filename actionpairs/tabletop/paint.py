@@ -92,9 +92,7 @@ class Painter:
             ]
             picture = self._style.top.picture
             kept = cv2.resize(gather_shadows(shadows), picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-            self._floor = _as_pixels(
-                cv2.multiply(picture, cv2.cvtColor(kept, cv2.COLOR_GRAY2RGB), scale=1 / 255)
-            )
+            self._floor = _as_pixels(cv2.multiply(picture, cv2.cvtColor(kept, cv2.COLOR_GRAY2RGB), scale=1 / 255))
             self._floor_key = resting
         seen = camera.map_table() @ self._style.top.map_to_metres()
         return _as_pixels(cv2.warpPerspective(self._floor, seen, camera.size, borderMode=cv2.BORDER_REFLECT))
@@ -102,9 +100,7 @@ class Painter:
     def _shade_moving(self, picture: Pixels, camera: Camera, moment: Moment, moving: int) -> None:
         shadow = cast_shadow(self._scene.things[moving], moment.world[moving], self._style.light)
         seen = camera.map_table() @ shadow.map_to_metres()
-        kept = cv2.warpPerspective(
-            shadow.kept, seen, camera.size, borderMode=cv2.BORDER_CONSTANT, borderValue=255
-        )
+        kept = cv2.warpPerspective(shadow.kept, seen, camera.size, borderMode=cv2.BORDER_CONSTANT, borderValue=255)
         cv2.multiply(picture, cv2.cvtColor(kept, cv2.COLOR_GRAY2RGB), dst=picture, scale=1 / 255)
 
     def _lay_things(self, picture: Pixels, camera: Camera, moment: Moment) -> None:
@@ -137,9 +133,7 @@ class Painter:
         """Lay the hand and its shadow; both are drawn once per grip and then moved and scaled."""
         resting = self._scene.camera
         density = (
-            resting.focal
-            * resting.size[1]
-            / float(np.linalg.norm(np.subtract(resting.position, resting.target)))
+            resting.focal * resting.size[1] / float(np.linalg.norm(np.subtract(resting.position, resting.target)))
         )
         level = round(pose.closure * _CLOSURES)
         key = (pose.heading, level, pose.left_handed)
@@ -189,9 +183,7 @@ def _make_noise_fields(
     """Make fields of noise, each as what it adds and what it takes away, somewhat larger than a frame."""
     shape = (size[1] + 32, size[0] + 32, 3)
     fields = [np.round(rng.normal(0, noise, shape)) for _ in range(_NOISE_FIELDS)]
-    return [
-        (np.maximum(field, 0).astype(np.uint8), np.maximum(-field, 0).astype(np.uint8)) for field in fields
-    ]
+    return [(np.maximum(field, 0).astype(np.uint8), np.maximum(-field, 0).astype(np.uint8)) for field in fields]
 
 
 def _shape_vignette(size: tuple[int, int]) -> Pixels:
@@ -235,9 +227,7 @@ def _move_picture(
     return _as_pixels(moved), left, top
 
 
-def _bend_sprite(
-    sprite: Sprite, thing: Thing, placement: Placement, drawn: Camera, seen: Camera
-) -> Sprite | None:
+def _bend_sprite(sprite: Sprite, thing: Thing, placement: Placement, drawn: Camera, seen: Camera) -> Sprite | None:
     """Bend a sprite from the camera that it was drawn by to another near it, as if painted on a plane."""
     flat = thing.height < thing.radius * 0.7
     middle = np.array([placement.x, placement.y, placement.z + (thing.height / 2 if flat else 0.0)])

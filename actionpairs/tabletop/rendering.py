@@ -117,9 +117,7 @@ def _paint_frames(
 
 def _place_cameras(script: Script, seed: int, index: int) -> list[Camera]:
     rng = seed_generator(seed, script.camera_kind, "camera", index)
-    return list(
-        follow_camera(rng, script.scene.camera, script.camera_kind, script.frame_count, script.frame_rate)
-    )
+    return list(follow_camera(rng, script.scene.camera, script.camera_kind, script.frame_count, script.frame_rate))
 
 
 def _place_video(rendered: RenderedSet, index: int) -> Path:

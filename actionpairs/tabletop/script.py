@@ -66,9 +66,7 @@ def write_script(
 ) -> Script:
     """Write the script of the index-th video of a set."""
     rng = seed_generator(seed, camera_kind, "script", index)
-    scene = compose_scene(
-        rng, choose_camera(rng, camera_kind, size), 0.03 if camera_kind == "fixed" else 0.06
-    )
+    scene = compose_scene(rng, choose_camera(rng, camera_kind, size), 0.03 if camera_kind == "fixed" else 0.06)
     video_id = name_video(index)
     world = scene.opening
     clock = int(rng.integers(35, 90))

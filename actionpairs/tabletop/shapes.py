@@ -67,9 +67,7 @@ def turn_profile(profile: list[tuple[float, float, Surface]], sides: int = 64) -
     return _dress_patches(corners.reshape(-1, 4, 3), surfaces)
 
 
-def smooth_profile(
-    points: list[tuple[float, float, Surface]], steps: int
-) -> list[tuple[float, float, Surface]]:
+def smooth_profile(points: list[tuple[float, float, Surface]], steps: int) -> list[tuple[float, float, Surface]]:
     """Round a profile's corners by a Catmull-Rom curve of some steps from point to point."""
     line = np.array([[point[0], point[1]] for point in points])
     padded = np.concatenate([line[:1], line, line[-1:]])
@@ -108,9 +106,7 @@ def build_slab(
     corners = np.concatenate(sides)
     mesh = _dress_patches(corners, [surface] * len(corners))
     height = corners[:, :, 2].mean(axis=1)
-    shade = (
-        0.55 + 0.45 * np.clip((height - low[2]) / 0.05, 0, 1) if low[2] <= 0.001 else np.ones(len(corners))
-    )
+    shade = 0.55 + 0.45 * np.clip((height - low[2]) / 0.05, 0, 1) if low[2] <= 0.001 else np.ones(len(corners))
     return Mesh(corners, mesh.albedo, mesh.gloss, mesh.metal, mesh.openness * shade)
 
 

@@ -194,9 +194,7 @@ def _outline(
     """Give a thing's left, top, right and bottom in the picture, in pixels."""
     reach = thing.radius
     deep = 0.065 * thing.scale if thing.kind in FURNITURE else reach
-    sides = [
-        (dx, dy, z) for dx in (-reach, reach) for dy in (-deep, deep) for z in (base, base + thing.height)
-    ]
+    sides = [(dx, dy, z) for dx in (-reach, reach) for dy in (-deep, deep) for z in (base, base + thing.height)]
     pixels, _ = camera.project(np.array([[spot[0] + dx, spot[1] + dy, z] for dx, dy, z in sides]))
     left, top = pixels.min(axis=0)
     right, bottom = pixels.max(axis=0)

@@ -77,9 +77,7 @@ def _make_noise(
 
 def _grow_wood(rng: np.random.Generator, width: int, height: int, cover: str) -> Grid:
     """Grow planks that run from left to right, each with its own rings and tone."""
-    light_tone, dark_tone = (
-        ((206, 163, 112), (158, 110, 66)) if cover == "oak" else ((132, 88, 58), (82, 50, 32))
-    )
+    light_tone, dark_tone = ((206, 163, 112), (158, 110, 66)) if cover == "oak" else ((132, 88, 58), (82, 50, 32))
     planks = 9
     edges = np.linspace(0, height, planks + 1).astype(int)
     tone = np.empty((height, width), np.float32)
@@ -128,9 +126,7 @@ def _add_threads(rng: np.random.Generator, cloth: Grid, strength: float) -> Grid
 def _cut_marble(rng: np.random.Generator, width: int, height: int, _cover: str) -> Grid:
     """Cut a pale stone with soft grey veins."""
     bend = _make_noise(rng, width, height, (4, 3), 5)
-    veins = np.exp(-np.abs(bend + 0.15) * 13) * np.clip(
-        0.6 + _make_noise(rng, width, height, (3, 3), 2), 0, 1.4
-    )
+    veins = np.exp(-np.abs(bend + 0.15) * 13) * np.clip(0.6 + _make_noise(rng, width, height, (3, 3), 2), 0, 1.4)
     cloud = _make_noise(rng, width, height, (5, 4), 4)
     tone = np.clip(1 - 0.16 * veins + 0.028 * cloud, 0, 1.06)
     marble: Grid = _tint((214, 210, 203)) * tone[:, :, None]
