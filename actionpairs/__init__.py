@@ -30,10 +30,14 @@ _HOMES = {
     "load_recipe": ("actionpairs.recipe", "load"),
 }
 
+_TRAINED = frozenset({"train", "evaluate", "demo"})
+
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'actionpairs' has no attribute {name!r}")
+    if name in _TRAINED:  # this room says which extra is missing, before another import stumbles over it
+        importlib.import_module("actionpairs.learning")
     module, attribute = _HOMES[name]
     return getattr(importlib.import_module(module), attribute)
 

@@ -143,7 +143,7 @@ def train(recipe: str, shards: tuple[str, ...], out: str, device: str, workers: 
       actionpairs train recogniser --shards out/shards --out out/recogniser
       torchrun --nproc-per-node 8 -m actionpairs train editaction --shards out/shards --out out/model
     """
-    from actionpairs.stages.train import train as run
+    from actionpairs import train as run
 
     _show(run(recipe, shards=shards, out=out, device=device, workers=workers), as_json)
 
@@ -177,7 +177,7 @@ def evaluate(
     Example:
       actionpairs eval hc --model out/model --shards out/shards --split HCtest500 --out out/report
     """
-    from actionpairs.stages.eval import evaluate as run
+    from actionpairs import evaluate as run
 
     report = run(
         recipe,
@@ -204,7 +204,7 @@ def demo(out: str, workers: int | None) -> None:
     Example:
       actionpairs demo --out out/demo
     """
-    from actionpairs.stages.demo import demo as run
+    from actionpairs import demo as run
 
     click.echo(run(out=out, workers=workers))
 

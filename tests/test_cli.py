@@ -16,11 +16,7 @@ from tests.stages.conftest import Films, films  # noqa: F401
 
 BLOCK = """
 import sys
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in "torch diffusers transformers accelerate torchmetrics matplotlib".split():
-            raise ImportError(f"{name} is blocked")
-sys.meta_path.insert(0, Block())
+sys.modules.update(dict.fromkeys("torch diffusers transformers accelerate torchmetrics matplotlib".split()))
 """
 
 
@@ -73,6 +69,24 @@ if __name__ == "__main__":
     )
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "shards/manifest.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "demo", "--shards", "x", "--out", "y"],
+        ["eval", "demo", "--model", "m", "--shards", "x", "--split", "s", "--out", "y"],
+        ["demo"],
+    ],
+)
+def test_without_torch_the_pip_line_is_given(tmp_path: Path, command: list[str]) -> None:
+    script = f"{BLOCK}\nfrom actionpairs.cli import main\nmain({command!r})"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert result.returncode == 1
+    assert 'pip install "actionpairs[train]"' in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_importing_the_package_is_light() -> None:
