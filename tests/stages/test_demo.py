@@ -58,7 +58,7 @@ def test_every_picture_is_shown_and_nothing_is_logged(made: Path, tmp_path: Path
     page.write_text(made.read_text(encoding="utf-8").replace("</body>", PROBE + "</body>"), encoding="utf-8")
     done = open_page(page, "--dump-dom", f"--window-size={width},900")
     assert "CONSOLE" not in done.stderr
-    found = json.loads(re.search(r"\{.*\}", done.stdout).group())  # type: ignore[union-attr]
+    found = json.loads(re.search(r'\{"images".*?\}', done.stdout).group())  # type: ignore[union-attr]
     assert found["images"] >= 60
     assert (found["broken"], found["wide"]) == (0, False)
 
