@@ -146,6 +146,12 @@ def _cure(error: OSError) -> str:
     return "Check the path and run the same command again."
 
 
+def located(url: str) -> tuple[Folder, str]:
+    """The folder of a file's path or URL, and the file's name in it."""
+    parent, _, name = url.rpartition("/")
+    return Folder(parent or ("/" if url.startswith("/") else ".")), name
+
+
 def without_secrets(url: str) -> str:
     """A URL as it may be shown: without user, password, and query."""
     if "://" not in url:

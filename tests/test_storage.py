@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actionpairs.errors import MissingExtraError, StorageError
-from actionpairs.storage import Folder, without_secrets
+from actionpairs.storage import Folder, located, without_secrets
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -67,3 +67,12 @@ def test_secrets_are_never_shown() -> None:
 def test_an_unknown_protocol_is_a_storage_error() -> None:
     with pytest.raises((StorageError, MissingExtraError)):
         Folder("gopher://x/y")
+
+
+@pytest.mark.parametrize(
+    ("url", "parent", "name"),
+    [("a/b.csv", "a", "b.csv"), ("b.csv", ".", "b.csv"), ("/b.csv", "/", "b.csv")],
+)
+def test_a_files_path_is_its_folder_and_its_name(url: str, parent: str, name: str) -> None:
+    folder, found = located(url)
+    assert (folder.url, found) == (parent, name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from actionpairs.annotations.clips import Clip, malformed
 from actionpairs.errors import AnnotationError
 from actionpairs.records import Rejection
-from actionpairs.storage import Folder
+from actionpairs.storage import located
 
 _CELL_LIMIT_CHARACTERS = 1 << 20
 _MARKS = {
@@ -46,8 +46,8 @@ def file_name(url: str) -> str:
 
 def read_bytes(url: str) -> bytes:
     """The bytes of an annotation file."""
-    parent, _, name = url.rpartition("/")
-    return Folder(parent or ("/" if url.startswith("/") else ".")).read_bytes(name)
+    folder, name = located(url)
+    return folder.read_bytes(name)
 
 
 def read_text(url: str) -> str:

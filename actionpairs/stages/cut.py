@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -99,21 +100,20 @@ def _pairs(video: Video, task: VideoTask) -> Iterator[FramePair | Rejection]:
         else:
             wanted.append(place)
     times = [pts for want in wanted for pts in (want.before, want.after)]
-    ready = _in_time_order(wanted)
+    uses = Counter(times)
+    waiting = deque(sorted(wanted, key=lambda want: (want.after, want.before, want.segment.id)))
     pictures: dict[int, Pixels | str] = {}
-    # Frames come in ascending order, so a pair is whole as soon as its last frame has come, and a picture can
-    # go as soon as no later pair begins with it.
+    # Frames come in ascending order, so a pair is whole as soon as its last frame has come; a picture goes with
+    # the last pair that needs it.
     for pts, picture in video.pictures(times, short_side=task.pictures.short_side):
         pictures[pts] = picture
-        while ready and ready[0].after <= pts:
-            want = ready.pop(0)
+        while waiting and waiting[0].after <= pts:
+            want = waiting.popleft()
             yield _pair(want, pictures, video.table, task.pictures)
-        needed = {place for want in ready for place in (want.before, want.after)}
-        pictures = {key: value for key, value in pictures.items() if key in needed}
-
-
-def _in_time_order(wanted: Sequence[_Wanted]) -> list[_Wanted]:
-    return sorted(wanted, key=lambda want: (want.after, want.before, want.segment.id))
+            for used in (want.before, want.after):
+                uses[used] -= 1
+                if not uses[used]:
+                    del pictures[used]
 
 
 def _locate(segment: Segment, table: PacketTable, past_end_seconds: float) -> _Wanted | Rejection:

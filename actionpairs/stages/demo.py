@@ -10,6 +10,7 @@ from typing import Literal
 
 from actionpairs import tabletop
 from actionpairs.recipe import load
+from actionpairs.records import Report
 from actionpairs.stages import demo_page
 from actionpairs.stages.demo_page import Chapter
 from actionpairs.stages.eval import evaluate
@@ -42,56 +43,61 @@ def demo(*, out: str, workers: int | None = None) -> str:
 
     Returns the path of the page.
     """
-    processes = workers or len(os.sched_getaffinity(0))
-    root = Path(out)
-    chapters: list[Chapter] = []
-    for each in _SETS:
-        _say(f"{each.name}: rendering {each.videos} videos with a {each.camera} camera")
-        films = tabletop.render_set(
-            root / each.name / "films",
-            camera=each.camera,
-            videos=each.videos,
-            actions_per_video=_ACTIONS_PER_VIDEO,
-            seed=each.seed,
-            frame_rate=_FRAME_RATE,
-            workers=processes,
-            blemishes=True,
-        )
-        pairs, shards = str(root / each.name / "pairs"), str(root / each.name / "shards")
-        _say(f"{each.name}: extract and shard")
-        cut = extract(
-            each.recipe,
-            videos=str(films.videos),
-            annotations=[str(films.epic100)],
-            out=pairs,
-            workers=processes,
-        )
-        packed = shard(each.recipe, pairs=pairs, out=shards)
-        chapters.append(Chapter(each.name, each.camera, cut, packed))
-    shard_folders = [chapter.packed.out for chapter in chapters]
+    root, processes = Path(out), workers or len(os.sched_getaffinity(0))
+    chapters = [_chapter(each, root, processes) for each in _SETS]
+    shards = [chapter.packed.out for chapter in chapters]
     model, recogniser = str(root / "model"), str(root / "recogniser")
     _say("training a tiny editor on both sets")
-    train(EDITOR_RECIPE, shards=shard_folders, out=model, device="cpu")
+    train(EDITOR_RECIPE, shards=shards, out=model, device="cpu")
     _say("training a small recogniser on both sets")
-    train(RECOGNISER_RECIPE, shards=shard_folders, out=recogniser, device="cpu")
-    reports = []
-    for each, chapter in zip(_SETS, chapters, strict=True):
-        _say(f"{each.name}: scoring edits of unseen pairs")
-        [split] = load(each.recipe).shard.splits.tests
-        report = str(root / each.name / "report")
-        reports.append(
-            evaluate(
-                EDITOR_RECIPE,
-                models=[model],
-                shards=chapter.packed.out,
-                split=split,
-                out=report,
-                recogniser=recogniser,
-                device="cpu",
-            )
-        )
+    train(RECOGNISER_RECIPE, shards=shards, out=recogniser, device="cpu")
+    reports = [
+        _report(each, folder, root, model=model, recogniser=recogniser)
+        for each, folder in zip(_SETS, shards, strict=True)
+    ]
     Folder(root).write_bytes("index.html", demo_page.written(root, chapters, reports).encode())
     return str((root / "index.html").absolute())
+
+
+def _chapter(each: _Set, root: Path, processes: int) -> Chapter:
+    """Render, extract and shard one set."""
+    folder = root / each.name
+    _say(f"{each.name}: rendering {each.videos} videos with a {each.camera} camera")
+    films = tabletop.render_set(
+        folder / "films",
+        camera=each.camera,
+        videos=each.videos,
+        actions_per_video=_ACTIONS_PER_VIDEO,
+        seed=each.seed,
+        frame_rate=_FRAME_RATE,
+        workers=processes,
+        blemishes=True,
+    )
+    _say(f"{each.name}: extract and shard")
+    cut = extract(
+        each.recipe,
+        videos=str(films.videos),
+        annotations=[str(films.epic100)],
+        out=str(folder / "pairs"),
+        workers=processes,
+    )
+    packed = shard(each.recipe, pairs=cut.out, out=str(folder / "shards"))
+    return Chapter(each.name, each.camera, cut, packed)
+
+
+def _report(each: _Set, shards: str, root: Path, *, model: str, recogniser: str) -> Report:
+    """Score the editor on one set's test split."""
+    _say(f"{each.name}: scoring edits of unseen pairs")
+    [split] = load(each.recipe).shard.splits.tests
+    return evaluate(
+        EDITOR_RECIPE,
+        models=[model],
+        shards=shards,
+        split=split,
+        out=str(root / each.name / "report"),
+        recogniser=recogniser,
+        device="cpu",
+    )
 
 
 def _say(text: str) -> None:

@@ -20,7 +20,7 @@ from actionpairs.recipe import Recipe, load
 from actionpairs.records import Reason, Rejection, Segment
 from actionpairs.stages import plan
 from actionpairs.stages.cut import Cut, VideoTask, cut_video
-from actionpairs.storage import Folder
+from actionpairs.storage import Folder, located
 from actionpairs.video.catalogue import Catalogue
 
 # Rows that the recipe does not want, or that cannot be read, are not failures of the run.
@@ -98,8 +98,7 @@ def extract(
 def _inputs(annotations: Sequence[str], limit: int | None) -> dict[str, str]:
     inputs = {} if limit is None else {"limit": str(limit)}
     for number, url in enumerate(annotations):
-        parent, _, name = url.rpartition("/")
-        inputs[f"annotations {number}"] = FileDigest.of_file(Folder(parent or "."), name).sha256
+        inputs[f"annotations {number}"] = FileDigest.of_file(*located(url)).sha256
     return inputs
 
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from actionpairs import manifest, shards
 from actionpairs.errors import ShardError
 from actionpairs.manifest import FileDigest
-from actionpairs.storage import Folder
+from actionpairs.storage import Folder, located
 
 
 def check(folder_url: str, expected_url: str) -> None:
     """Compare a shards folder's manifest with a reviewed one; raises ShardError naming the first difference."""
-    parent, _, name = expected_url.rpartition("/")
+    reviewed, name = located(expected_url)
     found = manifest.read(Folder(folder_url), stage="shard")
-    expected = manifest.parse(Folder(parent or ".").read_bytes(name), where=expected_url)
+    expected = manifest.parse(reviewed.read_bytes(name), where=expected_url)
     for what, ours, theirs in (
         ("counts", found.counts, expected.counts),
         ("recipe", found.recipe_digest, expected.recipe_digest),

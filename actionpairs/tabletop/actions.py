@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -23,20 +23,7 @@ Verb = Literal[
     "stack",
     "check",
 ]
-VERBS: tuple[Verb, ...] = (
-    "take",
-    "put",
-    "move-left",
-    "move-right",
-    "move-away",
-    "move-near",
-    "open",
-    "close",
-    "cover",
-    "turn-over",
-    "stack",
-    "check",
-)
+VERBS: tuple[Verb, ...] = get_args(Verb)
 _SHARES: dict[Verb, float] = {
     "take": 1.1,
     "put": 1.3,

@@ -54,7 +54,7 @@ class Video:
 
         Yields (pts, pixels) in ascending order; where a frame cannot be had whole, (pts, why not).
         """
-        for run in plan(self.table, wanted):
+        for run in plan(self.table, self._place_of, wanted):
             missing = deque(run.wanted)
             for pts, pixels in self._sound(run, short_side):
                 while missing[0] < pts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from actionpairs.video.index import PacketTable
@@ -21,13 +21,13 @@ class Run:
     wanted: tuple[int, ...]
 
 
-def plan(table: PacketTable, wanted: Sequence[int]) -> list[Run]:
+def plan(table: PacketTable, place_of: Mapping[int, int], wanted: Sequence[int]) -> list[Run]:
     """Group wanted frames by the key frame before them; stretches that touch become one.
 
-    wanted: pts of shown frames. A frame's stretch goes from the last key at which decoding can begin for it to
-    the packet that holds it: what lies between two stretches is not decoded at all.
+    place_of: pts → place in the table's order. wanted: pts of shown frames. A frame's stretch goes from the last
+    key at which decoding can begin for it to the packet that holds it: what lies between two stretches is not
+    decoded at all.
     """
-    place_of = {pts: place for place, pts in enumerate(table.order) if pts is not None}
     key_pts = [(table.order[place], place) for place in table.keys]
     # Open GOPs: frames that follow a key in the file but are shown before it need the key before that.
     keys = sorted((pts, place) for pts, place in key_pts if pts is not None)
