@@ -51,6 +51,7 @@ def main(debug: bool) -> None:
 @main.command()
 @recipe_argument
 @click.option("--videos", help="Folder or URL of the videos.")
+@click.option("--frames", help="Folder or URL of frames released as JPEGs (folders or tars), instead of --videos.")
 @click.option("--annotations", multiple=True, required=True, help="Annotation file or folder; may be repeated.")
 @click.option("--out", help="Folder for the pairs.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; as many as there are cores by default.")
@@ -60,6 +61,7 @@ def main(debug: bool) -> None:
 def extract(
     recipe: str,
     videos: str | None,
+    frames: str | None,
     annotations: tuple[str, ...],
     out: str | None,
     workers: int | None,
@@ -74,20 +76,24 @@ def extract(
       actionpairs extract hc --annotations EPIC_100_train.csv --dry-run
       actionpairs extract hc --videos EPIC-KITCHENS --annotations EPIC_100_train.csv
           --annotations EPIC_100_verb_classes.csv --annotations EPIC_100_noun_classes.csv --out out/pairs
+      actionpairs extract hc --frames EPIC-KITCHENS --annotations … --out out/pairs
     """
     from actionpairs.recipe import load
 
     if dry_run:
         from actionpairs.stages import plan
 
-        found = plan.outline(load(recipe), annotations, limit=limit)
-        click.echo(json.dumps(dataclasses.asdict(found), sort_keys=True) if as_json else plan.describe(found))
+        outline = plan.outline(load(recipe), annotations, limit=limit)
+        click.echo(json.dumps(dataclasses.asdict(outline), sort_keys=True) if as_json else plan.describe(outline))
         return
-    if videos is None or out is None:
-        raise click.UsageError("--videos and --out are needed, except with --dry-run.")
+    if (videos is None) == (frames is None) or out is None:
+        raise click.UsageError("--out and one of --videos and --frames are needed, except with --dry-run.")
     from actionpairs.stages.extract import extract as run
 
-    _show(run(recipe, videos=videos, annotations=annotations, out=out, workers=workers, limit=limit), as_json)
+    found = run(
+        recipe, videos=videos, frames=frames, annotations=annotations, out=out, workers=workers, limit=limit
+    )
+    _show(found, as_json)
 
 
 @main.command()

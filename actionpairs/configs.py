@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from actionpairs.formats import AnnotationFormat
 from actionpairs.keys import Config as Config
@@ -43,16 +43,39 @@ class PictureConfig(Config):
     chroma: Literal["4:4:4", "4:2:2", "4:2:0"] = "4:4:4"
 
 
+class ReleasedFramesConfig(Config):
+    """How a data set numbers the JPEGs that it releases instead of videos.
+
+    rate: frame n is shown at n / rate seconds; "epic" is 60 a second for EPIC-KITCHENS' videos of 2018, whose
+    names end in two digits, and 50 for the later ones. pattern: the file name of a number.
+    """
+
+    rate: Literal["epic"] | Annotated[float, Field(gt=0)] = "epic"
+    pattern: str = "frame_{:010d}.jpg"
+
+    @field_validator("pattern")
+    @classmethod
+    def _has_one_number(cls, pattern: str) -> str:
+        if pattern.count("{") != 1 or not pattern.format(7).count("7"):
+            raise ValueError("needs one number, for example frame_{:010d}.jpg")
+        return pattern
+
+
 class ExtractConfig(Config):
     """From annotation files and videos to frame pairs.
 
-    follow_links: open videos whose symbolic links lead out of the videos folder.
+    follow_links: open videos whose symbolic links lead out of the videos folder. time_zero: what the annotations'
+    time 0 means, the first frame that is shown (as in players) or the file's own clock. released_frames: how
+    frames that come as JPEGs, with --frames, are numbered. max_rejected: the share of the segments that may fail
+    before the run stops.
     """
 
     annotations: AnnotationFormat
     follow_links: bool = False
     select: SelectConfig = SelectConfig()
     pictures: PictureConfig = PictureConfig()
+    time_zero: Literal["first frame", "pts"] = "first frame"
+    released_frames: ReleasedFramesConfig = ReleasedFramesConfig()
     past_end_seconds: Weight = 0.5
     max_rejected: Share = 1.0
 

@@ -4,6 +4,7 @@ ActionpairsError               has a message (where, what) and a cure
 ├── RecipeError                a recipe is missing, misspelt or says what cannot be
 ├── AnnotationError            an annotation file as a whole cannot be read
 ├── VideoError                 one video cannot be used; extract turns it into rejections
+│   └── NoVideoStreamError     the file can be read, but shows no moving picture
 ├── StorageError               a folder or file cannot be read, written, or belongs to something else
 ├── ShardError                 a shard is not what its index says
 ├── ModelError                 a model or checkpoint cannot be loaded or does not fit
@@ -45,6 +46,10 @@ class AnnotationError(ActionpairsError):
 
 class VideoError(ActionpairsError):
     """One video cannot be used."""
+
+
+class NoVideoStreamError(VideoError):
+    """The file can be read, but shows no moving picture."""
 
 
 class StorageError(ActionpairsError):

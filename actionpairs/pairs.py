@@ -25,6 +25,7 @@ REJECTED_FILE = "rejected.parquet"
 _FOLDER = "pairs"
 _ROWS_PER_GROUP = 64  # pictures are read a group at a time; this bounds the memory
 _PICTURES = ("before_jpeg", "after_jpeg")
+_PLAIN_FACTS = [field for field in fields(PairFacts) if field.name not in {"segment", "measures"}]
 
 
 def file_name(video: str) -> str:
@@ -92,16 +93,13 @@ def read(folder: Folder, name: str) -> Iterator[FramePair]:
 
 def _schema() -> pa.Schema:
     kinds = {
-        str: pa.string(),
-        float: pa.float64(),
-        int: pa.int64(),
+        "int": pa.int64(),
         "str": pa.string(),
         "float": pa.float64(),
     }
-    columns = [(field.name, kinds[field.type]) for field in fields(Segment)]
-    columns += [("before_seconds", pa.float64()), ("after_seconds", pa.float64())]
-    columns += [("width", pa.int64()), ("height", pa.int64())]
-    columns += [(field.name, kinds[field.type]) for field in fields(Measures)]
+    columns = [(field.name, kinds[str(field.type)]) for field in fields(Segment)]
+    columns += [(field.name, kinds[str(field.type)]) for field in _PLAIN_FACTS]
+    columns += [(field.name, kinds[str(field.type)]) for field in fields(Measures)]
     return pa.schema(columns + [(name, pa.binary()) for name in _PICTURES])
 
 
@@ -117,10 +115,7 @@ def _row(pair: FramePair) -> dict[str, Any]:
 def _facts(row: dict[str, Any]) -> PairFacts:
     return PairFacts(
         segment=Segment(**{field.name: row[field.name] for field in fields(Segment)}),
-        before_seconds=row["before_seconds"],
-        after_seconds=row["after_seconds"],
-        width=row["width"],
-        height=row["height"],
+        **{field.name: row[field.name] for field in _PLAIN_FACTS},
         measures=Measures(**{field.name: row[field.name] for field in fields(Measures)}),
     )
 

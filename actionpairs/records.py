@@ -21,10 +21,14 @@ class Reason(StrEnum):
     VIDEO_MISSING = "video_missing"
     VIDEO_AMBIGUOUS = "video_ambiguous"
     VIDEO_UNREADABLE = "video_unreadable"
+    NO_VIDEO_STREAM = "no_video_stream"
     PAST_END = "past_end"
     ONE_FRAME = "one_frame"
     DECODE_ERROR = "decode_error"
+    DAMAGED_PICTURE = "damaged_picture"
+    HDR_UNSUPPORTED = "hdr_unsupported"
     WORKER_DIED = "worker_died"
+    TIMED_OUT = "timed_out"
     NOTHING_CHANGED = "nothing_changed"
     BLURRED = "blurred"
 
@@ -92,13 +96,21 @@ class Measures:
 class PairFacts:
     """What is known of a pair besides its pictures.
 
-    `before_seconds` and `after_seconds` are the times of the frames truly decoded, counted from the video's
-    first shown frame; `width` and `height` are those of the JPEGs, in pixels.
+    `before_seconds` and `after_seconds` are the times of the frames truly decoded, on the annotation's clock;
+    `before_pts` and `after_pts` are the same in the video's own ticks (of released frames: their numbers).
+    `before_early_seconds` and `after_early_seconds` say how much earlier that is than the segment's start and
+    stop. `treatment` says what was done to the pictures besides scaling: nothing, or "deinterlaced". `width`
+    and `height` are those of the JPEGs, in pixels.
     """
 
     segment: Segment
     before_seconds: float
     after_seconds: float
+    before_pts: int
+    after_pts: int
+    before_early_seconds: float
+    after_early_seconds: float
+    treatment: str
     width: int
     height: int
     measures: Measures

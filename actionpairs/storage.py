@@ -58,6 +58,14 @@ class Folder:
         start = len(str(self._root).rstrip("/")) + 1
         return sorted(path[start:] for path in found if path.endswith(suffix) and not path.endswith(_PARTIAL))
 
+    def entries(self, name: str = "") -> Iterator[tuple[str, bool]]:
+        """What stands directly in a folder, sorted: the path below this one, and whether it is a folder itself."""
+        with self._translated(name):
+            found = self._system.ls(self._inside(name), detail=True)
+        start = len(str(self._root).rstrip("/")) + 1
+        for path, kind in sorted((str(item["name"]), item["type"]) for item in found):
+            yield path.rstrip("/")[start:], kind == "directory"
+
     def exists(self, name: str = "") -> bool:
         """Whether the file (or the folder itself) is there."""
         with self._translated(name):

@@ -65,7 +65,7 @@ def test_a_name_that_no_row_has_is_noticed() -> None:
     [(0.1, 50.0, None), (0.001, 50.0, Reason.NOTHING_CHANGED), (0.1, 5.0, Reason.BLURRED)],
 )
 def test_a_pair_is_kept_or_has_its_reason(change: float, sharpness: float, reason: Reason | None) -> None:
-    facts = PairFacts(POOL[0], 1.0, 2.0, 8, 8, Measures(change, 60.0, sharpness))
+    facts = PairFacts(POOL[0], 1.0, 2.0, 10, 20, 0.0, 0.0, "", 8, 8, Measures(change, 60.0, sharpness))
     verdict = selection.judge(facts, FilterConfig(min_change=0.005, min_sharpness=10.0))
     assert (verdict and verdict[0]) == reason
     assert selection.judge(facts, FilterConfig(min_change=None)) is None

@@ -19,7 +19,8 @@ class Done(Generic[Task, Result]):
 
 @dataclass(frozen=True, slots=True)
 class Died(Generic[Task]):
-    """A task whose worker process died under it; `why` says how."""
+    """A task whose worker process died under it; `why` says how, `signal` by which signal, if by one."""
 
     task: Task
     why: str
+    signal: int | None = None

@@ -45,7 +45,6 @@ def _outcome(future: Future[Result], task: Task) -> Done[Task, Result] | Died[Ta
     try:
         return Done(task, future.result())
     except ProcessExpired as error:
-        how = (
-            f"signal {-error.exitcode}" if error.exitcode and error.exitcode < 0 else f"exit code {error.exitcode}"
-        )
-        return Died(task, f"the worker process died ({how})")
+        number = -error.exitcode if error.exitcode and error.exitcode < 0 else None
+        how = f"signal {number}" if number else f"exit code {error.exitcode}"
+        return Died(task, f"the worker process died ({how})", number)

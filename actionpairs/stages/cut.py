@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
 
 from actionpairs import measures, pairs
-from actionpairs.configs import PictureConfig
-from actionpairs.errors import StorageError, VideoError
+from actionpairs.configs import ExtractConfig, PictureConfig
+from actionpairs.errors import NoVideoStreamError, StorageError, VideoError
 from actionpairs.manifest import FileDigest
 from actionpairs.records import FramePair, PairFacts, Reason, Rejection, Segment
 from actionpairs.storage import Folder
-from actionpairs.video.decode import Pixels, Video
+from actionpairs.video.decode import Video
 from actionpairs.video.index import PacketTable
+from actionpairs.video.released import ReleasedFrames
+from actionpairs.video.scaling import Picture, Pixels, Unfit
 
+# How long nothing new may come from a file before it counts as hanging.
+_PATIENCE_SECONDS, _REMOTE_PATIENCE_SECONDS = 25, 120
 _CHROMA = {
     "4:4:4": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
     "4:2:2": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
@@ -36,8 +42,8 @@ class VideoTask:
     segments: tuple[Segment, ...]
     out_url: str
     name: str
-    pictures: PictureConfig
-    past_end_seconds: float
+    config: ExtractConfig
+    frames_released: bool  # as JPEGs, in a folder or a tar
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +66,15 @@ class _Wanted:
 
 
 def cut_video(task: VideoTask) -> Cut:
-    """Take one video's pairs and write them; what cannot be had becomes rejections."""
+    """Take one video's pairs and write them; what cannot be had becomes rejections.
+
+    A process that sees nothing new for too long ends itself, by SIGALRM, wherever it hangs: its caller sees that.
+    """
     cv2.setNumThreads(1)
     found: list[FramePair] = []
     rejections: list[Rejection] = []
     try:
-        with _opened(Folder(task.videos_url), task.file) as video:
+        with _opened(Folder(task.videos_url), task) as video:
             for outcome in _pairs(video, task):
                 if isinstance(outcome, FramePair):
                     found.append(outcome)
@@ -73,7 +82,10 @@ def cut_video(task: VideoTask) -> Cut:
                     rejections.append(outcome)
     except (VideoError, StorageError) as error:
         found.clear()
-        rejections = [_rejection(segment, Reason.VIDEO_UNREADABLE, error.message) for segment in task.segments]
+        reason = Reason.NO_VIDEO_STREAM if isinstance(error, NoVideoStreamError) else Reason.VIDEO_UNREADABLE
+        rejections = [_rejection(segment, reason, error.message) for segment in task.segments]
+    finally:
+        signal.alarm(0)
     found.sort(key=lambda pair: pair.facts.segment.id)
     rejections.sort(key=lambda rejection: rejection.segment_id)
     digest = pairs.write(Folder(task.out_url), task.name, found, rejections)
@@ -81,20 +93,27 @@ def cut_video(task: VideoTask) -> Cut:
 
 
 @contextmanager
-def _opened(folder: Folder, file: str) -> Iterator[Video]:
+def _opened(folder: Folder, task: VideoTask) -> Iterator[Video | ReleasedFrames]:
     """Open a video: by its path where it lies on this disk, which reads fastest, else as a file."""
-    if folder.is_local:
-        with Video(str(folder.local_path(file))) as video:
+    patience = _PATIENCE_SECONDS if folder.is_local else _REMOTE_PATIENCE_SECONDS
+    open_video = partial(Video, time_zero=task.config.time_zero, at_work=partial(signal.alarm, patience))
+    if task.frames_released:
+        signal.alarm(_REMOTE_PATIENCE_SECONDS)  # for all of it: a tar's names are read in one go
+        numbering = task.config.released_frames
+        with ReleasedFrames(folder, task.file, rate=numbering.rate, pattern=numbering.pattern) as frames:
+            yield frames
+    elif folder.is_local:
+        with open_video(str(folder.local_path(task.file))) as video:
             yield video
     else:
-        with folder.open(file) as source, Video(source) as video:
+        with folder.open(task.file) as source, open_video(source) as video:
             yield video
 
 
-def _pairs(video: Video, task: VideoTask) -> Iterator[FramePair | Rejection]:
+def _pairs(video: Video | ReleasedFrames, task: VideoTask) -> Iterator[FramePair | Rejection]:
     wanted: list[_Wanted] = []
     for segment in task.segments:
-        place = _locate(segment, video.table, task.past_end_seconds)
+        place = _locate(segment, video.table, task.config.past_end_seconds)
         if isinstance(place, Rejection):
             yield place
         else:
@@ -102,14 +121,14 @@ def _pairs(video: Video, task: VideoTask) -> Iterator[FramePair | Rejection]:
     times = [pts for want in wanted for pts in (want.before, want.after)]
     uses = Counter(times)
     waiting = deque(sorted(wanted, key=lambda want: (want.after, want.before, want.segment.id)))
-    pictures: dict[int, Pixels | str] = {}
+    pictures: dict[int, Picture | Unfit] = {}
     # Frames come in ascending order, so a pair is whole as soon as its last frame has come; a picture goes with
     # the last pair that needs it.
-    for pts, picture in video.pictures(times, short_side=task.pictures.short_side):
+    for pts, picture in video.pictures(times, short_side=task.config.pictures.short_side):
         pictures[pts] = picture
         while waiting and waiting[0].after <= pts:
             want = waiting.popleft()
-            yield _pair(want, pictures, video.table, task.pictures)
+            yield _pair(want, pictures, video.table, task.config.pictures)
             for used in (want.before, want.after):
                 uses[used] -= 1
                 if not uses[used]:
@@ -118,7 +137,7 @@ def _pairs(video: Video, task: VideoTask) -> Iterator[FramePair | Rejection]:
 
 def _locate(segment: Segment, table: PacketTable, past_end_seconds: float) -> _Wanted | Rejection:
     """Find the frame on screen at start and the last frame shown before stop."""
-    length = table.duration_seconds
+    length = table.end_seconds
     if math.isinf(segment.stop_seconds) and segment.start_seconds < length:
         segment = replace(segment, stop_seconds=length)
     if segment.start_seconds >= length or segment.stop_seconds > length + past_end_seconds:
@@ -135,27 +154,35 @@ def _locate(segment: Segment, table: PacketTable, past_end_seconds: float) -> _W
 
 
 def _pair(
-    want: _Wanted, pictures: Mapping[int, Pixels | str], table: PacketTable, config: PictureConfig
+    want: _Wanted, pictures: Mapping[int, Picture | Unfit], table: PacketTable, config: PictureConfig
 ) -> FramePair | Rejection:
-    before, after = pictures[want.before], pictures[want.after]
-    for pts, picture in ((want.before, before), (want.after, after)):
-        if isinstance(picture, str):
-            detail = f"frame at {table.seconds_of(pts):.3f} s: {picture}"
-            return _rejection(want.segment, Reason.DECODE_ERROR, detail)
-    assert not isinstance(before, str)
-    assert not isinstance(after, str)
-    if before.shape != after.shape:
-        return _rejection(want.segment, Reason.DECODE_ERROR, "the picture's size changes between the frames")
-    height, width = before.shape[:2]
+    segment, before, after = want.segment, pictures[want.before], pictures[want.after]
+    if isinstance(before, Unfit):
+        return _unfit(segment, before, table.seconds_of(want.before))
+    if isinstance(after, Unfit):
+        return _unfit(segment, after, table.seconds_of(want.after))
+    if before.pixels.shape != after.pixels.shape:
+        return _rejection(segment, Reason.DECODE_ERROR, "the picture's size changes between the frames")
+    height, width = before.pixels.shape[:2]
+    before_seconds, after_seconds = table.seconds_of(want.before), table.seconds_of(want.after)
     facts = PairFacts(
-        segment=want.segment,
-        before_seconds=round(table.seconds_of(want.before), 6),
-        after_seconds=round(table.seconds_of(want.after), 6),
+        segment=segment,
+        before_seconds=round(before_seconds, 6),
+        after_seconds=round(after_seconds, 6),
+        before_pts=want.before,
+        after_pts=want.after,
+        before_early_seconds=round(segment.start_seconds - before_seconds, 6),
+        after_early_seconds=round(segment.stop_seconds - after_seconds, 6),
+        treatment=before.treatment,
         width=width,
         height=height,
-        measures=measures.measure(before, after),
+        measures=measures.measure(before.pixels, after.pixels),
     )
-    return FramePair(facts, _jpeg(before, config), _jpeg(after, config))
+    return FramePair(facts, _jpeg(before.pixels, config), _jpeg(after.pixels, config))
+
+
+def _unfit(segment: Segment, picture: Unfit, seconds: float) -> Rejection:
+    return _rejection(segment, picture.reason, f"frame at {seconds:.3f} s: {picture.detail}")
 
 
 def _jpeg(pixels: Pixels, config: PictureConfig) -> bytes:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from tqdm import tqdm
 
 from actionpairs import manifest, pairs
 from actionpairs.annotations import files as annotation_files
@@ -16,11 +15,13 @@ from actionpairs.configs import ExtractConfig
 from actionpairs.errors import StorageError, VideoError
 from actionpairs.executors import Died, local
 from actionpairs.manifest import FileDigest, Order
+from actionpairs.progress import Progress
 from actionpairs.recipe import Recipe, load
 from actionpairs.records import Reason, Rejection, Segment
 from actionpairs.stages import plan
 from actionpairs.stages.cut import Cut, VideoTask, cut_video
 from actionpairs.storage import Folder, located
+from actionpairs.video import released
 from actionpairs.video.catalogue import Catalogue
 
 # Rows that the recipe does not want, or that cannot be read, are not failures of the run.
@@ -29,10 +30,14 @@ _FAILURES = frozenset(
         Reason.VIDEO_MISSING,
         Reason.VIDEO_AMBIGUOUS,
         Reason.VIDEO_UNREADABLE,
+        Reason.NO_VIDEO_STREAM,
         Reason.PAST_END,
         Reason.ONE_FRAME,
         Reason.DECODE_ERROR,
+        Reason.DAMAGED_PICTURE,
+        Reason.HDR_UNSUPPORTED,
         Reason.WORKER_DIED,
+        Reason.TIMED_OUT,
     }
 )
 
@@ -52,7 +57,8 @@ class ExtractSummary:
 def extract(
     recipe: str | Path | Recipe,
     *,
-    videos: str,
+    videos: str | None = None,
+    frames: str | None = None,
     annotations: Sequence[str],
     out: str,
     workers: int | None = None,
@@ -60,18 +66,20 @@ def extract(
 ) -> ExtractSummary:
     """Cut the first and last frame of every wanted segment; the same call again goes on where it stopped.
 
-    The number of workers changes no byte. Raises ActionpairsError subclasses; what is wrong with a single row
+    videos, frames: the folder of the videos, or of the frames released instead of them; one of the two. The
+    number of workers changes no byte. Raises ActionpairsError subclasses; what is wrong with a single row
     or video becomes a rejection instead.
     """
     recipe = load(recipe)
     config = recipe.extract
     annotations = annotation_files(annotations)
     plan.check_names(annotations, config)
-    order = Order("extract", recipe.name, config, _inputs(annotations, limit))
+    source = _source(videos, frames)
+    order = Order("extract", recipe.name, config, _inputs(annotations, limit, source))
     folder = Folder(out)
     with manifest.working(folder, order) as finished:
         todo = plan.make(annotations, config, limit=limit)
-        tasks, unfound = _tasks(todo.segments, videos, out, config)
+        tasks, unfound = _tasks(todo.segments, source, out, config)
         pending = [task for task in tasks if not folder.exists(task.name)]
         if finished and not pending:
             return _summary(out, todo, finished.counts["videos"], pairs.read_rejections(folder), finished.counts)
@@ -95,43 +103,67 @@ def extract(
         return _summary(out, todo, len(cuts), rejections, counts)
 
 
-def _inputs(annotations: Sequence[str], limit: int | None) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The folder of the videos, or of the frames that were released instead."""
+
+    url: str
+    frames_released: bool
+
+
+def _source(videos: str | None, frames: str | None) -> _Source:
+    if videos and not frames:
+        return _Source(videos, frames_released=False)
+    if frames and not videos:
+        return _Source(frames, frames_released=True)
+    raise VideoError("give either videos or frames.", cure="--videos FOLDER, or --frames FOLDER with the JPEGs.")
+
+
+def _inputs(annotations: Sequence[str], limit: int | None, source: _Source) -> dict[str, str]:
     inputs = {} if limit is None else {"limit": str(limit)}
+    if source.frames_released:
+        inputs["source"] = "released frames"
     for number, url in enumerate(annotations):
         inputs[f"annotations {number}"] = FileDigest.of_file(*located(url)).sha256
     return inputs
 
 
 def _tasks(
-    segments: Sequence[Segment], videos: str, out: str, config: ExtractConfig
+    segments: Sequence[Segment], source: _Source, out: str, config: ExtractConfig
 ) -> tuple[list[VideoTask], list[Rejection]]:
     """One task per video file, longest first, and the segments whose video is not there."""
-    folder = Folder(videos)
+    folder = Folder(source.url)
     if not folder.exists():
-        raise StorageError(f"{folder}: no such folder.", cure="Give the folder of the videos with --videos.")
-    catalogue = Catalogue(folder.names())
+        raise StorageError(f"{folder}: no such folder.", cure="Give the folder of the videos or frames.")
+    find = _finder(segments, folder, source)
     by_file: dict[str, list[Segment]] = defaultdict(list)
     unfound: list[Rejection] = []
     for segment in segments:
-        files = catalogue.find(segment.video)
+        files = find(segment.video)
         why = _not_found(files, folder, follow_links=config.follow_links)
         if why is None:
             by_file[files[0]].append(segment)
         else:
             unfound.append(Rejection(segment.id, segment.video, "extract", *why))
     tasks = [
-        VideoTask(
-            videos, file, tuple(wanted), out, pairs.file_name(file), config.pictures, config.past_end_seconds
-        )
+        VideoTask(source.url, file, tuple(wanted), out, pairs.file_name(file), config, source.frames_released)
         for file, wanted in by_file.items()
     ]
     return sorted(tasks, key=lambda task: (-len(task.segments), task.file)), unfound
 
 
+def _finder(segments: Sequence[Segment], folder: Folder, source: _Source) -> Callable[[str], Sequence[str]]:
+    """What tells the files that a video's name can mean."""
+    if source.frames_released:
+        found = released.find(folder, {segment.video for segment in segments})
+        return lambda video: found[video]
+    return Catalogue(folder.names()).find
+
+
 def _not_found(files: Sequence[str], folder: Folder, *, follow_links: bool) -> tuple[Reason, str] | None:
     """Why the files that a name can mean are not the one video wanted; None where there is just that one."""
     if not files:
-        return Reason.VIDEO_MISSING, "no such file in the videos folder"
+        return Reason.VIDEO_MISSING, "no such file in the folder"
     if len(files) > 1:
         return Reason.VIDEO_AMBIGUOUS, f"could be any of {', '.join(files[:3])}"
     if folder.is_local and not follow_links and folder.local_path(files[0]).is_symlink():
@@ -174,11 +206,12 @@ def _run(
     for cut in cuts:
         tally.add(cut.pairs + len(cut.rejections), cut.rejections)
     total = tally.attempted + sum(len(task.segments) for task in pending)
-    with tqdm(total=total, initial=tally.attempted, unit="segment", desc="extract") as bar:
+    with Progress(total=total, initial=tally.attempted, unit="segment", desc="extract") as bar:
+        videos, done = len(cuts) + len(pending), len(cuts)
         for outcome in local.run(cut_video, pending, workers=workers or len(os.sched_getaffinity(0))):
             segments = outcome.task.segments
             if isinstance(outcome, Died):
-                lost = [_died(segment, outcome.why) for segment in segments]
+                lost = [_died(segment, outcome) for segment in segments]
                 died += lost
             else:
                 lost = outcome.result.rejections
@@ -186,7 +219,8 @@ def _run(
             tally.add(len(segments), lost)
             if tally.attempted >= _ENOUGH_TO_JUDGE:
                 tally.check()
-            bar.set_postfix(rejected=len(tally.failures), refresh=False)
+            done += 1
+            bar.set_postfix(videos=f"{done}/{videos}", rejected=len(tally.failures), refresh=False)
             bar.update(len(segments))
     tally.check()
     return cuts, died
@@ -220,8 +254,11 @@ class _Tally:
         )
 
 
-def _died(segment: Segment, why: str) -> Rejection:
-    return Rejection(segment.id, segment.video, "extract", Reason.WORKER_DIED, why)
+def _died(segment: Segment, outcome: Died[VideoTask]) -> Rejection:
+    reason, why = Reason.WORKER_DIED, outcome.why
+    if outcome.signal == signal.SIGALRM:
+        reason, why = Reason.TIMED_OUT, "the video hangs: nothing new came of it for too long"
+    return Rejection(segment.id, segment.video, "extract", reason, why)
 
 
 def _summary(

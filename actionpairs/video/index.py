@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import av
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
 from actionpairs.errors import VideoError
 
+# What an annotation's time 0 means: the first frame shown, as in players and in ffmpeg, or the file's own clock.
+TimeZero = Literal["first frame", "pts"]
 # An annotation's time is a rounded number; a frame this near to it counts as shown at it.
 _SLACK_SECONDS = Fraction(1, 1_000_000)
 
@@ -25,8 +27,7 @@ class PacketTable:
 
     `order` has the presentation time of every packet as they stand in the file, which is decoding order;
     `shown` those of the frames that a player shows, ascending; `end` is when the last one leaves the screen;
-    `keys` are the places in `order` where decoding can begin. Seconds count from the first shown frame, as they
-    do in players and in ffmpeg.
+    `keys` are the places in `order` where decoding can begin. `origin` is the time that seconds count from.
     """
 
     time_base: Fraction
@@ -34,15 +35,16 @@ class PacketTable:
     shown: tuple[int, ...]
     keys: tuple[int, ...]
     end: int
+    origin: int
 
     @property
-    def duration_seconds(self) -> float:
-        """How long the video plays."""
-        return float((self.end - self.shown[0]) * self.time_base)
+    def end_seconds(self) -> float:
+        """When the last frame leaves the screen."""
+        return self.seconds_of(self.end)
 
     def seconds_of(self, pts: int) -> float:
-        """A presentation time in seconds from the first shown frame."""
-        return float((pts - self.shown[0]) * self.time_base)
+        """A presentation time in seconds from the origin."""
+        return float((pts - self.origin) * self.time_base)
 
     def on_screen_at(self, seconds: float) -> int:
         """The frame on screen at a time: the last one with pts <= time."""
@@ -54,7 +56,7 @@ class PacketTable:
 
     def _ticks(self, seconds: float, slack: Fraction) -> Fraction:
         # Fraction(str(…)) is the decimal number that the annotator wrote, not its binary neighbour.
-        return (Fraction(str(seconds)) + slack) / self.time_base + self.shown[0]
+        return (Fraction(str(seconds)) + slack) / self.time_base + self.origin
 
 
 def is_frame(packet: Packet[Any]) -> bool:
@@ -62,8 +64,8 @@ def is_frame(packet: Packet[Any]) -> bool:
     return packet.size > 0
 
 
-def read(container: InputContainer, stream: VideoStream) -> PacketTable:
-    """Read the packet table in one pass over the packets; raises VideoError where there is none."""
+def read(packets: Iterable[Packet[Any]], stream: VideoStream, *, time_zero: TimeZero) -> PacketTable:
+    """Read the packet table in one pass over a stream's packets; raises VideoError where there is none."""
     if stream.time_base is None:
         raise VideoError("the video stream has no time base.", cure=_CURE)
     order: list[int | None] = []
@@ -71,7 +73,7 @@ def read(container: InputContainer, stream: VideoStream) -> PacketTable:
     shown: list[int] = []
     last_duration = 0
     try:
-        for packet in container.demux(stream):
+        for packet in packets:
             if not is_frame(packet):
                 continue
             if packet.is_keyframe:
@@ -94,6 +96,7 @@ def read(container: InputContainer, stream: VideoStream) -> PacketTable:
         shown=tuple(shown),
         keys=tuple(keys),
         end=shown[-1] + (last_duration or typical),
+        origin=shown[0] if time_zero == "first frame" else 0,
     )
 
 

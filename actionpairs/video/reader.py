@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any, BinaryIO
 
 import av
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from actionpairs.errors import VideoError
+from actionpairs.errors import NoVideoStreamError, VideoError
 from actionpairs.video import index
-from actionpairs.video.index import PacketTable
+from actionpairs.video.index import PacketTable, TimeZero
 
 # Containers without an index to seek by: they are read from front to back.
 _UNSEEKABLE = frozenset({"mpegts", "mpeg", "h264", "hevc", "m4v"})
@@ -23,14 +24,16 @@ _WORTH_A_SEEK_PACKETS = 8
 class Reader:
     """The first video stream of a file, and a cursor that moves over its packets.
 
-    source: a path, or a file that can seek. Raises VideoError where it cannot be opened as a video.
+    source: a path, or a file that can seek. at_work: called before every packet that is read, so that somebody
+    can watch whether things go on. Raises VideoError where it cannot be opened as a video.
     """
 
-    def __init__(self, source: str | BinaryIO) -> None:
+    def __init__(self, source: str | BinaryIO, *, time_zero: TimeZero, at_work: Callable[[], object]) -> None:
         self._source = source
+        self._at_work = at_work
         self.stream: VideoStream = self._open()
         try:
-            self.table: PacketTable = index.read(self._container, self.stream)
+            self.table: PacketTable = index.read(self._demux(), self.stream, time_zero=time_zero)
         except VideoError:
             self.close()
             raise
@@ -54,18 +57,30 @@ class Reader:
     def _open(self) -> VideoStream:
         if not isinstance(self._source, str):
             self._source.seek(0)
+        self._at_work()
         try:
             self._container: InputContainer = av.open(self._source, mode="r")
         except (av.FFmpegError, OSError) as error:
             text = getattr(error, "strerror", None) or error
             raise VideoError(f"cannot be opened as a video: {text}.", cure=_CURE) from None
-        if not self._container.streams.video:
+        moving = (
+            each for each in self._container.streams.video if not each.disposition & Disposition.attached_pic
+        )
+        stream = next(moving, None)
+        if stream is None:
             self.close()
-            raise VideoError("no video stream.", cure=_CURE)
-        stream = self._container.streams.video[0]
+            raise NoVideoStreamError(
+                "no video stream.", cure="Give the file that has the pictures, not the sound."
+            )
         # One thread here, one process per core outside: frames come out in order and cores stay busy.
         stream.codec_context.thread_count = 1
         return stream
+
+    def _demux(self) -> Iterator[Packet[Any]]:
+        self._at_work()
+        for packet in self._container.demux(self.stream):
+            yield packet
+            self._at_work()
 
     def _next(self) -> Packet[Any] | None:
         for packet in self._packets:
@@ -83,7 +98,7 @@ class Reader:
         if not (seekable and self._seek(place)):
             self.close()
             self.stream = self._open()
-            self._packets, self._place = self._container.demux(self.stream), 0
+            self._packets, self._place = self._demux(), 0
 
     def _seek(self, place: int) -> bool:
         """Seek to a key packet; False where that leads behind it, or to a packet that the table does not have."""
@@ -91,7 +106,7 @@ class Reader:
         if target is None:
             return False
         self._container.seek(target, stream=self.stream, backward=True)
-        packets = self._container.demux(self.stream)
+        packets = self._demux()
         landed = next((packet for packet in packets if index.is_frame(packet)), None)
         found = None if landed is None else self._key_at(landed.pts)
         if landed is None or found is None or found > place:

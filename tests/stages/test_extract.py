@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from actionpairs.errors import StorageError, VideoError
 from actionpairs.records import Reason
 from actionpairs.stages.extract import ExtractSummary, extract
 from actionpairs.storage import Folder
-from tests.conftest import read_index
+from tests.conftest import MakeVideo, draw_index, read_index
 from tests.stages.conftest import HEADER, Films
 
 
@@ -199,3 +201,91 @@ def test_a_whole_clip_lasts_as_long_as_its_video(films: Films, tmp_path: Path) -
     [facts] = pairs.facts(Folder(tmp_path / "out"), name)
     assert facts.segment.stop_seconds == pytest.approx(60 * 1001 / 30000)
     assert (facts.before_seconds, facts.after_seconds) == (0.0, pytest.approx(59 * 1001 / 30000))
+
+
+def test_released_frames_give_pairs_like_a_video(tmp_path: Path) -> None:
+    folder = tmp_path / "frames/P01/rgb_frames/P01_01"
+    folder.mkdir(parents=True)
+    for number in range(1, 200):
+        cv2.imwrite(str(folder / f"frame_{number:010d}.jpg"), draw_index(number, width=456, height=256))
+    table = tmp_path / "segments.csv"
+    table.write_text(f"{HEADER}a,P01_01,0.51,2.0,take cup,take,cup,P01\nb,P01_07,1,2,take cup,take,cup,P01\n")
+    summary = extract(
+        "table", frames=str(tmp_path / "frames"), annotations=[str(table)], out=str(tmp_path / "out")
+    )
+    assert (summary.pairs, summary.rejected) == (1, {"video_missing": 1})
+    [name] = pairs.names(Folder(tmp_path / "out"))
+    [pair] = pairs.read(Folder(tmp_path / "out"), name)
+    assert (pair.facts.before_pts, pair.facts.after_pts) == (30, 119)
+    before = cv2.imdecode(np.frombuffer(pair.before_jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert read_index(before, height=256) == 30
+
+
+def test_a_pair_tells_what_was_asked_and_what_was_found(films: Films, tmp_path: Path) -> None:
+    run(films, tmp_path / "out")
+    folder = Folder(tmp_path / "out")
+    for facts in (facts for name in pairs.names(folder) for facts in pairs.facts(folder, name)):
+        assert facts.before_early_seconds == pytest.approx(facts.segment.start_seconds - facts.before_seconds)
+        assert facts.after_early_seconds == pytest.approx(facts.segment.stop_seconds - facts.after_seconds)
+        assert 0 <= facts.before_early_seconds < 1001 / 30000
+        assert 0 < facts.after_early_seconds <= 1001 / 30000 + 1e-6
+        assert facts.before_seconds == pytest.approx(facts.before_pts / 30000, abs=1e-6)
+
+
+def started(films: Films, out: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "actionpairs", "extract", "table", "--videos", str(films.videos)]
+    command += ["--annotations", str(films.table), "--out", str(out), *options]
+    return subprocess.Popen(
+        command, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_ctrl_c_stops_at_once_and_says_how_to_go_on(films: Films, make_video: MakeVideo, tmp_path: Path) -> None:
+    make_video("videos/long.mp4", frames=3000, size=(640, 360))
+    films.add(*(f"long_{second},long.mp4,{second},{second + 0.9},x,x,x,g" for second in range(95)))
+    process = started(films, tmp_path / "out", "--workers", "2")
+    time.sleep(1.5)
+    begun = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the run
+    _, said = process.communicate(timeout=20)
+    assert time.monotonic() - begun < 2
+    assert process.returncode == 130
+    assert "run the same command again" in said
+    assert "Traceback" not in said
+    again = started(films, tmp_path / "out", "--workers", "2")
+    assert again.wait(timeout=60) == 0
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(films: Films, tmp_path: Path) -> None:
+    process = started(films, tmp_path / "out")
+    _, said = process.communicate(timeout=60)
+    assert "\r" not in said
+    assert "6/6" in said
+    assert "videos=3/3" in said
+
+
+@pytest.mark.slow
+def test_a_video_that_hangs_is_given_up(films: Films, tmp_path: Path) -> None:
+    """A pipe that nobody writes to: opening it never ends."""
+    os.mkfifo(films.videos / "pipe.mp4")
+    films.add("pipe_0,pipe.mp4,0,1,x,x,x,g")
+    begun = time.monotonic()
+    summary = run(films, tmp_path / "out")
+    assert time.monotonic() - begun < 40
+    assert (summary.pairs, summary.rejected) == (6, {"timed_out": 1})
+
+
+@pytest.mark.slow
+def test_many_kills_at_random_moments_leave_no_trace(films: Films, tmp_path: Path) -> None:
+    """More: ACTIONPAIRS_KILLS=50 pytest -k many_kills."""
+    draw = random.Random(1)
+    run(films, tmp_path / "whole")
+    for _ in range(int(os.environ.get("ACTIONPAIRS_KILLS", "8"))):
+        process = started(films, tmp_path / "out", "--workers", "2")
+        time.sleep(draw.uniform(0.3, 2.0))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if draw.random() < 0.3:  # begin anew now and then, so that every moment is met
+            shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    assert started(films, tmp_path / "out").wait(timeout=60) == 0
+    assert content(tmp_path / "out") == content(tmp_path / "whole")

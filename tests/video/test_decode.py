@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from actionpairs.errors import VideoError
 from actionpairs.video.decode import Video
 from actionpairs.video.runs import Run
+from actionpairs.video.scaling import Unfit
 from tests.conftest import MakeVideo, read_index
 
 RATE = 30000 / 1001
@@ -22,7 +23,7 @@ def indices(path: Path, times: list[float], *, before: bool, height: int) -> lis
         locate = video.table.on_screen_at if before else video.table.last_before
         pts = [locate(time) for time in times]
         pictures = dict(video.pictures(pts, short_side=512))
-        return [read_index(pictures[time], height=height) for time in pts]
+        return [read_index(pictures[time].pixels, height=height) for time in pts]
 
 
 @pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.ts", "v.avi", "v.mov"])
@@ -75,7 +76,7 @@ def test_pictures_are_made_smaller_never_larger(make_video: MakeVideo) -> None:
     path = make_video(size=(512, 288))
     with path.open("rb") as file, Video(file) as video:
         shapes = [
-            next(iter(dict(video.pictures([video.table.shown[0]], short_side=side)).values())).shape[:2]
+            next(iter(dict(video.pictures([video.table.shown[0]], short_side=side)).values())).pixels.shape[:2]
             for side in (72, 9999)
         ]
     assert shapes == [(72, 128), (288, 512)]
@@ -95,9 +96,9 @@ def test_a_cut_off_video_gives_what_it_has(make_video: MakeVideo) -> None:
     with whole.open("rb") as file, Video(file) as video:
         shown = len(video.table.shown)
         pictures = dict(video.pictures(video.table.shown, short_side=512))
-    good = [number for number, pts in enumerate(sorted(pictures)) if not isinstance(pictures[pts], str)]
+    good = [number for number, pts in enumerate(sorted(pictures)) if not isinstance(pictures[pts], Unfit)]
     assert 20 < len(good) < 120
-    assert all(read_index(pictures[sorted(pictures)[number]], height=144) == number for number in good)
+    assert all(read_index(pictures[sorted(pictures)[number]].pixels, height=144) == number for number in good)
     assert shown < 120
 
 
@@ -127,7 +128,7 @@ def test_real_containers_give_the_frame_asked_for(shared: Path, name: str, first
 def test_real_variable_rate_gives_every_frame_in_order(shared: Path) -> None:
     with (shared / "videos/variants/vfr.mp4").open("rb") as file, Video(file) as video:
         pictures = dict(video.pictures(video.table.shown, short_side=512))
-        found = [read_index(pictures[pts], height=240) for pts in sorted(pictures)]
+        found = [read_index(pictures[pts].pixels, height=240) for pts in sorted(pictures)]
     assert len(found) == 127
     assert found == sorted(set(found))
 
@@ -136,7 +137,7 @@ def test_damage_that_the_decoder_paints_over_is_reported(shared: Path) -> None:
     """Frames 92 to 119 differ from the undamaged file; the decoder itself flags two of them."""
     with (shared / "videos/variants/bitflips.mp4").open("rb") as file, Video(file) as video:
         pictures = dict(video.pictures(video.table.shown, short_side=512))
-    found = {number for number, pts in enumerate(video.table.shown) if isinstance(pictures[pts], str)}
+    found = {number for number, pts in enumerate(video.table.shown) if isinstance(pictures[pts], Unfit)}
     assert found >= set(range(92, 120))
     assert len(found) <= 30  # the decoder may also withhold what it had not yet given out
 
@@ -145,4 +146,4 @@ def test_damage_that_the_decoder_paints_over_is_reported(shared: Path) -> None:
 def test_all_frames_at_once_are_all_there(shared: Path, name: str) -> None:
     with (shared / "videos" / "variants" / name).open("rb") as file, Video(file) as video:
         pictures = dict(video.pictures(video.table.shown, short_side=512))
-    assert not [picture for picture in pictures.values() if isinstance(picture, str)]
+    assert not [picture for picture in pictures.values() if isinstance(picture, Unfit)]

@@ -1,0 +1,26 @@
+"""How far a run is: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress(tqdm):  # type: ignore[type-arg]
+    """A progress bar on stderr; where that is no terminal, a line with count, rate and time left now and then."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            file=sys.stderr, mininterval=0.1 if sys.stderr.isatty() else _SECONDS_BETWEEN_LINES, **options
+        )
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Show how far things are."""
+        if self.fp.isatty():
+            super().display(msg, pos)
+        else:
+            self.fp.write(f"{msg or self}\n")

@@ -1,0 +1,88 @@
+"""How benchmarks measure: every contestant in a process of its own, and the figures as a table and as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a process and its children used."""
+
+    wall_seconds: float
+    cpu_seconds: float
+
+
+def timed(command: Sequence[str], *, quiet: bool = True) -> Cost:
+    """Run a command to its end; raises CalledProcessError with what it said where it fails."""
+    begun = time.perf_counter()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        said = process.stdout.read() if process.stdout else ""
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, output=said[-2000:])
+    wall = time.perf_counter() - begun
+    return Cost(wall, used.ru_utime + used.ru_stime)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows as aligned text, numbers to three significant digits."""
+    cells = [list(header), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    lines = [
+        "  ".join(cell.ljust(width) if place == 0 else cell.rjust(width) for place, (cell, width) in each)
+        for each in (list(enumerate(zip(row, widths, strict=True))) for row in cells)
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _cell(value: object) -> str:
+    return (
+        f"{value:,.3g}"
+        if isinstance(value, float) and abs(value) < 1000
+        else f"{value:,}"
+        if isinstance(value, int | float)
+        else str(value)
+    )
+
+
+def machine(*packages: str) -> str:
+    """Where and with what this was measured."""
+    model = "unknown processor"
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    found = []
+    for package in packages:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    cores = len(os.sched_getaffinity(0))
+    return f"{cores} cores of {model}; Python {platform.python_version()}; {', '.join(found)}"
+
+
+def arguments(text: str | None) -> argparse.ArgumentParser:
+    """The options that every benchmark has."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="end in one line of JSON with flat names")
+    parser.add_argument("--work", help="folder for what is rendered, kept and used again; a temporary one without")
+    return parser
+
+
+def finish(figures: Mapping[str, float], *, as_json: bool) -> None:
+    """Print the figures that issues and the README name."""
+    if as_json:
+        print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
+    sys.stdout.flush()
