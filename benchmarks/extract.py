@@ -40,7 +40,7 @@ COPIES = 3
 SECONDS, PER_MINUTE = 120, 15
 WIDTH, HEIGHT, SHORT_SIDE = 1920, 1080, 512
 GOPS = (30, 250)
-_RECIPE = """
+RECIPE = """
 extract:
   annotations:
     format: table
@@ -190,7 +190,7 @@ def ours(video: Path, out: Path, seconds: int) -> Cost:
     """The command as users run it, one worker."""
     folder = out.parent / "ours-input"
     folder.mkdir()
-    (folder / "recipe.yaml").write_text(_RECIPE)
+    (folder / "recipe.yaml").write_text(RECIPE)
     rows = ["id,video,start,stop,text,verb,noun,group"]
     for copy in range(COPIES):
         os.link(video, folder / f"{copy}.mp4")
