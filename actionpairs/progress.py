@@ -13,9 +13,12 @@ _SECONDS_BETWEEN_LINES = 10.0
 class Progress(tqdm):  # type: ignore[type-arg]
     """A progress bar on stderr; where that is no terminal, a line with count, rate and time left now and then."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, iterable: Any = None, **options: Any) -> None:
         super().__init__(
-            file=sys.stderr, mininterval=0.1 if sys.stderr.isatty() else _SECONDS_BETWEEN_LINES, **options
+            iterable,
+            file=sys.stderr,
+            mininterval=0.1 if sys.stderr.isatty() else _SECONDS_BETWEEN_LINES,
+            **options,
         )
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:

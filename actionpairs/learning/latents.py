@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from actionpairs.learning import cache
 from actionpairs.learning.editor import Editor
 from actionpairs.learning.examples import Example, read_all, to_signed
+from actionpairs.progress import Progress
 
 _PICTURES_AT_ONCE = 8
 _TEXTS_AT_ONCE = 64
@@ -85,7 +85,7 @@ def _encoded(
     """One block of latents after another: n F 3 C h w, float16."""
     device = next(vae.parameters()).device
     block: list[np.ndarray] = []
-    shown = tqdm(read_all(examples, size, workers=workers), "latents", len(examples), unit="pair")
+    shown = Progress(read_all(examples, size, workers=workers), desc="latents", total=len(examples), unit="pair")
     for number, pictures in enumerate(shown, start=1):
         block.append(np.stack([pictures, pictures[:, :, ::-1]]) if mirrored else pictures[None])
         if len(block) == _PICTURES_AT_ONCE or number == len(examples):

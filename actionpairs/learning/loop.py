@@ -18,13 +18,13 @@ from typing import Any, Protocol
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from actionpairs.configs import LoopConfig
 from actionpairs.errors import TrainingError
 from actionpairs.learning import checkpoints
 from actionpairs.learning.averages import Average
 from actionpairs.learning.curves import Journal
+from actionpairs.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def run(
     with (
         _Termination() as termination,
         Journal(folder, since=start, written=accelerator.is_main_process) as journal,
-        tqdm(initial=start, total=config.steps, unit="step", disable=not accelerator.is_main_process) as bar,
+        Progress(initial=start, total=config.steps, unit="step", disable=not accelerator.is_main_process) as bar,
     ):
         while True:
             if measured:

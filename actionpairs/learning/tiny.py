@@ -17,7 +17,6 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL, EulerAncestralDiscreteScheduler, UNet2DConditionModel
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from tqdm import tqdm
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from actionpairs.configs import TinyModel
@@ -25,6 +24,7 @@ from actionpairs.learning import draws
 from actionpairs.learning.editor import Editor
 from actionpairs.learning.editor_lesson import EditorLesson
 from actionpairs.learning.examples import to_signed
+from actionpairs.progress import Progress
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 _GROUPS = 8  # of the U-Net's group normalisation: its numbers of channels are multiples
@@ -64,7 +64,7 @@ def pretrain(editor: Editor, lesson: EditorLesson, *, steps: int, batch_size: in
     InstructPix2Pix that fine-tuning starts from."""
     unet = editor.unet.train()
     optimizer = torch.optim.AdamW(unet.parameters(), lr=rate)
-    for step in tqdm(range(steps), desc="base editor", unit="step"):
+    for step in Progress(range(steps), desc="base editor", unit="step"):
         for group in optimizer.param_groups:
             group["lr"] = rate * _cosine(step, steps)
         lesson.losses(unet, step, slice(batch_size)).total.backward()  # type: ignore[no-untyped-call]
@@ -103,7 +103,7 @@ def train_autoencoder(vae: AutoencoderKL, pictures: np.ndarray, *, steps: int, b
     device = next(vae.parameters()).device
     optimizer = torch.optim.AdamW(vae.parameters(), lr=_AUTOENCODER_RATE, weight_decay=0.0)
     vae.train()
-    for step in tqdm(range(steps), desc="autoencoder", unit="step"):
+    for step in Progress(range(steps), desc="autoencoder", unit="step"):
         generator = draws.generator(seed, "autoencoder", step)
         chosen = generator.integers(len(pictures), size=batch_size)
         signed = to_signed(pictures[np.sort(chosen)], device)

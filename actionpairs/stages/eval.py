@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from actionpairs import manifest, splits
 from actionpairs.configs import EvalConfig
@@ -16,6 +15,7 @@ from actionpairs.errors import ScoreError
 from actionpairs.learning import draws, editor, examples
 from actionpairs.learning.examples import Example
 from actionpairs.manifest import FileDigest, Order
+from actionpairs.progress import Progress
 from actionpairs.recipe import Recipe, load
 from actionpairs.records import Report, ReportRow, ReportSample
 from actionpairs.scoring import contestants, generate, judges, report, scorecard
@@ -104,7 +104,7 @@ def _generate(
         return
     model = editor.load(str(contestant.folder)).to(torch.device(device))
     sampling = generate.Sampling(config.scheduler, config.steps, config.image_guidance, config.text_guidance)
-    with tqdm(total=sum(map(len, pending)), unit="edit", desc=f"edits by {contestant.name}") as bar:
+    with Progress(total=sum(map(len, pending)), unit="edit", desc=f"edits by {contestant.name}") as bar:
         for batch in pending:
             edits = generate.edit(
                 model,
@@ -143,7 +143,7 @@ def _edits_of(contestant: Contestant, folder: Folder, config: EvalConfig) -> Edi
 
 
 def _trials(name: str, wanted: Sequence[Example], edit_of: EditOf, config: EvalConfig) -> Iterator[Trial]:
-    with tqdm(total=len(wanted), unit="sample", desc=f"scores of {name}") as bar:
+    with Progress(total=len(wanted), unit="sample", desc=f"scores of {name}") as bar:
         for batch in _batches(wanted, config.batch_size):
             pairs = np.stack([examples.read(example, config.resolution) for example in batch])
             yield Trial(
