@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from sys import intern
 
 from actionpairs.annotations.times import Times, number, shown
 from actionpairs.annotations.words import spoken, text
@@ -64,16 +65,17 @@ def _segment(clip: Clip, annotations: Annotations) -> Segment | Rejection:
         return reject(clip, Reason.PAST_END, f"stops at {stop:.2f} s, the video lasts {number(clip.length):.2f} s")
     if known["label"] in annotations.background:
         return reject(clip, Reason.NOT_SELECTED, f"{known['label']!r} is background, not an action")
+    # Interned: the rows of a data set say few things many times, and a million of them stay in memory.
     return Segment(
         id=segment_id,
-        video=annotations.video.format(video=_needed(text(clip.video, "the video"), "video")),
+        video=intern(annotations.video.format(video=_needed(text(clip.video, "the video"), "video"))),
         start_seconds=start,
         stop_seconds=stop,
-        instruction=_needed(" ".join(annotations.instruction.format_map(said).split()), "instruction"),
-        verb=known["verb"],
-        noun=known["noun"],
-        action=_needed(annotations.action.format_map(known).strip(), "action"),
-        group=text(clip.group, "the group"),
+        instruction=intern(_needed(" ".join(annotations.instruction.format_map(said).split()), "instruction")),
+        verb=intern(known["verb"]),
+        noun=intern(known["noun"]),
+        action=intern(_needed(annotations.action.format_map(known).strip(), "action")),
+        group=intern(text(clip.group, "the group")),
     )
 
 

@@ -66,9 +66,10 @@ class Video:
         for run in plan(self.table, self._place_of, wanted):
             missing = deque(run.wanted)
             for pts, picture in self._sound(run, scaler):
-                while missing[0] < pts:
+                while missing and missing[0] < pts:
                     yield missing.popleft(), _NOT_GIVEN
-                yield missing.popleft(), picture
+                if missing and missing[0] == pts:  # broken files give a time twice, or one that is past
+                    yield missing.popleft(), picture
             for pts in missing:
                 yield pts, _NOT_GIVEN
 

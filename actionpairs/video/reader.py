@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Any, BinaryIO
 
@@ -59,7 +60,7 @@ class Reader:
             self._source.seek(0)
         self._at_work()
         try:
-            self._container: InputContainer = av.open(self._source, mode="r")
+            self._container: InputContainer = av.open(self._source, mode="r", metadata_errors="replace")
         except (av.FFmpegError, OSError) as error:
             text = getattr(error, "strerror", None) or error
             raise VideoError(f"cannot be opened as a video: {text}.", cure=_CURE) from None
@@ -72,21 +73,31 @@ class Reader:
             raise NoVideoStreamError(
                 "no video stream.", cure="Give the file that has the pictures, not the sound."
             )
+        if getattr(stream, "codec_context", None) is None:  # PyAV's types say that it never is
+            self.close()
+            raise VideoError("coded in a way that is not known here.", cure=_CURE)
         # One thread here, one process per core outside: frames come out in order and cores stay busy.
         stream.codec_context.thread_count = 1
         return stream
 
     def _demux(self) -> Iterator[Packet[Any]]:
         self._at_work()
-        for packet in self._container.demux(self.stream):
-            yield packet
-            self._at_work()
+        while True:
+            try:
+                for packet in self._container.demux(self.stream):
+                    yield packet
+                    self._at_work()
+            except IndexError:
+                continue  # a packet of a stream that began in mid-file, which PyAV does not know: it is behind us
+            return
 
     def _next(self) -> Packet[Any] | None:
-        for packet in self._packets:
-            if index.is_frame(packet):
-                self._place += 1
-                return packet
+        # What cannot be read is not there: the frames that are missed for it are told by name.
+        with suppress(av.FFmpegError):
+            for packet in self._packets:
+                if index.is_frame(packet):
+                    self._place += 1
+                    return packet
         return None
 
     def _go_to(self, place: int) -> None:
@@ -105,9 +116,12 @@ class Reader:
         target = self.table.order[place]
         if target is None:
             return False
-        self._container.seek(target, stream=self.stream, backward=True)
-        packets = self._demux()
-        landed = next((packet for packet in packets if index.is_frame(packet)), None)
+        try:
+            self._container.seek(target, stream=self.stream, backward=True)
+            packets = self._demux()
+            landed = next((packet for packet in packets if index.is_frame(packet)), None)
+        except av.FFmpegError:
+            return False
         found = None if landed is None else self._key_at(landed.pts)
         if landed is None or found is None or found > place:
             return False

@@ -147,3 +147,26 @@ def test_all_frames_at_once_are_all_there(shared: Path, name: str) -> None:
     with (shared / "videos" / "variants" / name).open("rb") as file, Video(file) as video:
         pictures = dict(video.pictures(video.table.shown, short_side=512))
     assert not [picture for picture in pictures.values() if isinstance(picture, Unfit)]
+
+
+def test_a_time_that_comes_twice_or_too_late_is_not_taken_for_another(
+    make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What broken files make decoders do, seen in fuzzing: 3 again, then 1 after 5."""
+    with Video(str(make_video(frames=12))) as video:
+        shown = video.table.shown
+        whole = dict(video.pictures(shown, short_side=512))
+        order = [0, 2, 3, 3, 5, 1, 6]
+        monkeypatch.setattr(
+            Video, "_sound", lambda self, run, scaler: iter([(shown[n], whole[shown[n]]) for n in order])
+        )
+        found = list(video.pictures(shown[:7], short_side=512))
+    assert [pts for pts, _ in found] == list(shown[:7])
+    assert [isinstance(picture, Unfit) for _, picture in found] == [n in {1, 4} for n in range(7)]
+
+
+def test_a_stream_of_an_unknown_codec_is_a_video_error(make_video: MakeVideo) -> None:
+    path = make_video("v.mp4")
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz").replace(b"avcC", b"zzzC"))
+    with pytest.raises(VideoError):
+        Video(str(path))
