@@ -97,6 +97,8 @@ def _schema() -> pa.Schema:
         int: pa.int64(),
         "str": pa.string(),
         "float": pa.float64(),
+        "float | None": pa.float64(),
+        "int": pa.int64(),
     }
     columns = [(field.name, kinds[field.type]) for field in fields(Segment)]
     columns += [("before_seconds", pa.float64()), ("after_seconds", pa.float64())]

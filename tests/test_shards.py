@@ -28,7 +28,7 @@ def sample(number: int, *, split: str = "LC-train", text: str = "take the cup") 
 
 
 def write(folder: Path, samples: list[Sample]) -> Folder:
-    shard_of = {item.key: shards.shard_name(item.metadata.split, int(item.key[1:]) % 2) for item in samples}
+    shard_of = {(item.metadata.split, item.key): shards.shard_name(item.metadata.split, int(item.key[1:]) % 2) for item in samples}
     shards.write(Folder(folder), samples, shard_of=shard_of, dataset="LC", recipe_digest="abc")
     return Folder(folder)
 

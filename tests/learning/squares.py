@@ -41,7 +41,7 @@ def write_squares(
         index, files = shards.write(
             folder,
             samples,
-            shard_of={item.key: shards.shard_name(item.metadata.split, 0) for item in samples},
+            shard_of={(item.metadata.split, item.key): shards.shard_name(item.metadata.split, 0) for item in samples},
             dataset=name,
             recipe_digest=config.digest(),
         )

@@ -58,7 +58,7 @@ def make_shards(path: Path, *, count: int = 8, side: int = 64) -> Path:
     config = ShardConfig(dataset="squares", splits=SplitConfig(train="squares-train"))
     order = Order("shard", "squares", config, {"pairs": "0"})
     with manifest.working(folder, order):
-        shard_of = {sample.key: shards.shard_name(SPLIT, 0) for sample in samples}
+        shard_of = {(SPLIT, sample.key): shards.shard_name(SPLIT, 0) for sample in samples}
         _, files = shards.write(folder, samples, shard_of=shard_of, dataset="squares", recipe_digest="abc")
         manifest.finish(folder, order, counts={"samples": count}, files=files)
     return path
