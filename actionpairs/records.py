@@ -91,7 +91,8 @@ class Measures:
     further blur takes away. `dark` and `blown` are the shares of pixels without drawing, of the worse frame. `cut`
     is near 0 within a scene and near 1 across a cut. The camera's shift at the picture's centre and `displacement`,
     how far things moved besides, are shares of the diagonal; the first needs `camera_inliers`, features that agree.
-    `moved_*` is the box of what moved, in shares of width and height, None where nothing did. `hash_*` are 64-bit
+    `moved_area` is the area of the largest thing that moved or changed, `moved_left` and so on the box of all of
+    them, in shares of width and height; None where nothing did. `hash_*` are 64-bit
     perceptual hashes in hexadecimal.
     """
 
@@ -107,6 +108,7 @@ class Measures:
     camera_zoom: float | None
     camera_inliers: int
     displacement: float | None
+    moved_area: float
     moved_left: float | None
     moved_top: float | None
     moved_right: float | None
@@ -176,6 +178,23 @@ class Subset:
 
     rule: str
     ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Who goes where, and who does not: ids and their splits, subsets, what was dropped, which id repeats which."""
+
+    split_of: Mapping[str, str]
+    subsets: Mapping[str, Subset]
+    dropped: tuple[Rejection, ...]
+    repeats: Mapping[str, str]  # id of a near-duplicate → id of the pair that is kept
+
+    def splits_of(self, segment_id: str) -> list[str]:
+        """The split of a kept pair and the subsets that it is in besides; none for a dropped one."""
+        if segment_id not in self.split_of:
+            return []
+        also = [name for name, subset in self.subsets.items() if segment_id in subset.ids]
+        return [self.split_of[segment_id], *also]
 
 
 @dataclass(frozen=True, slots=True)

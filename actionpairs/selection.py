@@ -101,7 +101,9 @@ def judge(facts: PairFacts, filters: FilterConfig) -> tuple[Reason, str] | None:
         value, margin = line.value(facts.measures), line.margin(facts.measures)
         if value is None or margin is None:
             inliers = facts.measures.camera_inliers
-            failed.append((Reason.UNMEASURED, f"no {line.measure}: only {inliers} features agree between the frames"))
+            failed.append(
+                (Reason.UNMEASURED, f"no {line.measure}: only {inliers} features agree between the frames")
+            )
         elif margin < 0:
             sign = "<" if line.is_least else ">"
             failed.append((line.reason, f"{line.measure} {value:.4f} {sign} {line.bound:g} (by {-margin:.4f})"))

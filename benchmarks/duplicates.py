@@ -1,6 +1,6 @@
 """Near-duplicates among a million hashes: are all found, how fast, in how much memory?
 
-    python benchmarks/duplicates.py [--items 1000000] [--planted 1000] [--bits 6] [--json]
+python benchmarks/duplicates.py [--items 1000000] [--planted 1000] [--bits 6] [--json]
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ def measure(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Measures:
         change=round(changed_area(aligned_grey, after_grey, seen), 6),
         sharpness_before=round(measure_sharpness(greys[0]), 4),
         sharpness_after=round(measure_sharpness(greys[1]), 4),
-        dark=round(max(float(np.mean(grey < _DARK)) for grey in greys), 4),
-        blown=round(max(float(np.mean(grey >= _BLOWN)) for grey in greys), 4),
+        dark=round(max(float(np.mean(grey < _DARK)) for grey in (first, last)), 4),
+        blown=round(max(float(np.mean(grey >= _BLOWN)) for grey in (first, last)), 4),
         ssim=round(similarity(aligned_grey, after_grey, seen), 4),
         cut=round(1 - max(motion.share, block_likeness(aligned_grey, after_grey, seen)), 4),
         camera_shift=_rounded(motion.shift),
@@ -46,12 +46,13 @@ def measure(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Measures:
         camera_zoom=_rounded(motion.zoom),
         camera_inliers=motion.inliers,
         displacement=None if motion.shift is None else _rounded(movement.displacement),
+        moved_area=round(movement.area, 5),
         moved_left=box and round(box[0], 4),
         moved_top=box and round(box[1], 4),
         moved_right=box and round(box[2], 4),
         moved_bottom=box and round(box[3], 4),
-        hash_before=perceptual_hash(greys[0]),
-        hash_after=perceptual_hash(greys[1]),
+        hash_before=perceptual_hash(first),
+        hash_after=perceptual_hash(last),
     )
 
 

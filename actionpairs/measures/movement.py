@@ -9,21 +9,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_DEAD_ZONE = 16.0  # levels of the strongest channel; noise, coding and light stay below
-_SMALLEST_SHARE = 0.0012  # of the picture's area: below it nothing moved
-_CLEAR = 0.08  # share of the difference that one offset explains (at most 0.5) × extent: from here on it is believed
+_DEAD_ZONE = 16  # levels of the strongest channel; noise, coding and light stay below
+_SMALLEST_SHARE = 0.004  # of the picture's area in one piece: below it nothing moved
+_PIECE = 0.2  # of the largest piece: what is smaller is no part of the movement
+_CLEAR = (
+    0.08  # share of the difference that one offset explains (at most 0.5) × extent: from here on it is believed
+)
 
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """How far (share of the diagonal), and the box (left, top, right, bottom, shares of width and height) of it.
+    """How far (share of the diagonal), the largest piece (share of the area) and the box of what moved.
 
-    The box is None where nothing moved, which is a displacement of 0.
+    The box is left, top, right, bottom in shares of width and height; None where nothing moved, which is a
+    displacement of 0.
     """
 
     displacement: float
+    area: float
     box: Box | None
 
 
@@ -36,20 +41,43 @@ def find_movement(first: NDArray[np.uint8], last: NDArray[np.uint8], seen: NDArr
     explains much of the difference (a thing turned, opened, came or went) it says how far the parts moved. The
     displacement is their geometric mean, weighted by how much the offset explains over how wide an extent.
     """
-    difference = cv2.GaussianBlur(first.astype(np.float32) - last, (3, 3), 0)
-    strength = np.abs(difference).max(axis=2)
-    strength[~seen] = 0
-    mask = cv2.morphologyEx((strength > _DEAD_ZONE).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    if mask.mean() < _SMALLEST_SHARE:
-        return Movement(0.0, None)
-    difference *= (np.maximum(strength - _DEAD_ZONE, 0) / np.maximum(strength, 1) * mask)[:, :, None]
+    smooth = [cv2.GaussianBlur(picture, (3, 3), 0) for picture in (first, last)]
+    mask, area = _moved(smooth[0], smooth[1], seen)
+    if area < _SMALLEST_SHARE:
+        return Movement(0.0, area, None)
+    difference = cv2.subtract(smooth[0], smooth[1], mask=mask, dtype=cv2.CV_32F)
+    difference = cv2.resize(difference, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     height, width = mask.shape
     diagonal = math.hypot(height, width)
     left, top, right, bottom = box = _box(mask)
     offset_pixels, share = _best_offset(difference)
+    offset_pixels *= 2
     trust = min(share * math.hypot((right - left) * width, (bottom - top) * height) / diagonal / _CLEAR, 1.0)
     flow_pixels = _flow(first, last, mask > 0)
-    return Movement(offset_pixels**trust * flow_pixels ** (1 - trust) / diagonal, box)
+    return Movement(offset_pixels**trust * flow_pixels ** (1 - trust) / diagonal, area, box)
+
+
+def _moved(
+    first: NDArray[np.uint8], last: NDArray[np.uint8], seen: NDArray[np.bool_]
+) -> tuple[NDArray[np.uint8], float]:
+    """The mask of what moved and the share of its largest piece.
+
+    A pixel differs where the other picture has nothing like it within a pixel around: so what stands up from the
+    table, and shifts a little against it as the camera moves, does not.
+    """
+    near = np.ones((3, 3), np.uint8)
+    sides = [
+        cv2.max(cv2.subtract(one, cv2.dilate(two, near)), cv2.subtract(cv2.erode(two, near), one))
+        for one, two in ((first, last), (last, first))
+    ]
+    blue, green, red = cv2.split(cv2.max(*sides))
+    strength = cv2.max(cv2.max(blue, green), red)
+    mask = ((strength > _DEAD_ZONE) & seen).astype(np.uint8)
+    mask = cv2.dilate(cv2.morphologyEx(mask, cv2.MORPH_OPEN, near), near)
+    _, labels, table, _ = cv2.connectedComponentsWithStats(mask)
+    areas = table[:, cv2.CC_STAT_AREA]
+    areas[0] = 0  # what did not move
+    return (areas >= max(_PIECE * areas.max(), 1))[labels].astype(np.uint8), float(areas.max() / mask.size)
 
 
 def _best_offset(difference: NDArray[np.float32]) -> tuple[float, float]:

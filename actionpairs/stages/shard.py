@@ -15,7 +15,7 @@ from actionpairs.duplicates import Duplicate
 from actionpairs.errors import ShardError
 from actionpairs.manifest import FileDigest, Order
 from actionpairs.recipe import Recipe, load
-from actionpairs.records import PairFacts, Reason, Rejection, Sample, SampleMetadata, Subset
+from actionpairs.records import PairFacts, Places, Reason, Rejection, Sample, SampleMetadata
 from actionpairs.stages import pairs_page
 from actionpairs.storage import Folder
 
@@ -32,24 +32,6 @@ class ShardSummary:
     samples: Mapping[str, int]  # split → count
     dropped: Mapping[str, int]  # reason → count
     subsets: Mapping[str, int]  # subset → count
-
-
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """Who goes where, and who does not."""
-
-    split_of: Mapping[str, str]  # segment id → split
-    subsets: Mapping[str, Subset]
-    dropped: Sequence[Rejection]
-
-    def splits_of(self, segment_id: str) -> list[str]:
-        """The split of a kept pair and the subsets that it is in besides; none for a dropped one."""
-        if segment_id not in self.split_of:
-            return []
-        return [
-            self.split_of[segment_id],
-            *(name for name, subset in self.subsets.items() if segment_id in subset.ids),
-        ]
 
 
 def shard(recipe: str | Path | Recipe, *, pairs: str, out: str) -> ShardSummary:
@@ -76,7 +58,7 @@ def shard(recipe: str | Path | Recipe, *, pairs: str, out: str) -> ShardSummary:
         )
 
 
-def _pack(source: Folder, folder: Folder, order: Order, config: ShardConfig, places: _Places) -> None:
+def _pack(source: Folder, folder: Folder, order: Order, config: ShardConfig, places: Places) -> None:
     index, files = shards.write(
         folder,
         _samples(source, places, order.config.digest()),
@@ -85,9 +67,7 @@ def _pack(source: Folder, folder: Folder, order: Order, config: ShardConfig, pla
         recipe_digest=order.config.digest(),
     )
     files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, places.dropped)
-    files[pairs_page.PAGE_FILE] = pairs_page.write_sharded(
-        folder, source, config, split_of=places.split_of, dropped=places.dropped, subsets=places.subsets
-    )
+    files[pairs_page.PAGE_FILE] = pairs_page.write_sharded(folder, source, config, places)
     files[manifest.RECIPE_FILE] = FileDigest.of_file(folder, manifest.RECIPE_FILE)
     counts = {**index.samples_per_split, "dropped": len(places.dropped)}
     manifest.finish(folder, order, counts=counts, files=files, subsets=places.subsets)
@@ -106,9 +86,7 @@ def _filtered(source: Folder, config: ShardConfig) -> tuple[list[PairFacts], lis
     return kept, dropped
 
 
-def _placed(
-    kept: Sequence[PairFacts], dropped: Sequence[Rejection], config: ShardConfig, *, where: str
-) -> _Places:
+def _placed(kept: Sequence[PairFacts], dropped: Sequence[Rejection], config: ShardConfig, *, where: str) -> Places:
     """Take near-duplicates out, split what is left, and choose the subsets.
 
     Near-duplicates go before anything is split: so no split holds one of another, and the tests are full.
@@ -121,12 +99,14 @@ def _placed(
     gone = {item.index for item in near}
     left = [facts for index, facts in enumerate(ordered) if index not in gone]
     split_of = _split(left, config.splits, where=where)
-    repeats = [_near_duplicate(ordered, item, split_of) for item in near]
+    late = [_near_duplicate(ordered, item, split_of) for item in near]
     subsets = {
         name: splits.choose([facts for facts in left if split_of[facts.segment.id] == subset.of], subset)
         for name, subset in config.splits.subsets.items()
     }
-    return _Places(split_of, subsets, sorted([*dropped, *repeats], key=lambda item: item.segment_id))
+    repeats = {ordered[item.index].segment.id: ordered[item.of].segment.id for item in near}
+    every = sorted([*dropped, *late], key=lambda item: item.segment_id)
+    return Places(split_of, subsets, tuple(every), repeats)
 
 
 def _near_duplicate(ordered: Sequence[PairFacts], near: Duplicate, split_of: Mapping[str, str]) -> Rejection:
@@ -152,7 +132,7 @@ def _split(kept: Sequence[PairFacts], config: SplitConfig, *, where: str) -> dic
     return split_of
 
 
-def _spread(places: _Places, config: ShardConfig) -> dict[tuple[str, str], str]:
+def _spread(places: Places, config: ShardConfig) -> dict[tuple[str, str], str]:
     """(split, key) → shard: samples of a split lie in hash order, so that every shard is a fair sample of it."""
     shard_of: dict[tuple[str, str], str] = {}
     filled: Counter[str] = Counter()
@@ -170,7 +150,7 @@ def _spread(places: _Places, config: ShardConfig) -> dict[tuple[str, str], str]:
     return shard_of
 
 
-def _samples(source: Folder, places: _Places, recipe_digest: str) -> Iterator[Sample]:
+def _samples(source: Folder, places: Places, recipe_digest: str) -> Iterator[Sample]:
     """The kept pairs as samples, once for every split that they are in, in one pass over the videos' files."""
     with tqdm(total=len(places.split_of), unit="pair", desc="shard") as bar:
         for name in pairs.names(source):
