@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,10 +55,7 @@ def find(hashes: NDArray[np.uint8], *, most_bits: int) -> NDArray[np.int64]:
     """
     edges = np.linspace(0, 128, most_bits + _SPARE_CHUNKS + 1).round().astype(int)
     bits = np.unpackbits(hashes, axis=1)
-    chunks = [
-        np.packbits(bits[:, start:stop], axis=1, bitorder="little")
-        for start, stop in zip(edges, edges[1:], strict=False)
-    ]
+    chunks = [np.packbits(bits[:, start:stop], axis=1, bitorder="little") for start, stop in pairwise(edges)]
     found = np.empty((0, 3), np.int64)
     for pair in combinations(chunks, _SPARE_CHUNKS):
         keys = np.concatenate(pair, axis=1)

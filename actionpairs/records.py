@@ -89,8 +89,8 @@ class Measures:
     Shares are in [0, 1]; None is what could not be measured. `change` is the share of the picture's area that
     differs between the frames, `ssim` their structural similarity. `sharpness_*` is the share of detail that a
     further blur takes away. `dark` and `blown` are the shares of pixels without drawing, of the worse frame. `cut`
-    is near 0 within a scene and near 1 across a cut. The camera's shift at the picture's centre and `displacement`,
-    how far things moved besides, are shares of the diagonal; the first needs `camera_inliers`, features that agree.
+    is near 0 within a scene and near 1 across a cut. The camera's shift at the picture's centre and how far things
+    moved besides, `displacement`, are shares of the diagonal; `camera_inliers` features agree on the first.
     `moved_area` is the area of the largest thing that moved or changed, `moved_left` and so on the box of all of
     them, in shares of width and height; None where nothing did. `hash_*` are 64-bit
     perceptual hashes in hexadecimal.
@@ -182,7 +182,7 @@ class Subset:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Who goes where, and who does not: ids and their splits, subsets, what was dropped, which id repeats which."""
+    """Who goes where and who does not: ids and their splits, subsets, what was dropped, which id repeats which."""
 
     split_of: Mapping[str, str]
     subsets: Mapping[str, Subset]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_FEATURES = 400
+_FEATURES = 300
 _INLIER_PIXELS = 2.0  # at a height of 256
 _FEWEST_INLIERS = 12  # below it, chance finds homographies too
 _TRIES = 500

@@ -16,7 +16,7 @@ def measure_sharpness(grey: NDArray[np.uint8]) -> float:
     or by motion in one; how much the picture holds falls out of the ratio. After Crete et al., The Blur Effect
     (SPIE 2007), whose blur metric is one minus this.
     """
-    return min(_lost(grey), _lost(cv2.transpose(grey)))  # type: ignore[arg-type]
+    return min(_lost(grey[::2]), _lost(cv2.transpose(grey)[::2]))  # every other line tells as much
 
 
 def _lost(grey: NDArray[np.uint8]) -> float:
