@@ -19,19 +19,19 @@ from actionpairs.storage import Folder
 PAGE_FILE = "index.html"
 _SHOWN, _SHOWN_PER_REASON, _SHOWN_PER_SIDE, _SHOWN_ACTIONS = 24, 8, 4, 40  # pairs; bounds the page to a few MB
 _THUMBNAIL_WIDTH_PIXELS, _QUALITY, _BINS = 160, 75, 40
-_MEASURES = (
-    ("displacement", "how far things moved, share of the diagonal"),
-    ("camera_shift", "how far the camera moved, share of the diagonal"),
-    ("change", "share of the area that changed"),
-    ("sharpness", "sharpness of the worse frame"),
-    ("moved_area", "share of the area of the largest thing that moved"),
-    ("cut", "scene cut: 0 the same scene, 1 another"),
-    ("ssim", "structural similarity"),
-    ("dark", "share of black pixels"),
-    ("blown", "share of white pixels"),
-    ("camera_rotation_degrees", "camera rotation, degrees"),
-    ("camera_zoom", "camera zoom"),
-    ("camera_inliers", "features that agree between the frames"),
+_MEASURES = (  # name, words, and the range that its chart shows at least: a thousandth must not look like a mile
+    ("displacement", "how far things moved, share of the diagonal", (0.0, 0.05)),
+    ("camera_shift", "how far the camera moved, share of the diagonal", (0.0, 0.02)),
+    ("change", "share of the area that changed", (0.0, 0.02)),
+    ("sharpness", "sharpness of the worse frame", (0.5, 0.75)),
+    ("moved_area", "share of the area of the largest thing that moved", (0.0, 0.02)),
+    ("cut", "scene cut: 0 the same scene, 1 another", (0.0, 0.2)),
+    ("ssim", "structural similarity", (0.9, 1.0)),
+    ("dark", "share of black pixels", (0.0, 0.1)),
+    ("blown", "share of white pixels", (0.0, 0.1)),
+    ("camera_rotation_degrees", "camera rotation, degrees", (-1.0, 1.0)),
+    ("camera_zoom", "camera zoom", (0.98, 1.02)),
+    ("camera_inliers", "features that agree between the frames", (0.0, 100.0)),
 )
 
 
@@ -68,7 +68,7 @@ def write_extracted(folder: Folder, counts: Mapping[str, int], rejections: Seque
     """Write the page of a pairs folder: every pair, with the measures that a filter can draw a line through."""
     known = _facts(folder)
     sheets = [_Sheet("Pairs", f"{min(len(known), _SHOWN)} of {len(known)}.", _tiles(_spread(known, _SHOWN)))]
-    for measure, label in _MEASURES[:4]:
+    for measure, label, _ in _MEASURES[:4]:
         sheets += _extremes(known, measure, label)
     funnel = [("rows read", counts["rows"]), ("wanted", counts["selected"]), ("pairs cut", counts["pairs"])]
     return _write(
@@ -98,7 +98,7 @@ def write_sharded(
     for name, subset in subsets.items():
         shown = [by_id[key] for key in subset.ids[:_SHOWN_PER_REASON]]
         sheets.append(_Sheet(name, f"{len(subset.ids)}: {subset.rule}.", _tiles(shown)))
-    sheets += _reasons(by_id, dropped, places.repeats)
+    sheets += _reasons(by_id, places, train=config.splits.train)
     for line in selection.lines(config.filters):
         sheets += _nearest(known, line)
     counts = manifest.read(source, stage="extract").counts
@@ -136,17 +136,17 @@ def _write(
     lead: str,
 ) -> FileDigest:
     lines = {line.measure: line for line in selection.lines(filters)}
-    actions = Counter(facts.segment.action for facts in known).most_common()
-    actions.sort(key=lambda item: (-item[1], item[0]))
+    actions = _counted(facts.segment.action for facts in known)
     text = pages.render(
         "pairs.html",
         lead=lead,
         stats=[(len(known), "pairs"), (len(actions), "actions"), (len(rejections), "turned down")],
         funnel=funnel,
-        rejected=sorted(Counter(str(item.reason).replace("_", " ") for item in rejections).items()),
+        rejected=_counted(str(item.reason).replace("_", " ") for item in rejections),
+        has_lines=bool(lines),
         actions=actions[:_SHOWN_ACTIONS],
         more_actions=actions[_SHOWN_ACTIONS:],
-        charts=[_chart(known, measure, label, lines.get(measure)) for measure, label in _MEASURES],
+        charts=[_chart(known, lines.get(name), name, label, least) for name, label, least in _MEASURES],
         sheets=_with_pictures(source, [sheet for sheet in sheets if sheet.tiles]),
     ).encode()
     folder.write_bytes(PAGE_FILE, text)
@@ -156,6 +156,11 @@ def _write(
 def _facts(folder: Folder) -> list[PairFacts]:
     known = [facts for name in pairs.names(folder) for facts in pairs.facts(folder, name)]
     return sorted(known, key=lambda facts: facts.segment.id)
+
+
+def _counted(names: Iterable[str]) -> list[tuple[str, int]]:
+    """The most frequent first, then by name."""
+    return sorted(Counter(names).items(), key=lambda item: (-item[1], item[0]))
 
 
 def _spread(known: Sequence[PairFacts], count: int) -> list[PairFacts]:
@@ -202,32 +207,36 @@ def _nearest(known: Sequence[PairFacts], line: Line) -> list[_Sheet]:
     return [_Sheet(title, text, _tiles((facts for _, _, facts in shown), notes))]
 
 
-def _reasons(
-    by_id: Mapping[str, PairFacts], dropped: Sequence[Rejection], repeats: Mapping[str, str]
-) -> list[_Sheet]:
+def _reasons(by_id: Mapping[str, PairFacts], places: Places, *, train: str) -> list[_Sheet]:
     """A sheet of dropped pairs for each reason; a near-duplicate stands beside the pair that it repeats."""
     found: dict[Reason, list[Rejection]] = defaultdict(list)
-    for item in dropped:
+    for item in places.dropped:
         found[item.reason].append(item)
     sheets = []
     for reason, items in sorted(found.items()):
         shown = items[:: max(len(items) // _SHOWN_PER_REASON, 1)][:_SHOWN_PER_REASON]
+        text = f"{len(shown)} of {len(items)}."
         tiles = []
         for item in shown:
             tiles += _tiles([by_id[item.segment_id]], {item.segment_id: item.detail})
-            if item.segment_id in repeats:
-                kept = repeats[item.segment_id]
+            if reason == Reason.NEAR_DUPLICATE:
+                kept = places.repeats[item.segment_id]
                 tiles += _tiles([by_id[kept]], {kept: f"which is kept: {kept}"})
-        sheets.append(_Sheet(f"Dropped: {reason.replace('_', ' ')}", f"{len(shown)} of {len(items)}.", tiles))
+        if reason == Reason.NEAR_DUPLICATE:
+            held_out = sum(places.split_of[places.repeats[item.segment_id]] != train for item in items)
+            text += f" {held_out} of the {len(items)} repeat a pair that is held out of {train}: they left too."
+        sheets.append(_Sheet(f"Dropped: {reason.replace('_', ' ')}", text, tiles))
     return sheets
 
 
-def _chart(known: Sequence[PairFacts], measure: str, label: str, line: Line | None) -> _Chart:
+def _chart(
+    known: Sequence[PairFacts], line: Line | None, measure: str, label: str, least: tuple[float, float]
+) -> _Chart:
     values = np.array([value for value, _ in _ordered(known, measure)])
     bound = line.bound if line else None
-    ends = [*np.percentile(values, [0, 99.5]), *([bound] if bound is not None else [])] if len(values) else [0, 1]
+    ends = [*least, *(np.percentile(values, [0, 99.5]) if len(values) else []), *([bound] if line else [])]
     low, high = float(min(ends)), float(max(ends))
-    counts, edges = np.histogram(np.clip(values, low, high), _BINS, (low, high if high > low else low + 1))
+    counts, edges = np.histogram(np.clip(values, low, high), _BINS, (low, high))
     return _Chart(label, counts.tolist(), edges.tolist(), bound, len(known) - len(values))
 
 
