@@ -25,20 +25,23 @@ def measure(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Measures:
     before, after: H W 3 uint8 BGR, of one size. What is compared between the frames is compared after the
     camera's motion is taken out, where one was found.
     """
-    greys = [cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) for picture in (before, after)]
-    first, last = (_shrunk(grey, _HEIGHT_PIXELS) for grey in greys)
+    halves, sharpness = [], []
+    for picture in (before, after):  # both at once: a picture is too large to stay in the processor's cache
+        halves.append(_shrunk(picture, _HEIGHT_PIXELS))
+        sharpness.append(measure_sharpness(picture))
+    first, last = (_grey(picture) for picture in halves)
     motion = find_motion(first, last)
-    small_before, small_after = (_shrunk(picture, _HEIGHT_PIXELS // 2) for picture in (before, after))
+    small_before, small_after = (_shrunk(picture, _HEIGHT_PIXELS // 2) for picture in halves)  # halving is cheap
     aligned, seen = motion.align(small_before)
-    aligned_grey, after_grey = (cv2.cvtColor(item, cv2.COLOR_BGR2GRAY) for item in (aligned, small_after))
+    aligned_grey, after_grey = _grey(aligned), _grey(small_after)
     movement = find_movement(aligned, small_after, seen)
     box = movement.box
     return Measures(
         change=round(changed_area(aligned_grey, after_grey, seen), 6),
-        sharpness_before=round(measure_sharpness(greys[0]), 4),
-        sharpness_after=round(measure_sharpness(greys[1]), 4),
-        dark=round(max(float(np.mean(grey < _DARK)) for grey in (first, last)), 4),
-        blown=round(max(float(np.mean(grey >= _BLOWN)) for grey in (first, last)), 4),
+        sharpness_before=round(sharpness[0], 4),
+        sharpness_after=round(sharpness[1], 4),
+        dark=round(max(_share(grey < _DARK) for grey in (first, last)), 4),
+        blown=round(max(_share(grey >= _BLOWN) for grey in (first, last)), 4),
         ssim=round(similarity(aligned_grey, after_grey, seen), 4),
         cut=round(1 - max(motion.share, block_likeness(aligned_grey, after_grey, seen)), 4),
         camera_shift=_rounded(motion.shift),
@@ -54,6 +57,14 @@ def measure(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Measures:
         hash_before=perceptual_hash(first),
         hash_after=perceptual_hash(last),
     )
+
+
+def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]
+
+
+def _share(mask: NDArray[np.bool_]) -> float:
+    return np.count_nonzero(mask) / mask.size
 
 
 def _shrunk(picture: NDArray[np.uint8], height_pixels: int) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ _FEATURES = 300
 _INLIER_PIXELS = 2.0  # at a height of 256
 _FEWEST_INLIERS = 12  # below it, chance finds homographies too
 _TRIES = 500
+_STILL = 0.9  # of the inliers that a still camera explains too: features in one corner fit any zoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,10 @@ class CameraMotion:
     """The homography from the first frame to the last, and what it does to the picture's centre.
 
     `shift` is a share of the picture's diagonal; `zoom` is above 1 where things grew. All are None where too few
-    features agree. `inliers` is how many features agree, `share` that of all that the poorer picture has.
+    features agree; the homography alone is where the camera stood still. `inliers` is how many features agree, `share` that of all that the poorer picture has.
     """
 
-    homography: NDArray[np.float64] | None  # 3 3, in pixels of the pictures given
+    homography: NDArray[np.float64] | None  # 3 3, in pixels of the pictures given; None changes nothing
     height: int
     shift: float | None
     rotation_degrees: float | None
@@ -32,7 +33,7 @@ class CameraMotion:
     share: float
 
     def align(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Warp a first frame of any size onto its last; where no motion was found it stays as it is.
+        """Warp a first frame of any size onto its last; without a homography it stays as it is.
 
         Returns it with the mask of the pixels that both frames show.
         """
@@ -51,7 +52,7 @@ def find_motion(first: NDArray[np.uint8], last: NDArray[np.uint8]) -> CameraMoti
 
     first, last: H W uint8 grey, of one size.
     """
-    orb = cv2.ORB_create(_FEATURES, scaleFactor=1.4, nlevels=5, edgeThreshold=16, patchSize=24, fastThreshold=7)
+    orb = cv2.ORB_create(_FEATURES, scaleFactor=1.4, nlevels=5, edgeThreshold=16, patchSize=24, fastThreshold=10)
     (corners, codes), (others, other_codes) = (orb.detectAndCompute(grey, None) for grey in (first, last))
     height = first.shape[0]
     nothing = CameraMotion(None, height, None, None, None, 0, 0.0)
@@ -60,14 +61,17 @@ def find_motion(first: NDArray[np.uint8], last: NDArray[np.uint8]) -> CameraMoti
     matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(codes, other_codes)
     if len(matches) < _FEWEST_INLIERS:
         return nothing
-    here = np.array([corners[match.queryIdx].pt for match in matches])
-    there = np.array([others[match.trainIdx].pt for match in matches])
+    here = cv2.KeyPoint.convert(corners, [match.queryIdx for match in matches])
+    there = cv2.KeyPoint.convert(others, [match.trainIdx for match in matches])
     cv2.setRNGSeed(0)  # the fit draws at random: the same pair must always measure the same
     matrix, agree = cv2.findHomography(here, there, cv2.USAC_MAGSAC, _INLIER_PIXELS, maxIters=_TRIES)
     inliers = 0 if matrix is None else int(agree.sum())
     if matrix is None or inliers < _FEWEST_INLIERS or not _is_sound(matrix, first.shape[:2]):
         return nothing
     share = inliers / min(len(corners), len(others))
+    still = int(np.count_nonzero(np.linalg.norm(there - here, axis=1) < _INLIER_PIXELS))
+    if still >= _STILL * inliers:
+        return CameraMotion(None, height, 0.0, 0.0, 1.0, inliers, share)
     return CameraMotion(matrix, height, *_at_centre(matrix, first.shape[:2]), inliers, share)
 
 

@@ -99,7 +99,7 @@ def _flow(first: NDArray[np.uint8], last: NDArray[np.uint8], mask: NDArray[np.bo
     """The 90th percentile of the dense flow's length where the pictures differ, in pixels."""
     greys = [cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) for picture in (first, last)]
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(greys[0], greys[1], None)
-    return float(np.percentile(np.hypot(flow[..., 0], flow[..., 1])[mask], 90))
+    return float(np.percentile(cv2.magnitude(*cv2.split(flow))[mask], 90))
 
 
 def _box(mask: NDArray[np.uint8]) -> Box:
