@@ -21,7 +21,8 @@ class CameraMotion:
     """The homography from the first frame to the last, and what it does to the picture's centre.
 
     `shift` is a share of the picture's diagonal; `zoom` is above 1 where things grew. All are None where too few
-    features agree; the homography alone is where the camera stood still. `inliers` is how many features agree, `share` that of all that the poorer picture has.
+    features agree; the homography alone is where the camera stood still. `inliers` is how many features agree,
+    `share` that of all that the poorer picture has.
     """
 
     homography: NDArray[np.float64] | None  # 3 3, in pixels of the pictures given; None changes nothing

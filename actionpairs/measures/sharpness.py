@@ -13,9 +13,9 @@ _REACH_PIXELS = 9  # of the second blur: a picture that is blurred already loses
 def measure_sharpness(picture: NDArray[np.uint8]) -> float:
     """The share of the neighbouring differences that a further blur takes away, in [0, 1]; the worse direction.
 
-    picture: H W 3 uint8 BGR. Few differences are lost where a picture was blurred before, by defocus in both directions
-    or by motion in one; how much the picture holds falls out of the ratio. After Crete et al., The Blur Effect
-    (SPIE 2007), whose blur metric is one minus this.
+    picture: H W 3 uint8 BGR. Few differences are lost where a picture was blurred before, by defocus in both
+    directions or by motion in one; how much the picture holds falls out of the ratio. After Crete et al., The
+    Blur Effect (SPIE 2007), whose blur metric is one minus this.
     """
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     return min(_lost(grey[::_EVERY]), _lost(cv2.transpose(grey)[::_EVERY]))
