@@ -42,9 +42,9 @@ def noise(side: int, seed: int) -> bytes:
 
 
 def random_measures(rng: np.random.Generator) -> Measures:
-    """Such that every filter drops some, and one in a hundred repeats another."""
+    """Such that every filter drops some, and one in ten repeats another."""
     pick = rng.random(7)
-    number = int(rng.integers(1 << 62)) if pick[6] > 0.01 else 0
+    number = int(rng.integers(1 << 62)) if pick[6] > 0.1 else 0
     return measured(
         change=0.2 if pick[0] > 0.05 else 0.0,
         sharpness_after=0.5 + 0.25 * pick[1],
