@@ -53,7 +53,9 @@ def find_motion(first: NDArray[np.uint8], last: NDArray[np.uint8]) -> CameraMoti
 
     first, last: H W uint8 grey, of one size.
     """
-    orb = cv2.ORB_create(_FEATURES, scaleFactor=1.4, nlevels=5, edgeThreshold=16, patchSize=24, fastThreshold=10)
+    orb = cv2.ORB_create(  # type: ignore[attr-defined]
+        _FEATURES, scaleFactor=1.4, nlevels=5, edgeThreshold=16, patchSize=24, fastThreshold=10
+    )
     (corners, codes), (others, other_codes) = (orb.detectAndCompute(grey, None) for grey in (first, last))
     height = first.shape[0]
     nothing = CameraMotion(None, height, None, None, None, 0, 0.0)
@@ -62,18 +64,18 @@ def find_motion(first: NDArray[np.uint8], last: NDArray[np.uint8]) -> CameraMoti
     matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(codes, other_codes)
     if len(matches) < _FEWEST_INLIERS:
         return nothing
-    here = cv2.KeyPoint.convert(corners, [match.queryIdx for match in matches])
-    there = cv2.KeyPoint.convert(others, [match.trainIdx for match in matches])
+    here = np.asarray(cv2.KeyPoint.convert(corners, [match.queryIdx for match in matches]))
+    there = np.asarray(cv2.KeyPoint.convert(others, [match.trainIdx for match in matches]))
     cv2.setRNGSeed(0)  # the fit draws at random: the same pair must always measure the same
     matrix, agree = cv2.findHomography(here, there, cv2.USAC_MAGSAC, _INLIER_PIXELS, maxIters=_TRIES)
     inliers = 0 if matrix is None else int(agree.sum())
-    if matrix is None or inliers < _FEWEST_INLIERS or not _is_sound(matrix, first.shape[:2]):
+    if matrix is None or inliers < _FEWEST_INLIERS or not _is_sound(matrix, first.shape[:2]):  # type: ignore[arg-type]
         return nothing
     share = inliers / min(len(corners), len(others))
     still = int(np.count_nonzero(np.linalg.norm(there - here, axis=1) < _INLIER_PIXELS))
     if still >= _STILL * inliers:
         return CameraMotion(None, height, 0.0, 0.0, 1.0, inliers, share)
-    return CameraMotion(matrix, height, *_at_centre(matrix, first.shape[:2]), inliers, share)
+    return CameraMotion(matrix, height, *_at_centre(matrix, first.shape[:2]), inliers, share)  # type: ignore[arg-type]
 
 
 def _at_centre(matrix: NDArray[np.float64], size: tuple[int, ...]) -> tuple[float, float, float]:

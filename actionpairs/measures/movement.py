@@ -42,7 +42,7 @@ def find_movement(first: NDArray[np.uint8], last: NDArray[np.uint8], seen: NDArr
     displacement is their geometric mean, weighted by how much the offset explains over how wide an extent.
     """
     smooth = [cv2.GaussianBlur(picture, (3, 3), 0) for picture in (first, last)]
-    mask, area = _moved(smooth[0], smooth[1], seen)
+    mask, area = _moved(smooth[0], smooth[1], seen)  # type: ignore[arg-type]
     if area < _SMALLEST_SHARE:
         return Movement(0.0, area, None)
     difference = cv2.subtract(smooth[0], smooth[1], mask=mask, dtype=cv2.CV_32F)
@@ -50,7 +50,7 @@ def find_movement(first: NDArray[np.uint8], last: NDArray[np.uint8], seen: NDArr
     height, width = mask.shape
     diagonal = math.hypot(height, width)
     left, top, right, bottom = box = _box(mask)
-    offset_pixels, share = _best_offset(difference)
+    offset_pixels, share = _best_offset(difference)  # type: ignore[arg-type]
     offset_pixels *= 2
     trust = min(share * math.hypot((right - left) * width, (bottom - top) * height) / diagonal / _CLEAR, 1.0)
     flow_pixels = _flow(first, last, mask > 0)
@@ -73,7 +73,7 @@ def _moved(
     blue, green, red = cv2.split(cv2.max(*sides))
     strength = cv2.max(cv2.max(blue, green), red)
     mask = ((strength > _DEAD_ZONE) & seen).astype(np.uint8)
-    mask = cv2.dilate(cv2.morphologyEx(mask, cv2.MORPH_OPEN, near), near)
+    mask = cv2.dilate(cv2.morphologyEx(mask, cv2.MORPH_OPEN, near), near)  # type: ignore[assignment]
     _, labels, table, _ = cv2.connectedComponentsWithStats(mask)
     areas = table[:, cv2.CC_STAT_AREA]
     areas[0] = 0  # what did not move
@@ -98,7 +98,8 @@ def _best_offset(difference: NDArray[np.float32]) -> tuple[float, float]:
 def _flow(first: NDArray[np.uint8], last: NDArray[np.uint8], mask: NDArray[np.bool_]) -> float:
     """The 90th percentile of the dense flow's length where the pictures differ, in pixels."""
     greys = [cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) for picture in (first, last)]
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(greys[0], greys[1], None)
+    dense = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # type: ignore[attr-defined]
+    flow = dense.calc(greys[0], greys[1], None)
     return float(np.percentile(cv2.magnitude(*cv2.split(flow))[mask], 90))
 
 

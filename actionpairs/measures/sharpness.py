@@ -18,7 +18,7 @@ def measure_sharpness(picture: NDArray[np.uint8]) -> float:
     Blur Effect (SPIE 2007), whose blur metric is one minus this.
     """
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    return min(_lost(grey[::_EVERY]), _lost(cv2.transpose(grey)[::_EVERY]))
+    return min(_lost(grey[::_EVERY]), _lost(cv2.transpose(grey)[::_EVERY]))  # type: ignore[arg-type]
 
 
 def _lost(grey: NDArray[np.uint8]) -> float:
