@@ -91,10 +91,34 @@ class ExtractConfig(Config):
 
 
 class FilterConfig(Config):
-    """Which pairs are kept; a filter that is null is off."""
+    """Which pairs are kept; a filter that is null is off.
+
+    Measures are those of `Measures`; the worse frame decides. A pair that lacks the measure of a filter is
+    dropped as unmeasured. max_camera_shift and min_displacement are shares of the picture's diagonal.
+    near_duplicate_bits: a pair leaves whose two hashes differ from an earlier pair's in so many of 128 bits or
+    fewer.
+    """
 
     min_change: Share | None = 0.005
-    min_sharpness: Weight | None = None
+    min_sharpness: Share | None = None
+    max_dark: Share | None = None
+    max_blown: Share | None = None
+    max_cut: Share | None = None
+    max_camera_shift: Weight | None = None
+    min_displacement: Weight | None = None
+    near_duplicate_bits: Annotated[int, Field(ge=0, le=16)] | None = None
+
+
+class SubsetConfig(Config):
+    """The `count` samples of the split `of` that measure the most, written as a split of their own.
+
+    max_per_action: at most so many of one action; null takes any number. Ties go to the smaller id.
+    """
+
+    of: str
+    count: Positive
+    by: Literal["displacement", "change", "camera_shift"] = "displacement"
+    max_per_action: Positive | None = None
 
 
 class SplitConfig(Config):
@@ -103,7 +127,7 @@ class SplitConfig(Config):
     rule: `paper` draws the tests from all samples; `leak-free` sets whole groups (participants, or videos where
     none are known) apart, at least min_test_groups of them, and draws from those; what their samples leave
     over goes to `spare`, so that no group or video is on both sides. unseen_verbs: split → verbs all of whose
-    samples go there, and never train.
+    samples go there, and never train. subsets: name → samples of a split that are a split of their own too.
     """
 
     rule: Literal["paper", "leak-free"] = "paper"
@@ -113,17 +137,22 @@ class SplitConfig(Config):
     unseen_verbs: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     min_test_groups: Positive = 1
     spare: str | None = None
+    subsets: dict[str, SubsetConfig] = Field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every split, the training one first."""
+        """Every split that holds samples apart, the training one first."""
         return (self.train, *self.tests, *self.unseen_verbs, *([self.spare] if self.spare else []))
 
     @model_validator(mode="after")
     def _names_differ(self) -> SplitConfig:
-        for name in self.names:
-            if self.names.count(name) > 1:
+        names = (*self.names, *self.subsets)
+        for name in names:
+            if names.count(name) > 1:
                 raise ValueError(f"two splits are both called {name!r}")
+        for name, subset in self.subsets.items():
+            if subset.of not in self.names:
+                raise ValueError(f"`subsets.{name}` is taken of {subset.of!r}, which is no split")
         return self
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 
 from actionpairs.configs import Config
 from actionpairs.errors import StorageError
+from actionpairs.records import Subset
 from actionpairs.storage import Folder
 
 RECIPE_FILE = "recipe.json"
@@ -64,7 +65,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a finished stage made: counts, and every file by digest."""
+    """What a finished stage made: counts, every file by digest, and who is in which subset."""
 
     stage: str
     recipe: str
@@ -73,6 +74,7 @@ class Manifest:
     inputs: Mapping[str, str]
     counts: Mapping[str, int]
     files: Mapping[str, FileDigest]
+    subsets: Mapping[str, Subset]
 
     @property
     def digest(self) -> str:
@@ -109,7 +111,12 @@ def working(folder: Folder, order: Order) -> Iterator[Manifest | None]:
 
 
 def finish(
-    folder: Folder, order: Order, *, counts: Mapping[str, int], files: Mapping[str, FileDigest]
+    folder: Folder,
+    order: Order,
+    *,
+    counts: Mapping[str, int],
+    files: Mapping[str, FileDigest],
+    subsets: Mapping[str, Subset] | None = None,
 ) -> Manifest:
     """Write the manifest, last of all."""
     manifest = Manifest(
@@ -120,6 +127,7 @@ def finish(
         inputs=dict(sorted(order.inputs.items())),
         counts=dict(counts),
         files=dict(sorted(files.items())),
+        subsets=dict(subsets or {}),
     )
     folder.write_bytes(MANIFEST_FILE, _json_bytes(asdict(manifest)))
     return manifest
@@ -146,6 +154,9 @@ def parse(data: bytes, *, where: str) -> Manifest:
     try:
         content = json.loads(data)
         content["files"] = {name: FileDigest(**digest) for name, digest in content["files"].items()}
+        content["subsets"] = {
+            name: Subset(subset["rule"], tuple(subset["ids"])) for name, subset in content["subsets"].items()
+        }
         return Manifest(**content)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StorageError(f"{where}: not a manifest: {error}.", cure="Make the folder anew.") from None

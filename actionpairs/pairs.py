@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -91,11 +91,25 @@ def read(folder: Folder, name: str) -> Iterator[FramePair]:
                 yield FramePair(_facts(row), row["before_jpeg"], row["after_jpeg"])
 
 
+def pictures(folder: Folder, name: str, ids: Set[str]) -> Iterator[tuple[str, bytes, bytes]]:
+    """Id, first and last JPEG of some of one video's pairs; only the groups of rows that hold them are read."""
+    if not ids:
+        return
+    with _opened(folder, name) as file:
+        for group in range(file.num_row_groups):
+            if not ids & set(file.read_row_group(group, columns=["id"])["id"].to_pylist()):
+                continue
+            for row in file.read_row_group(group, columns=["id", *_PICTURES]).to_pylist():
+                if row["id"] in ids:
+                    yield row["id"], row["before_jpeg"], row["after_jpeg"]
+
+
 def _schema() -> pa.Schema:
     kinds = {
         "int": pa.int64(),
         "str": pa.string(),
         "float": pa.float64(),
+        "float | None": pa.float64(),
     }
     columns = [(field.name, kinds[str(field.type)]) for field in fields(Segment)]
     columns += [(field.name, kinds[str(field.type)]) for field in _PLAIN_FACTS]

@@ -31,6 +31,13 @@ class Reason(StrEnum):
     TIMED_OUT = "timed_out"
     NOTHING_CHANGED = "nothing_changed"
     BLURRED = "blurred"
+    TOO_DARK = "too_dark"
+    BLOWN_OUT = "blown_out"
+    SCENE_CUT = "scene_cut"
+    CAMERA_MOVED = "camera_moved"
+    MOVED_TOO_LITTLE = "moved_too_little"
+    UNMEASURED = "unmeasured"
+    NEAR_DUPLICATE = "near_duplicate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +90,35 @@ class Rejection:
 class Measures:
     """What a pair looks like, as numbers that a filter can draw a line through.
 
-    `change` is the share of the picture's area that differs between the frames, in [0, 1].
-    `sharpness_before` and `sharpness_after` are variances of the Laplacian of the grey pictures.
+    Shares are in [0, 1]; None is what could not be measured. `change` is the share of the picture's area that
+    differs between the frames, `ssim` their structural similarity. `sharpness_*` is the share of detail that a
+    further blur takes away. `dark` and `blown` are the shares of pixels without drawing, of the worse frame. `cut`
+    is near 0 within a scene and near 1 across a cut. The camera's shift at the picture's centre and how far things
+    moved besides, `displacement`, are shares of the diagonal; `camera_inliers` features agree on the first.
+    `moved_area` is the area of the largest thing that moved or changed, `moved_left` and so on the box of all of
+    them, in shares of width and height; None where nothing did. `hash_*` are 64-bit
+    perceptual hashes in hexadecimal.
     """
 
     change: float
     sharpness_before: float
     sharpness_after: float
+    dark: float
+    blown: float
+    ssim: float
+    cut: float
+    camera_shift: float | None
+    camera_rotation_degrees: float | None
+    camera_zoom: float | None
+    camera_inliers: int
+    displacement: float | None
+    moved_area: float
+    moved_left: float | None
+    moved_top: float | None
+    moved_right: float | None
+    moved_bottom: float | None
+    hash_before: str
+    hash_after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +182,31 @@ class Shard:
     sha256: str
     size_bytes: int
     samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """Samples of a split that are a split of their own too: by which rule, and which, the first first."""
+
+    rule: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Who goes where and who does not: ids and their splits, subsets, what was dropped, which id repeats which."""
+
+    split_of: Mapping[str, str]
+    subsets: Mapping[str, Subset]
+    dropped: tuple[Rejection, ...]
+    repeats: Mapping[str, str]  # id of a near-duplicate → id of the pair that is kept
+
+    def splits_of(self, segment_id: str) -> list[str]:
+        """The split of a kept pair and the subsets that it is in besides; none for a dropped one."""
+        if segment_id not in self.split_of:
+            return []
+        also = [name for name, subset in self.subsets.items() if segment_id in subset.ids]
+        return [self.split_of[segment_id], *also]
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,13 +53,13 @@ def write(
     folder: Folder,
     samples: Iterable[Sample],
     *,
-    shard_of: Mapping[str, str],
+    shard_of: Mapping[tuple[str, str], str],
     dataset: str,
     recipe_digest: str,
 ) -> tuple[ShardIndex, dict[str, FileDigest]]:
     """Write samples to their shards in one pass, in the order they come; pictures are not kept in memory.
 
-    shard_of: key → shard name, for every sample. Returns the index and the digest of every file written.
+    shard_of: (split, key) → shard name, for every sample. Returns the index and the digest of every file written.
     """
     entries: list[Entry] = []
     with ExitStack() as stack:
@@ -67,7 +67,7 @@ def write(
             name: _TarWriter(stack.enter_context(folder.create(name))) for name in sorted(set(shard_of.values()))
         }
         for sample in samples:
-            name = shard_of[sample.key]
+            name = shard_of[sample.metadata.split, sample.key]
             entries.append(_append(tars[name], name, sample))
         for tar in tars.values():
             tar.close()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from actionpairs.configs import SplitConfig
-from actionpairs.records import Segment
+from actionpairs.configs import SplitConfig, SubsetConfig
+from actionpairs.records import PairFacts, Segment, Subset
 
 
 def rank(name: str, *, seed: int) -> str:
@@ -38,6 +38,21 @@ def assign(segments: Iterable[Segment], config: SplitConfig) -> dict[str, str]:
                 split_of[segment.id] = unseen[segment.verb] if segment.id in apart else spare
     ids = sorted((segment.id for segment in held), key=lambda name: rank(name, seed=config.seed))
     return split_of | _drawn(ids, config.tests, spare)
+
+
+def choose(pairs: Iterable[PairFacts], config: SubsetConfig) -> Subset:
+    """The pairs that measure the most, at most so many of one action; those without the measure are left out."""
+    measured = [(value, facts) for facts in pairs if (value := getattr(facts.measures, config.by)) is not None]
+    measured.sort(key=lambda item: (-item[0], item[1].segment.id))
+    taken: Counter[str] = Counter()
+    ids: list[str] = []
+    for _, facts in measured:
+        action = facts.segment.action
+        if len(ids) < config.count and taken[action] < (config.max_per_action or config.count):
+            taken[action] += 1
+            ids.append(facts.segment.id)
+    limit = f", at most {config.max_per_action} of one action" if config.max_per_action else ""
+    return Subset(f"the {config.count} of {config.of} with the largest {config.by}{limit}; ties by id", tuple(ids))
 
 
 def _drawn(ids: Sequence[str], tests: Mapping[str, int], rest: str) -> dict[str, str]:

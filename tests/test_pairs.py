@@ -8,13 +8,26 @@ import pytest
 
 from actionpairs import pairs
 from actionpairs.errors import StorageError
-from actionpairs.records import FramePair, Measures, PairFacts, Reason, Rejection, Segment
+from actionpairs.records import FramePair, PairFacts, Reason, Rejection, Segment
 from actionpairs.storage import Folder
+from tests.measured import measured
 
 
 def pair(number: int) -> FramePair:
     segment = Segment(f"s{number}", "v.mp4", 1.0, 2.5, "take ‘it’", "take", "it", "take it", "P01")
-    facts = PairFacts(segment, 1.0, 2.4, 1001, 2402, 0.0, 0.1, "deinterlaced", 640, 360, Measures(0.25, 1.5, 2.5))
+    facts = PairFacts(
+        segment,
+        1.0,
+        2.4,
+        1001,
+        2402,
+        0.0,
+        0.1,
+        "deinterlaced",
+        640,
+        360,
+        measured(displacement=None, moved_left=None),
+    )
     return FramePair(facts, b"\xff\xd8one", b"\xff\xd8two" * number)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from actionpairs import selection
 from actionpairs.configs import FilterConfig, SelectConfig
-from actionpairs.records import Measures, PairFacts, Reason, Segment
+from actionpairs.records import PairFacts, Reason, Segment
+from tests.measured import measured
 
 
 def segment(name: str, verb: str, noun: str, seconds: float = 2.0, group: str = "P01") -> Segment:
@@ -60,12 +61,42 @@ def test_a_name_that_no_row_has_is_noticed() -> None:
     assert found == ["no row has the group 'P09'", "no row has the verb 'tkae'"]
 
 
-@pytest.mark.parametrize(
-    ("change", "sharpness", "reason"),
-    [(0.1, 50.0, None), (0.001, 50.0, Reason.NOTHING_CHANGED), (0.1, 5.0, Reason.BLURRED)],
+STRICT = FilterConfig(
+    min_change=0.005,
+    min_sharpness=0.4,
+    max_dark=0.5,
+    max_blown=0.5,
+    max_cut=0.5,
+    max_camera_shift=0.02,
+    min_displacement=0.01,
 )
-def test_a_pair_is_kept_or_has_its_reason(change: float, sharpness: float, reason: Reason | None) -> None:
-    facts = PairFacts(POOL[0], 1.0, 2.0, 10, 20, 0.0, 0.0, "", 8, 8, Measures(change, 60.0, sharpness))
-    verdict = selection.judge(facts, FilterConfig(min_change=0.005, min_sharpness=10.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"change": 0.001}, Reason.NOTHING_CHANGED),
+        ({"sharpness_after": 0.3}, Reason.BLURRED),
+        ({"dark": 0.6}, Reason.TOO_DARK),
+        ({"blown": 0.6}, Reason.BLOWN_OUT),
+        ({"cut": 0.9}, Reason.SCENE_CUT),
+        ({"camera_shift": 0.03}, Reason.CAMERA_MOVED),
+        ({"displacement": 0.0}, Reason.MOVED_TOO_LITTLE),
+        ({"camera_shift": None}, Reason.UNMEASURED),
+        ({"displacement": None}, Reason.UNMEASURED),
+    ],
+)
+def test_a_pair_is_kept_or_has_its_reason(changes: dict[str, Any], reason: Reason | None) -> None:
+    facts = PairFacts(POOL[0], 1.0, 2.0, 10, 20, 0.0, 0.0, "", 8, 8, measured(**changes))
+    verdict = selection.judge(facts, STRICT)
     assert (verdict and verdict[0]) == reason
     assert selection.judge(facts, FilterConfig(min_change=None)) is None
+
+
+def test_every_failed_measure_is_told_with_its_margin() -> None:
+    facts = PairFacts(POOL[0], 1.0, 2.0, 10, 20, 0.0, 0.0, "", 8, 8, measured(cut=0.9, change=0.001))
+    assert selection.judge(facts, STRICT) == (
+        Reason.SCENE_CUT,
+        "cut 0.9000 > 0.5 (by 0.4000); change 0.0010 < 0.005 (by 0.0040)",
+    )

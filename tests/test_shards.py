@@ -15,22 +15,24 @@ from hypothesis import strategies as st
 
 from actionpairs import shards
 from actionpairs.errors import ShardError
-from actionpairs.records import Measures, Sample, SampleMetadata, Segment
+from actionpairs.records import Sample, SampleMetadata, Segment
 from actionpairs.storage import Folder
+from tests.measured import measured
 
 JPEG = b"\xff\xd8 not much of a picture \xff\xd9"
 
 
 def sample(number: int, *, split: str = "LC-train", text: str = "take the cup") -> Sample:
     segment = Segment(f"s{number}", "v.mp4", 1.0, 2.0, text, "take", "cup", "take cup", "P01")
-    metadata = SampleMetadata(
-        segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "", 640, 360, Measures(0.1, 5.0, 6.0), split, "abc"
-    )
+    metadata = SampleMetadata(segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "", 640, 360, measured(), split, "abc")
     return Sample(f"s{number}", JPEG + bytes([number]), JPEG, text, metadata)
 
 
 def write(folder: Path, samples: list[Sample]) -> Folder:
-    shard_of = {item.key: shards.shard_name(item.metadata.split, int(item.key[1:]) % 2) for item in samples}
+    shard_of = {
+        (item.metadata.split, item.key): shards.shard_name(item.metadata.split, int(item.key[1:]) % 2)
+        for item in samples
+    }
     shards.write(Folder(folder), samples, shard_of=shard_of, dataset="LC", recipe_digest="abc")
     return Folder(folder)
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionpairs import splits
-from actionpairs.configs import SplitConfig
-from actionpairs.records import Segment
+from actionpairs.configs import SplitConfig, SubsetConfig
+from actionpairs.records import PairFacts, Segment
+from tests.measured import measured
 
 
 def segment(number: int, *, group: str = "", video: str = "", verb: str = "take") -> Segment:
@@ -126,6 +127,29 @@ def test_unseen_verbs_never_train() -> None:
     assert members(split_of, "new") == {item.id for item in pool if item.verb == "wipe"}
 
 
+def test_a_subset_takes_the_largest_with_so_many_of_an_action_and_ties_by_id() -> None:
+    far = {0: 0.1, 1: 0.9, 2: 0.9, 3: 0.8, 4: 0.7, 5: None}
+    pool = [
+        PairFacts(
+            segment(n, verb="take" if n < 4 else "put"),
+            1.0,
+            2.0,
+            10,
+            20,
+            0.0,
+            0.0,
+            "",
+            8,
+            8,
+            measured(displacement=far[n]),
+        )
+        for n in far
+    ]
+    config = SubsetConfig(of="test", count=3, max_per_action=2)
+    for order in (pool, pool[::-1]):
+        assert splits.choose(order, config).ids == ("id1", "id2", "id4")
+
+
 @pytest.mark.parametrize(
     ("keys", "says"),
     [
@@ -134,6 +158,8 @@ def test_unseen_verbs_never_train() -> None:
         ({"train": "a", "rule": "leak-free"}, "`spare`"),
         ({"train": "a", "spare": "b"}, "`spare`"),
         ({"train": "a", "min_test_groups": 2}, "`min_test_groups`"),
+        ({"train": "a", "subsets": {"b": {"of": "c", "count": 1}}}, "no split"),
+        ({"train": "a", "subsets": {"a": {"of": "a", "count": 1}}}, "both called 'a'"),
         ({"train": "a", "unseen_verbs": {"b": ["wipe"], "c": ["wipe"]}}, "a verb twice"),
     ],
 )

@@ -18,7 +18,7 @@ from actionpairs.manifest import FileDigest, Order
 from actionpairs.progress import Progress
 from actionpairs.recipe import Recipe, load
 from actionpairs.records import Reason, Rejection, Segment
-from actionpairs.stages import plan
+from actionpairs.stages import pairs_page, plan
 from actionpairs.stages.cut import Cut, VideoTask, cut_video
 from actionpairs.storage import Folder, located
 from actionpairs.video import released
@@ -99,6 +99,7 @@ def extract(
             "pairs": sum(cut.pairs for cut in cuts),
             "rejected": len(rejections),
         }
+        files[pairs_page.PAGE_FILE] = pairs_page.write_extracted(folder, counts, rejections)
         manifest.finish(folder, order, counts=counts, files=files)
         return _summary(out, todo, len(cuts), rejections, counts)
 

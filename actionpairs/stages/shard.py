@@ -7,25 +7,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from tqdm import tqdm
-
-from actionpairs import manifest, pairs, selection, shards, splits
+from actionpairs import duplicates, manifest, pairs, selection, shards, splits
 from actionpairs.configs import ShardConfig, SplitConfig
+from actionpairs.duplicates import Duplicate
 from actionpairs.errors import ShardError
 from actionpairs.manifest import FileDigest, Order
+from actionpairs.progress import Progress
 from actionpairs.recipe import Recipe, load
-from actionpairs.records import PairFacts, Rejection, Sample, SampleMetadata
+from actionpairs.records import PairFacts, Places, Reason, Rejection, Sample, SampleMetadata
+from actionpairs.stages import pairs_page
 from actionpairs.storage import Folder
 
 
 @dataclass(frozen=True, slots=True)
 class ShardSummary:
-    """What came of sharding: pairs = the samples of all splits + what the filters dropped."""
+    """What came of sharding: pairs = the samples of all splits + what the filters dropped.
+
+    `subsets` counts the samples that stand in a second split besides their own.
+    """
 
     out: str
     pairs: int
     samples: Mapping[str, int]  # split → count
     dropped: Mapping[str, int]  # reason → count
+    subsets: Mapping[str, int]  # subset → count
 
 
 def shard(recipe: str | Path | Recipe, *, pairs: str, out: str) -> ShardSummary:
@@ -40,36 +45,31 @@ def shard(recipe: str | Path | Recipe, *, pairs: str, out: str) -> ShardSummary:
     folder = Folder(out)
     with manifest.working(folder, order) as finished:
         kept, dropped = _filtered(source, config)
-        split_of = _split(kept, config.splits, where=str(source))
+        places = _placed(kept, dropped, config, where=str(source))
         if not finished:
-            _pack(source, folder, order, config, split_of, dropped)
+            _pack(source, folder, order, config, places)
         return ShardSummary(
             out,
-            len(kept) + len(dropped),
-            dict(sorted(Counter(split_of.values()).items())),
-            dict(sorted(Counter(str(item.reason) for item in dropped).items())),
+            len(places.split_of) + len(places.dropped),
+            dict(sorted(Counter(places.split_of.values()).items())),
+            dict(sorted(Counter(str(item.reason) for item in places.dropped).items())),
+            {name: len(subset.ids) for name, subset in places.subsets.items()},
         )
 
 
-def _pack(
-    source: Folder,
-    folder: Folder,
-    order: Order,
-    config: ShardConfig,
-    split_of: Mapping[str, str],
-    dropped: Sequence[Rejection],
-) -> None:
+def _pack(source: Folder, folder: Folder, order: Order, config: ShardConfig, places: Places) -> None:
     index, files = shards.write(
         folder,
-        _samples(source, split_of, order.config.digest()),
-        shard_of=_spread(split_of, config),
+        _samples(source, places, order.config.digest()),
+        shard_of=_spread(places, config),
         dataset=config.dataset,
         recipe_digest=order.config.digest(),
     )
-    files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, dropped)
+    files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, places.dropped)
+    files[pairs_page.PAGE_FILE] = pairs_page.write_sharded(folder, source, config, places)
     files[manifest.RECIPE_FILE] = FileDigest.of_file(folder, manifest.RECIPE_FILE)
-    counts = {**index.samples_per_split, "dropped": len(dropped)}
-    manifest.finish(folder, order, counts=counts, files=files)
+    counts = {**index.samples_per_split, "dropped": len(places.dropped)}
+    manifest.finish(folder, order, counts=counts, files=files, subsets=places.subsets)
 
 
 def _filtered(source: Folder, config: ShardConfig) -> tuple[list[PairFacts], list[Rejection]]:
@@ -81,8 +81,41 @@ def _filtered(source: Folder, config: ShardConfig) -> tuple[list[PairFacts], lis
             if verdict is None:
                 kept.append(facts)
             else:
-                dropped.append(Rejection(facts.segment.id, facts.segment.video, "shard", *verdict))
-    return kept, sorted(dropped, key=lambda item: item.segment_id)
+                dropped.append(_dropped(facts, *verdict))
+    return kept, dropped
+
+
+def _placed(kept: Sequence[PairFacts], dropped: Sequence[Rejection], config: ShardConfig, *, where: str) -> Places:
+    """Take near-duplicates out, split what is left, and choose the subsets.
+
+    Near-duplicates go before anything is split: so no split holds one of another, and the tests are full.
+    """
+    ordered = sorted(kept, key=lambda facts: (facts.segment.video, facts.segment.start_seconds, facts.segment.id))
+    near: list[Duplicate] = []
+    if config.filters.near_duplicate_bits is not None and ordered:
+        hashes = duplicates.pack([(item.measures.hash_before, item.measures.hash_after) for item in ordered])
+        near = duplicates.later(hashes, most_bits=config.filters.near_duplicate_bits)
+    gone = {item.index for item in near}
+    left = [facts for index, facts in enumerate(ordered) if index not in gone]
+    split_of = _split(left, config.splits, where=where)
+    late = [_near_duplicate(ordered, item, split_of) for item in near]
+    subsets = {
+        name: splits.choose([facts for facts in left if split_of[facts.segment.id] == subset.of], subset)
+        for name, subset in config.splits.subsets.items()
+    }
+    repeats = {ordered[item.index].segment.id: ordered[item.of].segment.id for item in near}
+    every = sorted([*dropped, *late], key=lambda item: item.segment_id)
+    return Places(split_of, subsets, tuple(every), repeats)
+
+
+def _near_duplicate(ordered: Sequence[PairFacts], near: Duplicate, split_of: Mapping[str, str]) -> Rejection:
+    other = ordered[near.of].segment.id
+    detail = f"{near.bits} of 128 bits differ from {other} ({split_of[other]})"
+    return _dropped(ordered[near.index], Reason.NEAR_DUPLICATE, detail)
+
+
+def _dropped(facts: PairFacts, reason: Reason, detail: str) -> Rejection:
+    return Rejection(facts.segment.id, facts.segment.video, "shard", reason, detail)
 
 
 def _split(kept: Sequence[PairFacts], config: SplitConfig, *, where: str) -> dict[str, str]:
@@ -98,37 +131,38 @@ def _split(kept: Sequence[PairFacts], config: SplitConfig, *, where: str) -> dic
     return split_of
 
 
-def _spread(split_of: Mapping[str, str], config: ShardConfig) -> dict[str, str]:
-    """Key → shard: samples of a split lie in hash order, so that every shard is a fair sample of it."""
-    shard_of: dict[str, str] = {}
+def _spread(places: Places, config: ShardConfig) -> dict[tuple[str, str], str]:
+    """(split, key) → shard: samples of a split lie in hash order, so that every shard is a fair sample of it."""
+    shard_of: dict[tuple[str, str], str] = {}
     filled: Counter[str] = Counter()
     ids_of_key: dict[str, str] = {}
-    for segment_id in sorted(split_of, key=lambda item: splits.rank(item, seed=config.splits.seed)):
-        split, key = split_of[segment_id], shards.key_of(segment_id)
+    for segment_id in sorted(places.split_of, key=lambda item: splits.rank(item, seed=config.splits.seed)):
+        key = shards.key_of(segment_id)
         if key in ids_of_key:
             raise ShardError(
                 f"the ids {ids_of_key[key]!r} and {segment_id!r} make one tar key.", cure="Rename one of them."
             )
         ids_of_key[key] = segment_id
-        shard_of[key] = shards.shard_name(split, filled[split] // config.samples_per_shard)
-        filled[split] += 1
+        for split in places.splits_of(segment_id):
+            shard_of[split, key] = shards.shard_name(split, filled[split] // config.samples_per_shard)
+            filled[split] += 1
     return shard_of
 
 
-def _samples(source: Folder, split_of: Mapping[str, str], recipe_digest: str) -> Iterator[Sample]:
-    """The kept pairs as samples, in one pass over the videos' files."""
-    with tqdm(total=len(split_of), unit="pair", desc="shard") as bar:
+def _samples(source: Folder, places: Places, recipe_digest: str) -> Iterator[Sample]:
+    """The kept pairs as samples, once for every split that they are in, in one pass over the videos' files."""
+    with Progress(total=len(places.split_of), unit="pair", desc="shard") as bar:
         for name in pairs.names(source):
             for pair in pairs.read(source, name):
                 segment = pair.facts.segment
-                if segment.id not in split_of:
-                    continue
                 known = {field.name: getattr(pair.facts, field.name) for field in fields(pair.facts)}
-                yield Sample(
-                    key=shards.key_of(segment.id),
-                    original_image=pair.before_jpeg,
-                    edited_image=pair.after_jpeg,
-                    edit_prompt=segment.instruction,
-                    metadata=SampleMetadata(**known, split=split_of[segment.id], recipe_digest=recipe_digest),
-                )
-                bar.update()
+                found = places.splits_of(segment.id)
+                for split in found:
+                    yield Sample(
+                        key=shards.key_of(segment.id),
+                        original_image=pair.before_jpeg,
+                        edited_image=pair.after_jpeg,
+                        edit_prompt=segment.instruction,
+                        metadata=SampleMetadata(**known, split=split, recipe_digest=recipe_digest),
+                    )
+                bar.update(bool(found))

@@ -10,8 +10,9 @@ import numpy as np
 from actionpairs import manifest, shards
 from actionpairs.configs import ShardConfig, SplitConfig, TinyModel
 from actionpairs.manifest import FileDigest, Order
-from actionpairs.records import Measures, Sample, SampleMetadata, Segment
+from actionpairs.records import Sample, SampleMetadata, Segment
 from actionpairs.storage import Folder
+from tests.measured import measured
 
 SIDE = 32
 WAYS = {"left": (0, -9), "right": (0, 9), "away": (-9, 0), "near": (9, 0)}
@@ -41,7 +42,9 @@ def write_squares(
         index, files = shards.write(
             folder,
             samples,
-            shard_of={item.key: shards.shard_name(item.metadata.split, 0) for item in samples},
+            shard_of={
+                (item.metadata.split, item.key): shards.shard_name(item.metadata.split, 0) for item in samples
+            },
             dataset=name,
             recipe_digest=config.digest(),
         )
@@ -83,7 +86,7 @@ def _sample(number: int, ways: tuple[str, ...], splits: SplitConfig, *, held_out
             treatment="",
             width=SIDE,
             height=SIDE,
-            measures=Measures(change=0.1, sharpness_before=1.0, sharpness_after=1.0),
+            measures=measured(),
             recipe_digest="none",
         ),
     )

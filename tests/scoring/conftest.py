@@ -15,8 +15,9 @@ from actionpairs.learning import recogniser as recognisers
 from actionpairs.learning import tiny
 from actionpairs.learning.editor import Editor
 from actionpairs.manifest import Order
-from actionpairs.records import Measures, Sample, SampleMetadata, Segment
+from actionpairs.records import Sample, SampleMetadata, Segment
 from actionpairs.storage import Folder
+from tests.measured import measured
 
 MOVES = {"move left": (-1, 0), "move right": (1, 0), "move away": (0, -1), "move near": (0, 1)}
 SPLIT = "squares-test"
@@ -52,15 +53,13 @@ def make_shards(path: Path, *, count: int = 8, side: int = 64) -> Path:
         action = list(MOVES)[number % len(MOVES)]
         text = NASTY if number == 0 else action
         segment = Segment(f"s{number:03d}", "v.mp4", 1.0, 2.0, text, *action.split(), action, "P01")
-        metadata = SampleMetadata(
-            segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "", side, side, Measures(0.1, 5.0, 6.0), SPLIT, "abc"
-        )
+        metadata = SampleMetadata(segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "", side, side, measured(), SPLIT, "abc")
         before, after = moved(action, side=side, seed=number)
         samples.append(Sample(segment.id, _jpeg(before), _jpeg(after), text, metadata))
     config = ShardConfig(dataset="squares", splits=SplitConfig(train="squares-train"))
     order = Order("shard", "squares", config, {"pairs": "0"})
     with manifest.working(folder, order):
-        shard_of = {sample.key: shards.shard_name(SPLIT, 0) for sample in samples}
+        shard_of = {(SPLIT, sample.key): shards.shard_name(SPLIT, 0) for sample in samples}
         _, files = shards.write(folder, samples, shard_of=shard_of, dataset="squares", recipe_digest="abc")
         manifest.finish(folder, order, counts={"samples": count}, files=files)
     return path

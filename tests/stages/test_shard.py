@@ -117,3 +117,21 @@ def test_verify_names_the_first_wrong_file(cut: Path) -> None:
     tar.unlink()
     with pytest.raises(ShardError, match="not there"):
         verify(str(cut / "shards"))
+
+
+def test_a_subset_is_a_split_of_its_own_with_rule_and_list_in_the_manifest(cut: Path) -> None:
+    subset = "{most: {of: tabletest, count: 1, by: change, max_per_action: 1}}"
+    (cut / "far.yaml").write_text(
+        RECIPE.replace("{tests: {tabletest: 2}}", f"{{tests: {{tabletest: 2}}, subsets: {subset}}}")
+    )
+    assert run(cut, "far", "far.yaml").subsets == {"most": 1}
+    folder = Folder(cut / "far")
+    [sample] = shards.samples(folder, "most-000000.tar")
+    tested = {item.key: item.metadata.measures.change for item in shards.samples(folder, "tabletest-000000.tar")}
+    assert tested[sample.key] == max(tested.values())
+    assert sample.metadata.split == "most"
+    found = json.loads((cut / "far/manifest.json").read_text())
+    rule = "the 1 of tabletest with the largest change, at most 1 of one action; ties by id"
+    assert found["subsets"] == {"most": {"rule": rule, "ids": [sample.metadata.segment.id]}}
+    assert found["counts"]["most"] == 1
+    assert verify(str(cut / "far")) == 7
