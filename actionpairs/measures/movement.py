@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 _DEAD_ZONE = 16  # levels of the strongest channel; noise, coding and light stay below
 _SMALLEST_SHARE = 0.004  # of the picture's area in one piece: below it nothing moved
 _PIECE = 0.2  # of the largest piece: what is smaller is no part of the movement
-_CLEAR = (
-    0.08  # share of the difference that one offset explains (at most 0.5) × extent: from here on it is believed
-)
+# Share of the difference that one offset explains (at most 0.5) × extent: from here on it is believed.
+_CLEAR = 0.08
 
 Box = tuple[float, float, float, float]
 
