@@ -310,7 +310,8 @@ class EditorConfig(LoopConfig):
 class RecogniserConfig(LoopConfig):
     """Fine-tuning of a TimeSformer on pairs written as [first frame × half, last frame × half].
 
-    balanced: every action weighs the same in the loss. held_out: the share of the training pairs that is
+    second_half: a recogniser that starts from nothing may be shown how the last frame differs from the first in
+    place of the last frame: it then need not learn to compare before it can learn anything else. balanced: every action weighs the same in the loss. held_out: the share of the training pairs that is
     kept to score with where the shards have no test split.
     """
 
@@ -325,9 +326,16 @@ class RecogniserConfig(LoopConfig):
     width: Positive = 768
     layers: Positive = 12
     heads: Positive = 12
+    second_half: Literal["edited", "difference"] = "edited"
     flip: Share = 0.5
     balanced: bool = False
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+    @model_validator(mode="after")
+    def _published_weights_know_pictures(self) -> RecogniserConfig:
+        if self.source is not None and self.second_half == "difference":
+            raise ValueError("`source` has seen pictures, never differences: leave `second_half: edited`")
+        return self
 
 
 TrainConfig = Annotated[EditorConfig | RecogniserConfig, Field(discriminator="task")]

@@ -58,7 +58,9 @@ def without(unet: UNet2DConditionModel) -> Callable[..., Any]:
 def save_and_merge(unet: UNet2DConditionModel, folder: Path) -> None:
     """Write the adapters as `pipeline.load_lora_weights(folder)` reads them, then add them to the weights."""
     StableDiffusionInstructPix2PixPipeline.save_lora_weights(
-        folder, unet_lora_layers=get_peft_model_state_dict(unet), safe_serialization=True
+        folder,
+        unet_lora_layers=get_peft_model_state_dict(unet),
+        unet_lora_adapter_metadata=unet.peft_config["default"].to_dict(),  # alpha, which is no tensor
     )
     unet.fuse_lora()
     unet.unload_lora()

@@ -23,7 +23,7 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large a recogniser is that starts from nothing."""
+    """How large a recogniser is that starts from nothing, and what the second half of a clip shows it."""
 
     resolution: int
     frames: int
@@ -31,6 +31,7 @@ class Sizes:
     width: int
     layers: int
     heads: int
+    second_half: str = "edited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,16 @@ class Recogniser:
     actions: tuple[str, ...]
 
     def clips(self, originals: Tensor, edits: Tensor) -> Tensor:
-        """Write pairs as clips, half of the frames each: twice B H W 3 uint8 in, B F 3 H W in [-1, 1] out."""
+        """Write pairs as clips, half of the frames each: twice B H W 3 uint8 in, B F 3 H W out.
+
+        The first half is the original in [-1, 1]; the second is the edited picture, or, where the model's
+        config says so, its difference from the original, in [-2, 2].
+        """
+        first, second = (pictures.movedim(-1, -3).float() / 127.5 - 1 for pictures in (originals, edits))
+        if getattr(self.model.config, "second_half", "edited") == "difference":
+            second = second - first
         half = self.model.config.num_frames // 2
-        pairs = torch.stack([originals, edits], 1).movedim(-1, -3).float() / 127.5 - 1
-        return pairs.repeat_interleave(half, dim=1)
+        return torch.stack([first, second], 1).repeat_interleave(half, dim=1)
 
     def predict(self, originals: np.ndarray, edits: np.ndarray) -> np.ndarray:
         """How much each action looks like what happened: twice N H W 3 uint8 in, logits N A float32 out."""
@@ -97,6 +104,7 @@ def build(actions: Sequence[str], sizes: Sizes, *, seed: int) -> Recogniser:
         intermediate_size=4 * sizes.width,
         num_hidden_layers=sizes.layers,
         num_attention_heads=sizes.heads,
+        second_half=sizes.second_half,
         **_labels(actions),
     )
     with torch.random.fork_rng(devices=[]):

@@ -81,6 +81,7 @@ def _start(config: RecogniserConfig, actions: Sequence[str]) -> Recogniser:
         width=config.width,
         layers=config.layers,
         heads=config.heads,
+        second_half=config.second_half,
     )
     return recogniser.build(actions, sizes, seed=config.seed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,16 @@ def test_a_clip_is_half_original_and_half_edit(small: Recogniser) -> None:
     assert clips.shape == (2, 4, 3, SIDE, SIDE)
     assert clips[:, :2].eq(-1).all()
     assert clips[:, 2:].eq(1).all()
+
+
+def test_a_clip_may_show_what_changed_and_a_saved_recogniser_remembers(tmp_path: Path) -> None:
+    made = recogniser.build(ACTIONS, replace(SIZES, second_half="difference"), seed=0)
+    made.save(tmp_path)
+    originals = torch.full((2, SIDE, SIDE, 3), 255, dtype=torch.uint8)
+    for one in (made, recogniser.load(str(tmp_path))):
+        clips = one.clips(originals, originals - 255)
+        assert clips[:, :2].eq(1).all()
+        assert clips[:, 2:].eq(-2).all()
 
 
 def test_a_saved_recogniser_answers_as_before(small: Recogniser, tmp_path: Path) -> None:
