@@ -311,7 +311,9 @@ class RecogniserConfig(LoopConfig):
     """Fine-tuning of a TimeSformer on pairs written as [first frame × half, last frame × half].
 
     second_half: a recogniser that starts from nothing may be shown how the last frame differs from the first in
-    place of the last frame: it then need not learn to compare before it can learn anything else. balanced: every action weighs the same in the loss. held_out: the share of the training pairs that is
+    place of the last frame: it then need not learn to compare before it can learn anything else. flip: how often
+    a pair is mirrored; "move left" then counts as "move right". shift: how far a pair is moved at most, in sides
+    of the picture. balanced: every action weighs the same in the loss. held_out: the share of the training pairs that is
     kept to score with where the shards have no test split.
     """
 
@@ -328,6 +330,7 @@ class RecogniserConfig(LoopConfig):
     heads: Positive = 12
     second_half: Literal["edited", "difference"] = "edited"
     flip: Share = 0.5
+    shift: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     balanced: bool = False
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
 

@@ -1,7 +1,7 @@
 """One training step of ours against one in the style of diffusers' train_instruct_pix2pix.py, in one process.
 
     python benchmarks/train_step.py                                    # the demo's tiny editor, on the CPU
-    python benchmarks/train_step.py --size sd15 --batch 1 --warmup 1 --steps 3    # Stable Diffusion 1.5, on the CPU: 21 GB
+    python benchmarks/train_step.py --size sd15 --batch 1 --warmup 1 --steps 3    # Stable Diffusion 1.5, on the CPU: 20 GiB
     python benchmarks/train_step.py --size sd15 --device cuda --precision bf16 --batch 32 \\
         --compile --channels-last [--resolution 512]                   # on one GPU
 
@@ -294,7 +294,7 @@ def main() -> None:
     print(machine("torch", "diffusers", "accelerate"))
     print(f"a large matrix product: {rate / 1e9:,.0f} GFLOP/s, {torch.get_num_threads()} threads\n")
     rows = [
-        [name, 1e3 * one.seconds, options.batch / one.seconds, one.peak_bytes / 2**30, one.flops / one.seconds / rate]
+        [name, round(1e3 * one.seconds), options.batch / one.seconds, one.peak_bytes / 2**30, one.flops / one.seconds / rate]
         for name, one in measured.items()
     ]
     print(table(["", "ms/step", "img/s", "peak GiB", "FLOP utilisation"], rows))

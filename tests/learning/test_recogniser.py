@@ -10,10 +10,18 @@ import pytest
 import torch
 
 from actionpairs.errors import ModelError
-from actionpairs.learning import recogniser
+from actionpairs.learning import examples, recogniser
+from actionpairs.learning.batches import Order
 from actionpairs.learning.examples import Example
 from actionpairs.learning.recogniser import Recogniser, Sizes
-from actionpairs.learning.recogniser_lesson import confusion_table, hold_out, judge
+from actionpairs.learning.recogniser_lesson import (
+    RecogniserLesson,
+    Variation,
+    confusion_table,
+    hold_out,
+    judge,
+    mirrored,
+)
 from tests.learning.squares import SIDE
 
 ACTIONS = ("move away", "move left", "move near", "move right")
@@ -78,6 +86,40 @@ def test_a_folder_without_recogniser_is_refused(tmp_path: Path) -> None:
 def test_sizes_that_do_not_divide_are_refused() -> None:
     with pytest.raises(ModelError, match="cannot be cut into patches of 7"):
         recogniser.build(ACTIONS, Sizes(32, 4, 7, 16, 1, 2), seed=0)
+
+
+def test_a_mirror_swaps_left_and_right_where_both_are_actions() -> None:
+    actions = ["move-left", "move-right", "move near", "push left", "turn clockwise"]
+    assert [mirrored(action, actions) for action in actions] == [1, 0, 2, None, None]
+
+
+class Asked(torch.nn.Module):
+    """Keeps what a lesson asks it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, clips: torch.Tensor) -> object:
+        self.clips = clips
+        return type("Reply", (), {"logits": self.weight * torch.zeros(len(clips), len(ACTIONS))})
+
+
+def test_both_pictures_are_shifted_alike_and_each_pair_by_itself(
+    small: Recogniser, pairs: tuple[Example, ...]
+) -> None:
+    """Every picture is the same dot in the middle."""
+    pictures = np.zeros((len(pairs), 2, SIDE, SIDE, 3), np.uint8)
+    pictures[:, :, SIDE // 2, SIDE // 2] = 255
+    order = Order(tuple(pair.name for pair in pairs), seed=0, batch_size=len(pairs))
+    variation = Variation(flip=0.0, shift=0.25)
+    lesson = RecogniserLesson(small, pairs, pictures, order=order, variation=variation, balanced=False)
+    network = Asked()
+    lesson.losses(network, 0, slice(len(pairs)))
+    assert torch.equal(network.clips[:, 0], network.clips[:, -1])
+    dots = {tuple(place.tolist()) for _, *place in (network.clips[:, 0, 0] > 0).nonzero()}
+    assert len(dots) > len(pairs) / 2
+    assert max(abs(place - SIDE // 2) for dot in dots for place in dot) <= SIDE / 4
 
 
 def test_holding_out_divides_by_name_alone(pairs: tuple[Example, ...]) -> None:
