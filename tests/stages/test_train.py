@@ -90,6 +90,9 @@ def test_a_finished_folder_holds_the_model_and_its_record(whole: tuple[Path, Tra
     assert "4 actions" in card
     assert "attn2" in card
     assert "running average (EMA)" in card
+    digest = manifest.read(Folder(out), stage="train").inputs["shards 0"]
+    assert f"- shards 0: `{digest}`" in card
+    assert "steps: 6" in card
     for gone in ("cache", "checkpoints", ".model", ".base", ".lock"):
         assert not (out / gone).exists()
 
