@@ -313,8 +313,8 @@ class RecogniserConfig(LoopConfig):
     second_half: a recogniser that starts from nothing may be shown how the last frame differs from the first in
     place of the last frame: it then need not learn to compare before it can learn anything else. flip: how often
     a pair is mirrored; "move left" then counts as "move right". shift: how far a pair is moved at most, in sides
-    of the picture. balanced: every action weighs the same in the loss. held_out: the share of the training pairs that is
-    kept to score with where the shards have no test split.
+    of the picture. balanced: every action weighs the same in the loss. held_out: the share of the training pairs
+    that is kept to score with where the shards have no test split.
     """
 
     task: Literal["recogniser"]

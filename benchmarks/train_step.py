@@ -1,9 +1,9 @@
 """One training step of ours against one in the style of diffusers' train_instruct_pix2pix.py, in one process.
 
-    python benchmarks/train_step.py                                    # the demo's tiny editor, on the CPU
-    python benchmarks/train_step.py --size sd15 --batch 1 --warmup 1 --steps 3    # Stable Diffusion 1.5, on the CPU: 20 GiB
+    python benchmarks/train_step.py  # the demo's tiny editor, on the CPU
+    python benchmarks/train_step.py --size sd15 --batch 1 --warmup 1 --steps 3  # Stable Diffusion 1.5: 20 GiB
     python benchmarks/train_step.py --size sd15 --device cuda --precision bf16 --batch 32 \\
-        --compile --channels-last [--resolution 512]                   # on one GPU
+        --compile --channels-last [--resolution 512]  # on one GPU
 
 The reference encodes both pictures with the VAE and every text, "" too, with the text encoder in every step,
 asks the U-Net in three separate passes (right, wrong, frozen), runs eager, and steps a plain AdamW. Both sides
@@ -26,13 +26,14 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from contest import arguments, finish, machine, table
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -68,7 +69,9 @@ SD15_TEXT = {
     "num_hidden_layers": 12,
     "num_attention_heads": 12,
 }  # …/text_encoder/config.json; the rest are CLIP's defaults
-Step = Callable[[int], None]
+NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+Step = Callable[[int], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +122,15 @@ def our_step(networks: Networks, options: Namespace, accelerator: Accelerator, *
     reference = None if static else editor.frozen_copy(unet, precision=options.precision)
     if reference and options.compile:
         reference.compile()
-    noise = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
     lesson = EditorLesson(
         material(networks, options, static=static),
         objective(static=static),
-        Diffusion(noise.alphas_cumprod, "epsilon", networks.vae.config.scaling_factor),
+        Diffusion(DDPMScheduler(**NOISE).alphas_cumprod, "epsilon", networks.vae.config.scaling_factor),
         accelerator=accelerator,
         reference=reference,
     )
     trainee = loop.prepare(accelerator, unet, config, decay=0)
-    return lambda step: loop.learn(lesson, trainee, config, step) and None
+    return lambda step: loop.learn(lesson, trainee, config, step)
 
 
 def material(networks: Networks, options: Namespace, *, static: bool) -> Material:
@@ -149,51 +151,61 @@ def _entry(number: int, text: str) -> Entry:
     return Entry(f"{number}", "train", "", text, text, "", text, "", 0, 0, 0, 0)
 
 
-def reference_step(networks: Networks, options: Namespace, accelerator: Accelerator, *, static: bool) -> Step:
+class Script:
     """What the script does with a batch, and the two further passes that EditAction's losses ask for."""
-    device = accelerator.device
-    half = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[options.precision]
-    unet, vae = networks.unet, copy.deepcopy(networks.vae).to(half)
-    text_encoder = copy.deepcopy(networks.text_encoder).to(half)
-    editor.freeze(unet, ["attn2"])
-    frozen = None if static else copy.deepcopy(unet).requires_grad_(False).to(half)
-    trained = [parameter for parameter in unet.parameters() if parameter.requires_grad]
-    scheduler = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
-    unet, optimizer = accelerator.prepare(unet, torch.optim.AdamW(trained, lr=1e-6))
-    length, vocabulary = text_encoder.config.max_position_embeddings, text_encoder.config.vocab_size
 
-    def embedded(count: int) -> Tensor:
-        return text_encoder(torch.randint(vocabulary, (count, length), device=device))[0]
+    def __init__(self, networks: Networks, options: Namespace, accelerator: Accelerator, *, static: bool) -> None:
+        self._options, self._accelerator = options, accelerator
+        self._half = DTYPES[options.precision]
+        self._vae = networks.vae.to(self._half)
+        self._text_encoder = networks.text_encoder.to(self._half)
+        editor.freeze(networks.unet, ["attn2"])
+        self._frozen = None if static else copy.deepcopy(networks.unet).requires_grad_(False).to(self._half)
+        self._trained = [parameter for parameter in networks.unet.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.AdamW(self._trained, lr=1e-6)
+        self._unet, self._optimizer = accelerator.prepare(networks.unet, optimizer)
+        self._scheduler = DDPMScheduler(**NOISE)
 
-    def step(number: int) -> None:
+    def __call__(self, number: int) -> None:
         torch.manual_seed(number)
-        shape = (options.batch, 3, options.resolution, options.resolution)
-        originals, edits = (torch.rand(shape, device=device, dtype=half) * 2 - 1 for _ in range(2))
-        clean = vae.encode(edits).latent_dist.sample() * vae.config.scaling_factor
-        noise = torch.randn_like(clean)
-        times = torch.randint(1000, (options.batch,), device=device)
-        noisy = scheduler.add_noise(clean, noise, times)
-        texts, nothing = embedded(options.batch), embedded(1)
-        chance = torch.rand(options.batch, device=device)
-        texts = torch.where((chance < 0.1).view(-1, 1, 1), nothing, texts)
-        shown = vae.encode(originals).latent_dist.mode() * (chance >= 0.1).view(-1, 1, 1, 1)
-        inputs = torch.cat([noisy, shown], 1)
-        answer = unet(inputs, times, texts).sample.float()
-        right = losses.squared_errors(answer, noise.float())
-        total = right
-        if frozen is not None:
-            wrong = losses.squared_errors(unet(inputs, times, embedded(options.batch)).sample.float(), noise.float())
-            counted = torch.ones(1, options.batch, dtype=torch.bool, device=device)
-            action = losses.action_losses(right, wrong[None], counted, form="logistic", beta=1000, margin=0)
-            with torch.no_grad():
-                held = frozen(inputs, times, texts).sample.float()
-            total = total + 0.1 * action + 0.1 * losses.squared_errors(answer, held)
-        accelerator.backward(total.mean())
-        accelerator.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        self._accelerator.backward(self._loss().mean())
+        self._accelerator.clip_grad_norm_(self._trained, 1.0)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
 
-    return step
+    def _loss(self) -> Tensor:
+        count, device = self._options.batch, self._accelerator.device
+        edits, originals = self._latents(), self._latents()
+        clean = edits.sample() * self._vae.config.scaling_factor
+        noise = torch.randn_like(clean)
+        times = torch.randint(1000, (count,), device=device)
+        chance = torch.rand(count, device=device)
+        texts = torch.where((chance < 0.1).view(-1, 1, 1), self._embedded(1), self._embedded(count))
+        kept = (chance >= 0.1).view(-1, 1, 1, 1)
+        inputs = torch.cat([self._scheduler.add_noise(clean, noise, times), originals.mode() * kept], 1)
+        answer = self._unet(inputs, times, texts).sample.float()
+        right = losses.squared_errors(answer, noise.float())
+        if self._frozen is None:
+            return right
+        told = self._unet(inputs, times, self._embedded(count)).sample.float()
+        wrong = losses.squared_errors(told, noise.float())[None]
+        counted = torch.ones_like(wrong, dtype=torch.bool)
+        action = losses.action_losses(right, wrong, counted, form="logistic", beta=1000, margin=0)
+        with torch.no_grad():
+            held = self._frozen(inputs, times, texts).sample.float()
+        return right + 0.1 * action + 0.1 * losses.squared_errors(answer, held)
+
+    def _latents(self) -> Any:
+        side, device = self._options.resolution, self._accelerator.device
+        pictures = torch.rand(self._options.batch, 3, side, side, device=device, dtype=self._half)
+        return self._vae.encode(pictures * 2 - 1).latent_dist
+
+    def _embedded(self, count: int) -> Tensor:
+        config = self._text_encoder.config
+        shape = count, config.max_position_embeddings
+        tokens = torch.randint(config.vocab_size, shape, device=self._accelerator.device)
+        embedded: Tensor = self._text_encoder(tokens)[0]
+        return embedded
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +238,7 @@ def measure(step: Step, *, warmup: int, steps: int, device: torch.device) -> Mea
 def matrix_rate(device: torch.device, precision: str) -> float:
     """Floating-point operations a second of a large matrix product, the best of ten."""
     side = 8192 if device.type == "cuda" else 1024
-    kind = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-    left, right = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
+    left, right = (torch.randn(side, side, device=device, dtype=DTYPES[precision]) for _ in range(2))
     best = float("inf")
     for _ in range(10):
         _wait(device)
@@ -263,13 +274,11 @@ def contest(options: Namespace) -> tuple[dict[str, Measured], float]:
     device = accelerator.device
     measured = {}
     for static in (False, True):
-        for name, contestant in (("reference", reference_step), ("actionpairs", our_step)):
+        for name, contestant in (("reference", Script), ("actionpairs", our_step)):
             networks = Networks.of(options.size, options.resolution, device)
             step = contestant(networks, options, accelerator, static=static)
             label = f"{name}, {'L_static alone' if static else 'all three losses'}"
-            measured[label] = measure(
-                step, warmup=options.warmup, steps=options.steps, device=device
-            )
+            measured[label] = measure(step, warmup=options.warmup, steps=options.steps, device=device)
             del networks, step
             accelerator.free_memory()
             gc.collect()
@@ -294,7 +303,13 @@ def main() -> None:
     print(machine("torch", "diffusers", "accelerate"))
     print(f"a large matrix product: {rate / 1e9:,.0f} GFLOP/s, {torch.get_num_threads()} threads\n")
     rows = [
-        [name, round(1e3 * one.seconds), options.batch / one.seconds, one.peak_bytes / 2**30, one.flops / one.seconds / rate]
+        [
+            name,
+            round(1e3 * one.seconds),
+            options.batch / one.seconds,
+            one.peak_bytes / 2**30,
+            one.flops / one.seconds / rate,
+        ]
         for name, one in measured.items()
     ]
     print(table(["", "ms/step", "img/s", "peak GiB", "FLOP utilisation"], rows))

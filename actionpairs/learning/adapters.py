@@ -21,9 +21,7 @@ def add(unet: UNet2DConditionModel, targets: Sequence[str], *, rank: int, alpha:
     """
     for target in targets:
         weights = {
-            name: weight
-            for name, weight in unet.named_parameters()
-            if f".{name}".endswith(f".{target}.weight")
+            name: weight for name, weight in unet.named_parameters() if f".{name}".endswith(f".{target}.weight")
         }
         if not weights:
             raise ModelError(

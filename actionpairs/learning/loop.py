@@ -86,9 +86,7 @@ def prepare(accelerator: Accelerator, model: nn.Module, config: LoopConfig, *, d
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trained:
         raise TrainingError("Every parameter is frozen.", cure="Name less in `freeze`.")
-    optimizer = torch.optim.AdamW(
-        trained, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
+    optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
     model.train()
     if config.compile:
         model.compile()

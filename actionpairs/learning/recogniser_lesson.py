@@ -86,7 +86,6 @@ class RecogniserLesson:
         right = (logits.argmax(1) == truth).float()
         return Losses(losses.mean(), {"loss": summed(losses), "accuracy": summed(right)})
 
-
     def _shown(self, row: Row) -> tuple[np.ndarray, int]:
         """A pair as it is shown this time, 2 S S 3, and the number of its action."""
         seed, variation = self._order.seed, self._variation

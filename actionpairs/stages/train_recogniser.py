@@ -38,9 +38,7 @@ def train(job: Job, config: RecogniserConfig) -> Outcome:
         pictures = _pictures(job, config, learned)
     order = Order(tuple(pair.name for pair in learned), config.seed, config.batch_size)
     variation = Variation(flip=config.flip, shift=config.shift)
-    lesson = RecogniserLesson(
-        start, learned, pictures, order=order, variation=variation, balanced=config.balanced
-    )
+    lesson = RecogniserLesson(start, learned, pictures, order=order, variation=variation, balanced=config.balanced)
     trainee = loop.prepare(job.accelerator, start.model, config, decay=0)
     step = loop.run(lesson, trainee, config, job.out, stop_after=job.stop_after)
     counts = {"pairs": len(learned), "steps": step, "actions": len(actions)}

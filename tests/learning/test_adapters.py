@@ -78,7 +78,8 @@ def test_saved_adapters_and_merged_weights_say_the_same(
 
 
 @pytest.mark.parametrize(
-    ("target", "says"), [("attn3.to_q", "ends the name of no layer"), ("to_q", r"names a frozen layer: .*attn2\.to_q")]
+    ("target", "says"),
+    [("attn3.to_q", "ends the name of no layer"), ("to_q", r"names a frozen layer: .*attn2\.to_q")],
 )
 def test_a_target_that_is_not_there_or_frozen_is_refused(small_editor: Editor, target: str, says: str) -> None:
     editor.freeze(small_editor.unet, ["attn2"])

@@ -22,7 +22,7 @@ def written() -> str:
 
 def test_it_holds_facts_losses_data_digest_and_the_whole_recipe() -> None:
     text = written()
-    for part in ("Learned from 3 pairs.", "| loss | 0.25 |", "- shards 0: `0123abcd`", "# Action editor: no-action"):
+    for part in ("# Action editor: no-action", "Learned from 3 pairs.", "| loss | 0.25 |", "shards 0: `0123abcd`"):
         assert part in text
     recipe = yaml.safe_load(text.split("```yaml")[1].split("```")[0])
     assert recipe["action"]["weight"] == 0

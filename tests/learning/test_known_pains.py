@@ -47,7 +47,7 @@ def test_pairs_of_one_batch_are_flipped_each_for_itself(pairs: tuple[Example, ..
 def test_both_pictures_of_a_pair_are_flipped_together(
     small_editor: Editor, pairs: tuple[Example, ...], tmp_path: Path
 ) -> None:
-    """diffusers #10697, source and target flipped independently: the copy's latents here are those of the input."""
+    """diffusers #10697, source and target flipped independently: a copy's latents are those of its input."""
     same = [replace(pair, entry=_copied(pair)) for pair in pairs[:4]]
     cached = latents.cached_latents(small_editor, same, tmp_path, size=SIDE, mirrored=True)
     for flipped in (False, True):

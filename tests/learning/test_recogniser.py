@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from actionpairs.errors import ModelError
-from actionpairs.learning import examples, recogniser
+from actionpairs.learning import recogniser
 from actionpairs.learning.batches import Order
 from actionpairs.learning.examples import Example
 from actionpairs.learning.recogniser import Recogniser, Sizes
