@@ -310,11 +310,11 @@ class EditorConfig(LoopConfig):
 class RecogniserConfig(LoopConfig):
     """Fine-tuning of a TimeSformer on pairs written as [first frame × half, last frame × half].
 
-    second_half: a recogniser that starts from nothing may be shown how the last frame differs from the first in
-    place of the last frame: it then need not learn to compare before it can learn anything else. flip: how often
-    a pair is mirrored; "move left" then counts as "move right". shift: how far a pair is moved at most, in sides
-    of the picture. balanced: every action weighs the same in the loss. held_out: the share of the training pairs
-    that is kept to score with where the shards have no test split.
+    shown: "changes" greys out both pictures wherever they are the same, so that a recogniser that starts from
+    nothing need not learn to compare first. flip: how often a pair is mirrored; "move left" then counts as "move
+    right". shift: how far a pair is moved at most, in sides of the picture. balanced: every action weighs the same
+    in the loss. held_out: the share of the training pairs that is kept to score with where the shards have no test
+    split.
     """
 
     task: Literal["recogniser"]
@@ -328,7 +328,7 @@ class RecogniserConfig(LoopConfig):
     width: Positive = 768
     layers: Positive = 12
     heads: Positive = 12
-    second_half: Literal["edited", "difference"] = "edited"
+    shown: Literal["pictures", "changes"] = "pictures"
     flip: Share = 0.5
     shift: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     balanced: bool = False
@@ -336,8 +336,8 @@ class RecogniserConfig(LoopConfig):
 
     @model_validator(mode="after")
     def _published_weights_know_pictures(self) -> RecogniserConfig:
-        if self.source is not None and self.second_half == "difference":
-            raise ValueError("`source` has seen pictures, never differences: leave `second_half: edited`")
+        if self.source is not None and self.shown == "changes":
+            raise ValueError("`source` has only ever seen whole pictures: leave `shown: pictures`")
         return self
 
 

@@ -83,7 +83,7 @@ def _start(config: RecogniserConfig, actions: Sequence[str]) -> Recogniser:
         width=config.width,
         layers=config.layers,
         heads=config.heads,
-        second_half=config.second_half,
+        shown=config.shown,
     )
     return recogniser.build(actions, sizes, seed=config.seed)
 

@@ -41,14 +41,30 @@ def test_a_clip_is_half_original_and_half_edit(small: Recogniser) -> None:
     assert clips[:, 2:].eq(1).all()
 
 
-def test_a_clip_may_show_what_changed_and_a_saved_recogniser_remembers(tmp_path: Path) -> None:
-    made = recogniser.build(ACTIONS, replace(SIZES, second_half="difference"), seed=0)
+def test_a_clip_may_show_changes_alone_and_a_saved_recogniser_remembers(tmp_path: Path) -> None:
+    made = recogniser.build(ACTIONS, replace(SIZES, shown="changes"), seed=0)
     made.save(tmp_path)
     originals = torch.full((2, SIDE, SIDE, 3), 255, dtype=torch.uint8)
+    edits = originals.clone()
+    edits[:, :8, :8] = 0
     for one in (made, recogniser.load(str(tmp_path))):
-        clips = one.clips(originals, originals - 255)
-        assert clips[:, :2].eq(1).all()
-        assert clips[:, 2:].eq(-2).all()
+        clips = one.clips(originals, edits)
+        assert clips[:, :2, :, :7, :7].eq(1).all()
+        assert clips[:, 2:, :, :7, :7].eq(-1).all()
+        assert clips[:, :, :, 10:].eq(0).all()
+        same = originals[:1].numpy()
+        assert not np.allclose(one.features(same, same), one.features(edits[:1].numpy(), edits[:1].numpy()))
+
+
+def test_before_and_after_differ_from_the_first_step_on(small: Recogniser) -> None:
+    """The order of two pictures is in the answer; with transformers' own beginning it is not."""
+    pictures = np.random.default_rng(0).integers(0, 255, (2, 4, SIDE, SIDE, 3), np.uint8)
+    small.model.eval()
+    there, back = small.predict(*pictures), small.predict(*pictures[::-1])
+    assert np.abs(there - back).max() > 1e-3
+    torch.nn.init.zeros_(small.model.timesformer.embeddings.time_embeddings)
+    there, back = small.predict(*pictures), small.predict(*pictures[::-1])
+    assert np.allclose(there, back, atol=1e-5)
 
 
 def test_a_saved_recogniser_answers_as_before(small: Recogniser, tmp_path: Path) -> None:
