@@ -55,10 +55,14 @@ def without(unet: UNet2DConditionModel) -> Callable[..., Any]:
 
 def save_and_merge(unet: UNet2DConditionModel, folder: Path) -> None:
     """Write the adapters as `pipeline.load_lora_weights(folder)` reads them, then add them to the weights."""
-    StableDiffusionInstructPix2PixPipeline.save_lora_weights(
-        folder,
-        unet_lora_layers=get_peft_model_state_dict(unet),
-        unet_lora_adapter_metadata=unet.peft_config["default"].to_dict(),  # alpha, which is no tensor
-    )
+    config = unet.peft_config["default"]
+    # Without alpha a reader takes it to be the rank: B carries the rest. In the file's own notes, alpha would be
+    # one of several, and those come in any order, so that the same adapters would have other bytes.
+    scale = config.lora_alpha / config.r
+    tensors = {
+        name: scale * tensor if "lora_B" in name else tensor
+        for name, tensor in get_peft_model_state_dict(unet).items()
+    }
+    StableDiffusionInstructPix2PixPipeline.save_lora_weights(folder, unet_lora_layers=tensors)
     unet.fuse_lora()
     unet.unload_lora()

@@ -117,14 +117,14 @@ def build(actions: Sequence[str], sizes: Sizes, *, seed: int) -> Recogniser:
         intermediate_size=4 * sizes.width,
         num_hidden_layers=sizes.layers,
         num_attention_heads=sizes.heads,
-        initializer_range=0.02 * math.sqrt(768 / sizes.width),  # what published weights of width 768 began with
+        initializer_range=0.02 * math.sqrt(768 / sizes.width),  # 0.02 at the published width
         shown=sizes.shown,
         **_labels(actions),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(draws.torch_seed(seed, "recogniser"))
         model = TimesformerForVideoClassification(config)
-        # At zero, where transformers begins, before and after look alike, and training is long in telling them apart.
+        # At zero, where transformers begins, the order of frames shows only after thousands of steps.
         nn.init.normal_(model.timesformer.embeddings.time_embeddings, std=_TIME_SPREAD)
         return Recogniser(model, tuple(actions))
 

@@ -195,6 +195,19 @@ def test_adapters_train_alone_go_on_exactly_and_are_merged_into_the_folder(
     assert edit(tmp_path / "model").size == (SIDE, SIDE)
 
 
+def test_in_bf16_regularization_begins_at_exactly_nothing(
+    whole: tuple[Path, TrainSummary], squares: Path, tmp_path: Path
+) -> None:
+    """The frozen model is rounded once, and the trained one in every step: to the same numbers."""
+    path = recipe(
+        tmp_path, EDITOR, model={"source": str(whole[0])}, steps=2, precision="bf16", action={"weight": 0}
+    )
+    run(path, squares, tmp_path / "model")
+    first, second = curves.read(tmp_path / "model/losses.csv")
+    assert first["regularization"] == 0
+    assert second["regularization"] > 0
+
+
 @pytest.mark.slow
 def test_a_compiled_network_in_channels_last_learns_the_same(squares: Path, tmp_path: Path) -> None:
     run(recipe(tmp_path, EDITOR, steps=3), squares, tmp_path / "plain")
