@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 from actionpairs.errors import MissingExtraError
 
-_NEEDED = ("accelerate", "diffusers", "matplotlib", "safetensors", "tensorboard", "torch", "transformers")
+_NEEDED = ("accelerate", "diffusers", "matplotlib", "peft", "safetensors", "tensorboard", "torch", "transformers")
 
 if any(find_spec(name) is None for name in _NEEDED):
     raise MissingExtraError.of("train", needed_for="Training and running models")

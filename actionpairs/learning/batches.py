@@ -61,9 +61,14 @@ def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
     return draws.generator(seed, "order", epoch).permutation(count)
 
 
+def is_sided(text: str) -> bool:
+    """Whether a text says left or right, or which way round, so that a mirror would make it wrong."""
+    return bool(_SIDED.search(text))
+
+
 def is_flipped(row: Row, text: str, *, share: float, seed: int) -> bool:
     """Whether both pictures are mirrored this time; never where the text says left or right."""
-    return not _SIDED.search(text) and draws.generator(seed, "flip", row.epoch, row.name).random() < share
+    return not is_sided(text) and draws.generator(seed, "flip", row.epoch, row.name).random() < share
 
 
 @dataclass(frozen=True, slots=True)

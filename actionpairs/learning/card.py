@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 import yaml
 
@@ -57,7 +60,7 @@ def written(card: Card, order: Order) -> bytes:
         "",
         *inputs,
         f"- order: `{order.digest}`",
-        f"- actionpairs {metadata.version('actionpairs')}",
+        f"- actionpairs {metadata.version('actionpairs')}, {_commit()}",
         "",
         "```yaml",
         recipe.rstrip(),
@@ -65,3 +68,17 @@ def written(card: Card, order: Order) -> bytes:
         "",
     ]
     return "\n".join(lines).encode()
+
+
+def _commit() -> str:
+    """Which commit the code was at, where it lies in its own repository."""
+    folder = str(Path(__file__).parent)
+    if not shutil.which("git"):
+        return "commit not known"
+    commit, changes = (
+        subprocess.run(["git", "-C", folder, *words, "--", "."], capture_output=True, text=True).stdout.strip()
+        for words in (("log", "-1", "--format=%H"), ("status", "--porcelain"))
+    )
+    if not commit:
+        return "installed from a package"
+    return f"commit `{commit}`{' with changes' if changes else ''}"

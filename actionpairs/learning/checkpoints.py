@@ -35,7 +35,8 @@ def save(trainee: Trainee, folder: Path, step: int, *, keep: int) -> None:
     accelerator.save_state(str(unfinished))
     if accelerator.is_main_process:
         if trainee.average:
-            save_file(trainee.average.tensors(), unfinished / _AVERAGE_FILE)
+            averaged = {name: tensor.contiguous() for name, tensor in trainee.average.tensors().items()}
+            save_file(averaged, unfinished / _AVERAGE_FILE)
         publish(unfinished, folder / f"step-{step:06d}")
         for old in _steps(folder)[:-keep]:
             shutil.rmtree(folder / f"step-{old:06d}")

@@ -54,6 +54,7 @@ class Journal:
         """Add the row of a step, counted from 1; `pictures` were learned from since the row before."""
         now = time.perf_counter()
         row = {"step": float(step), **values, _SPEED: pictures / (now - self._clock)}
+        row = {name: float(_number(value)) for name, value in row.items()}  # as a run that goes on will read it
         self._clock = now
         if not self._written:
             return
@@ -143,8 +144,13 @@ def _table(rows: list[dict[str, float]], *, header: bool = True) -> str:
     if header:
         writer.writeheader()
     for row in rows:
-        writer.writerow({name: f"{value:.9g}" for name, value in row.items()})
+        writer.writerow({name: _number(value) for name, value in row.items()})
     return sink.getvalue()
+
+
+def _number(value: float) -> str:
+    """Enough digits for any float32."""
+    return f"{value:.9g}"
 
 
 def _write_whole(path: Path, data: str | bytes) -> None:

@@ -121,11 +121,22 @@ def freeze(unet: nn.Module, patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(name for name, parameter in unet.named_parameters() if not parameter.requires_grad))
 
 
-def frozen_copy(unet: nn.Module) -> nn.Module:
-    """The model as it is now, to hold another to; parameters that are frozen are shared, not copied."""
+def frozen_copy(unet: nn.Module, *, precision: str = "no") -> nn.Module:
+    """The model as it is now, to hold another to; parameters that are frozen are shared, not copied.
+
+    precision: of the autocast that it will be asked under. What that would round at every step, the weights
+    of convolutions and linear maps, is rounded here once, and takes half the memory.
+    """
     shared = {id(parameter): parameter for parameter in unet.parameters() if not parameter.requires_grad}
-    copied = copy.deepcopy(unet, shared)
-    return copied.requires_grad_(False).eval()
+    copied = copy.deepcopy(unet, dict(shared)).requires_grad_(False).eval()
+    if precision != "no":
+        for layer in copied.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d) and id(layer.weight) not in shared:
+                layer.to(_DTYPES[precision])
+    return copied
+
+
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def _pipeline(source: str) -> StableDiffusionInstructPix2PixPipeline:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,7 +85,7 @@ class EditorLesson:
         diffusion: Diffusion,
         *,
         accelerator: Accelerator,
-        reference: nn.Module | None = None,
+        reference: Callable[..., Any] | None = None,
         grid: Grid | None = None,
     ) -> None:
         self._material = material
@@ -103,19 +105,24 @@ class EditorLesson:
             self._grid.draw(path)
 
     def losses(self, model: nn.Module, step: int, part: slice) -> Losses:
-        """All terms of some rows. Right and wrong instructions go through the U-Net in one pass."""
+        """All terms of some rows. Right and wrong instructions go through the U-Net in one pass.
+
+        Under a hinge they go apart: where it is kept by every row, the wrong ones then need no backward pass.
+        """
         question, goal = self._question(self._material.batches.rows(step, part)), self._objective
+        is_hinge = goal.action.form == "hinge"
         target = losses.target(
             question.clean, question.noise, question.alphas, prediction_type=self._diffusion.prediction_type
         )
-        answers = _answers(model, question)  # (1 + K) B 4 h w
+        answers = _answers(model, question, apart=is_hinge)
         right = losses.squared_errors(answers[0], target)
         static = right * self._weights(question)
         total, terms = static, {"static": summed(static)}
         if goal.action.weight:
             wrong = torch.stack([losses.squared_errors(answer, target) for answer in answers[1:]])
             action = self._action_losses(right, wrong, question.counted)
-            total = total + goal.action.weight * action
+            if not is_hinge or action.any():
+                total = total + goal.action.weight * action
             terms["action"] = summed(action, question.counted.any(0))
             terms["understood"] = summed((right < wrong).float().flatten(), question.counted.flatten())
         if goal.regularization:
@@ -183,13 +190,19 @@ class EditorLesson:
         return answers
 
 
-def _answers(model: nn.Module, question: Question) -> Tensor:
-    """What the model says under the right instruction and under each wrong one: (1 + K) B 4 h w, float32."""
-    count = 1 + len(question.counted)
-    texts = torch.cat([question.right, *question.wrong]) if count > 1 else question.right
-    inputs, times = question.inputs.repeat(count, 1, 1, 1), question.times.repeat(count)
-    answers: Tensor = model(inputs, times, texts).sample.float()
-    return answers.view(count, -1, *answers.shape[1:])
+def _answers(model: nn.Module, question: Question, *, apart: bool) -> Sequence[Tensor]:
+    """What the model says under the right instruction and under each wrong one: 1 + K times B 4 h w, float32.
+
+    apart: ask under right and wrong ones one after the other, so that either graph can be left alone.
+    """
+    texts = [question.right, *question.wrong]
+    passes = [texts[:1], texts[1:]] if apart and texts[1:] else [texts]
+    answers: list[Tensor] = []
+    for asked in passes:
+        count = len(asked)
+        inputs, times = question.inputs.repeat(count, 1, 1, 1), question.times.repeat(count)
+        answers += model(inputs, times, torch.cat(asked)).sample.float().chunk(count)
+    return answers
 
 
 def _nth(row: Row, number: int) -> str:

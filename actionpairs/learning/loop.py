@@ -86,8 +86,10 @@ def prepare(accelerator: Accelerator, model: nn.Module, config: LoopConfig, *, d
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trained:
         raise TrainingError("Every parameter is frozen.", cure="Name less in `freeze`.")
-    optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay)
+    optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
     model.train()
+    if config.compile:
+        model.compile()
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     return Trainee(accelerator, wrapped, optimizer, Average(wrapped, decay) if decay else None)
 
@@ -128,11 +130,7 @@ def run(
                 checkpoints.save(trainee, folder / "checkpoints", step, keep=config.keep_checkpoints)
             if ending:
                 break
-            rate = learning_rate(step, config)
-            measured = _gradients(lesson, trainee, config, step) | {"learning_rate": rate}
-            _step(trainee, rate)
-            if trainee.average:
-                trainee.average.update(trainee.model)
+            measured = learn(lesson, trainee, config, step)
             step += 1
         journal.draw()
     if termination.is_asked and step < last:
@@ -141,6 +139,22 @@ def run(
             cure="Run the same command again: it goes on from there.",
         )
     return step
+
+
+def learn(lesson: Lesson, trainee: Trainee, config: LoopConfig, step: int) -> dict[str, float]:
+    """Take one step, counted from 0; gives the batch's mean losses and the learning rate.
+
+    Raises TrainingError where the loss is not finite; then nothing was learned from it.
+    """
+    measured = _gradients(lesson, trainee, config, step)
+    rate = learning_rate(step, config)
+    for group in trainee.optimizer.param_groups:
+        group["lr"] = rate
+    trainee.optimizer.step()
+    trainee.optimizer.zero_grad(set_to_none=True)
+    if trainee.average:
+        trainee.average.update(trainee.model)
+    return measured | {"learning_rate": rate}
 
 
 def learning_rate(step: int, config: LoopConfig) -> float:
@@ -179,13 +193,6 @@ def _refuse(losses: Mapping[str, float], step: int, names: tuple[str, ...]) -> N
         f"Step {step + 1}: the loss is not finite ({terms}) on the pairs {', '.join(names)}.",
         cure="Look at these pairs; lower learning_rate, or set `precision: no`, with another --out.",
     )
-
-
-def _step(trainee: Trainee, rate: float) -> None:
-    for group in trainee.optimizer.param_groups:
-        group["lr"] = rate
-    trainee.optimizer.step()
-    trainee.optimizer.zero_grad(set_to_none=True)
 
 
 def _show(lesson: Lesson, trainee: Trainee, path: Path) -> None:

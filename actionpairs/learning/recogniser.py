@@ -5,13 +5,15 @@ A saved recogniser is a plain transformers folder whose id2label are the actions
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 from transformers import TimesformerConfig, TimesformerForVideoClassification
 
 from actionpairs.errors import ModelError
@@ -19,11 +21,13 @@ from actionpairs.learning import draws
 from actionpairs.learning.examples import fit
 
 _AT_ONCE = 16
+_CLEAR_CHANGE = 0.2  # in [-1, 1]: a tenth of the range
+_TIME_SPREAD = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large a recogniser is that starts from nothing."""
+    """How large a recogniser is that starts from nothing, and what it is shown: "pictures" or "changes"."""
 
     resolution: int
     frames: int
@@ -31,6 +35,7 @@ class Sizes:
     width: int
     layers: int
     heads: int
+    shown: str = "pictures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,33 +46,38 @@ class Recogniser:
     actions: tuple[str, ...]
 
     def clips(self, originals: Tensor, edits: Tensor) -> Tensor:
-        """Write pairs as clips, half of the frames each: twice B H W 3 uint8 in, B F 3 H W in [-1, 1] out."""
-        half = self.model.config.num_frames // 2
-        pairs = torch.stack([originals, edits], 1).movedim(-1, -3).float() / 127.5 - 1
-        return pairs.repeat_interleave(half, dim=1)
+        """Write pairs as clips, half of the frames each: twice B H W 3 uint8 in, B F 3 H W in [-1, 1] out.
+
+        Where the model's config says so, both pictures are grey wherever they are the same.
+        """
+        pairs = _signed(originals, edits)
+        if getattr(self.model.config, "shown", "pictures") == "changes":
+            pairs = pairs * _changed(pairs)
+        return self._repeated(pairs)
 
     def predict(self, originals: np.ndarray, edits: np.ndarray) -> np.ndarray:
         """How much each action looks like what happened: twice N H W 3 uint8 in, logits N A float32 out."""
-        return self._asked(originals, edits, self._logits)
+        return self._asked(originals, edits, lambda *both: self.model(self.clips(*both)).logits)
 
     def features(self, originals: np.ndarray, edits: np.ndarray) -> np.ndarray:
-        """What the recogniser makes of each pair, its class token: N D, float32."""
-        return self._asked(originals, edits, self._class_token)
+        """What the recogniser makes of the pictures as they are, its class token: N D, float32."""
+
+        def class_token(*both: Tensor) -> Tensor:
+            clips = self._repeated(_signed(*both))
+            states: Tensor = self.model.timesformer(clips).last_hidden_state  # B (1 + patches) D
+            return states[:, 0]
+
+        return self._asked(originals, edits, class_token)
 
     def save(self, path: Path) -> None:
         """Write config.json and model.safetensors."""
         self.model.save_pretrained(path, safe_serialization=True)
 
-    def _logits(self, clips: Tensor) -> Tensor:
-        logits: Tensor = self.model(clips).logits
-        return logits
-
-    def _class_token(self, clips: Tensor) -> Tensor:
-        states: Tensor = self.model.timesformer(clips).last_hidden_state  # B (1 + patches) D
-        return states[:, 0]
+    def _repeated(self, pairs: Tensor) -> Tensor:
+        return pairs.repeat_interleave(self.model.config.num_frames // 2, dim=1)
 
     @torch.no_grad()
-    def _asked(self, originals: np.ndarray, edits: np.ndarray, question: Callable[[Tensor], Tensor]) -> np.ndarray:
+    def _asked(self, originals: np.ndarray, edits: np.ndarray, question: Callable[..., Tensor]) -> np.ndarray:
         """Ask in small batches, with pictures of any size fitted to the model's."""
         device, size = self.model.device, self.model.config.image_size
         answers = []
@@ -76,9 +86,19 @@ class Recogniser:
                 torch.from_numpy(np.stack([fit(picture, size) for picture in pictures[start : start + _AT_ONCE]]))
                 for pictures in (originals, edits)
             )
-            clips = self.clips(*(pictures.to(device) for pictures in both))
-            answers.append(question(clips).float().cpu().numpy())
+            answers.append(question(*(pictures.to(device) for pictures in both)).float().cpu().numpy())
         return np.concatenate(answers)
+
+
+def _signed(originals: Tensor, edits: Tensor) -> Tensor:
+    """Pairs as a network takes them: twice B H W 3 uint8 in, B 2 3 H W in [-1, 1] out."""
+    return torch.stack([originals, edits], 1).movedim(-1, -3).float() / 127.5 - 1
+
+
+def _changed(pairs: Tensor) -> Tensor:
+    """Where the pictures of each pair differ, from 0 to 1, over the grain: B 2 3 H W in, B 1 1 H W out."""
+    change = (pairs[:, 1] - pairs[:, 0]).abs().amax(1, keepdim=True)
+    return (F.avg_pool2d(change, 3, stride=1, padding=1) / _CLEAR_CHANGE).clamp(max=1).unsqueeze(1)
 
 
 def build(actions: Sequence[str], sizes: Sizes, *, seed: int) -> Recogniser:
@@ -97,11 +117,16 @@ def build(actions: Sequence[str], sizes: Sizes, *, seed: int) -> Recogniser:
         intermediate_size=4 * sizes.width,
         num_hidden_layers=sizes.layers,
         num_attention_heads=sizes.heads,
+        initializer_range=0.02 * math.sqrt(768 / sizes.width),  # 0.02 at the published width
+        shown=sizes.shown,
         **_labels(actions),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(draws.torch_seed(seed, "recogniser"))
-        return Recogniser(TimesformerForVideoClassification(config), tuple(actions))
+        model = TimesformerForVideoClassification(config)
+        # At zero, where transformers begins, the order of frames shows only after thousands of steps.
+        nn.init.normal_(model.timesformer.embeddings.time_embeddings, std=_TIME_SPREAD)
+        return Recogniser(model, tuple(actions))
 
 
 def begin(source: str, actions: Sequence[str], *, resolution: int, frames: int, seed: int) -> Recogniser:

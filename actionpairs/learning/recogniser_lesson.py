@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from actionpairs.learning import draws
-from actionpairs.learning.batches import Order, is_flipped
+from actionpairs.learning.batches import Order, Row, is_flipped, is_sided
 from actionpairs.learning.examples import Example
 from actionpairs.learning.loop import Losses, summed
 from actionpairs.learning.recogniser import Recogniser
@@ -31,6 +32,18 @@ class Verdict:
     confusion: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How a pair differs each time that it is shown, both of its pictures alike.
+
+    flip: how often it is mirrored; "move left" is then "move right", and an action without such a counterpart
+    stays as it is. shift: how far it is moved at most, in sides of the picture.
+    """
+
+    flip: float
+    shift: float
+
+
 class RecogniserLesson:
     """Asks a recogniser for the action of each pair. pictures: N 2 S S 3, uint8."""
 
@@ -41,14 +54,15 @@ class RecogniserLesson:
         pictures: np.ndarray,
         *,
         order: Order,
-        flip: float,
+        variation: Variation,
         balanced: bool,
     ) -> None:
         self._recogniser = recogniser
         self._examples = examples
         self._pictures = pictures
         self._order = order
-        self._flip = flip
+        self._variation = variation
+        self._mirrored = [mirrored(action, recogniser.actions) for action in recogniser.actions]
         self._weights = _weights(recogniser.actions, examples) if balanced else None
 
     def names(self, step: int) -> tuple[str, ...]:
@@ -62,21 +76,43 @@ class RecogniserLesson:
         """The cross entropy of some rows of a step."""
         device = next(model.parameters()).device
         rows = self._order.rows(step)[part]
-        entries = [self._examples[row.index].entry for row in rows]
-        pictures = []
-        for row, entry in zip(rows, entries, strict=True):
-            pair = self._pictures[row.index]
-            flipped = is_flipped(row, entry.instruction, share=self._flip, seed=self._order.seed)
-            pictures.append(pair[:, :, ::-1] if flipped else pair)
-        both = torch.from_numpy(np.stack(pictures)).to(device)
-        wanted = [self._recogniser.actions.index(entry.action) for entry in entries]
-        truth = torch.tensor(wanted, device=device)
+        shown = [self._shown(row) for row in rows]
+        both = torch.from_numpy(np.stack([pictures for pictures, _ in shown])).to(device)
+        truth = torch.tensor([action for _, action in shown], device=device)
         logits = model(self._recogniser.clips(both[:, 0], both[:, 1])).logits.float()
         losses = F.cross_entropy(logits, truth, reduction="none")
         if self._weights is not None:
             losses = losses * self._weights.to(device)[truth]
         right = (logits.argmax(1) == truth).float()
         return Losses(losses.mean(), {"loss": summed(losses), "accuracy": summed(right)})
+
+    def _shown(self, row: Row) -> tuple[np.ndarray, int]:
+        """A pair as it is shown this time, 2 S S 3, and the number of its action."""
+        seed, variation = self._order.seed, self._variation
+        pictures, action = self._pictures[row.index], self._examples[row.index].entry.action
+        number = self._recogniser.actions.index(action)
+        counterpart = self._mirrored[number]
+        if counterpart is not None and is_flipped(row, "", share=variation.flip, seed=seed):
+            pictures, number = pictures[:, :, ::-1], counterpart
+        if variation.shift:
+            reach = variation.shift * np.array(pictures.shape[1:3])
+            moves = draws.generator(seed, "shift", row.epoch, row.name).uniform(-reach, reach).round().astype(int)
+            rows, columns = (
+                (np.arange(size) + move).clip(0, size - 1)
+                for size, move in zip(pictures.shape[1:3], moves, strict=True)
+            )
+            pictures = pictures[:, rows][:, :, columns]
+        return pictures, number
+
+
+def mirrored(action: str, actions: Sequence[str]) -> int | None:
+    """The number of what an action is in a mirror; None where that is not among the actions."""
+    other = _SIDE.sub(lambda side: "right" if side[0] == "left" else "left", action)
+    unclear = other == action and is_sided(action)  # "turn clockwise"
+    return actions.index(other) if other in actions and not unclear else None
+
+
+_SIDE = re.compile(r"\b(left|right)\b")
 
 
 def hold_out(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import torch
 
 from actionpairs.configs import ActionLossConfig, EditorConfig, PretrainedModel, TinyModel
-from actionpairs.learning import checkpoints, curves, editor, examples, grids, loop, tiny
+from actionpairs.learning import adapters, checkpoints, curves, editor, examples, grids, loop, tiny
 from actionpairs.learning.batches import Batches, Presentation
 from actionpairs.learning.card import Card
 from actionpairs.learning.editor import Editor
@@ -17,7 +19,7 @@ from actionpairs.learning.examples import Example
 from actionpairs.learning.job import Job, Outcome
 from actionpairs.learning.latents import cached_latents, cached_texts
 
-BASE_FOLDER = "base"
+BASE_FOLDER, ADAPTERS_FOLDER = "base", "lora"
 _USE = """from diffusers import StableDiffusionInstructPix2PixPipeline
 pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained("this folder")
 edit = pipeline("{text}", image=picture).images[0]"""
@@ -29,18 +31,16 @@ def train(job: Job, config: EditorConfig) -> Outcome:
     with job.accelerator.main_process_first():
         start = _start(job, config, pairs)
         material = _material(job, config, start, pairs)
-    frozen = editor.freeze(start.unet, config.freeze)
+    frozen = _frozen(config, start)
     if job.accelerator.is_main_process:
-        print(f"frozen: {len(frozen)} tensors: {', '.join(_blocks(frozen, config.freeze))}", file=sys.stderr)
-    if config.gradient_checkpointing:
-        start.unet.enable_gradient_checkpointing()
+        print(f"frozen: {len(frozen)} tensors: {_frozen_words(frozen, config)}", file=sys.stderr)
     shown = examples.testing(job.shards) or pairs
     lesson = EditorLesson(
         material,
         Objective(config.action, config.regularization.weight, config.min_snr_gamma),
         Diffusion.of(start),
         accelerator=job.accelerator,
-        reference=editor.frozen_copy(start.unet) if config.regularization.weight else None,
+        reference=_reference(config, start) if config.regularization.weight else None,
         grid=_grid(config, start, grids.choose(shown, config.sample_count, seed=config.seed)),
     )
     trainee = loop.prepare(job.accelerator, start.unet, config, decay=config.ema_decay)
@@ -49,7 +49,7 @@ def train(job: Job, config: EditorConfig) -> Outcome:
     if step < config.steps:
         return Outcome(step, counts, card=None)
     if job.accelerator.is_main_process:
-        _publish(job, start, trainee)
+        _publish(job, config, start, trainee)
     return Outcome(step, counts, _card(job, config, pairs, frozen))
 
 
@@ -64,6 +64,34 @@ def _start(job: Job, config: EditorConfig, pairs: Sequence[Example]) -> Editor:
         made.save(job.out / ".base")
         checkpoints.publish(job.out / ".base", path)
     return editor.load(str(path)).to(device)
+
+
+def _frozen(config: EditorConfig, start: Editor) -> tuple[str, ...]:
+    """Set up the U-Net as the recipe says; gives the names of the tensors that stay as they are."""
+    editor.freeze(start.unet, config.freeze)
+    if config.lora:
+        adapters.add(
+            start.unet,
+            config.lora.targets,
+            rank=config.lora.rank,
+            alpha=config.lora.alpha,
+            seed=config.seed,
+        )
+    if config.gradient_checkpointing:
+        start.unet.enable_gradient_checkpointing()
+    if config.channels_last:
+        start.unet.to(memory_format=torch.channels_last)
+    return tuple(name for name, parameter in start.unet.named_parameters() if not parameter.requires_grad)
+
+
+def _reference(config: EditorConfig, start: Editor) -> Callable[..., Any]:
+    """The model that training starts from, to hold the trained one to."""
+    if config.lora:
+        return adapters.without(start.unet)
+    reference = editor.frozen_copy(start.unet, precision=config.precision)
+    if config.compile:
+        reference.compile()
+    return reference
 
 
 def _made(job: Job, config: EditorConfig, sizes: TinyModel, pairs: Sequence[Example]) -> Editor:
@@ -112,10 +140,15 @@ def _grid(config: EditorConfig, start: Editor, rows: tuple[Example, ...]) -> gri
     )
 
 
-def _publish(job: Job, start: Editor, trainee: loop.Trainee) -> None:
-    """Put the averaged weights, where they are kept, and all other parts into the folder."""
+def _publish(job: Job, config: EditorConfig, start: Editor, trainee: loop.Trainee) -> None:
+    """Put the averaged weights, where they are kept, and all other parts into the folder.
+
+    Adapters are merged into the weights, and lie in a folder of their own too.
+    """
     if trainee.average:
         trainee.average.copy_to(trainee.plain)
+    if config.lora:
+        adapters.save_and_merge(start.unet, job.out / ".model" / ADAPTERS_FOLDER)
     start.save(job.out / ".model")
     checkpoints.publish_contents(job.out / ".model", job.out)
 
@@ -126,7 +159,7 @@ def _card(job: Job, config: EditorConfig, pairs: Sequence[Example], frozen: Sequ
         f"Weights: the running average (EMA) with decay {config.ema_decay}."
         if config.ema_decay
         else "Weights: those of the last step.",
-        f"Frozen: the autoencoder, the text encoder, and in the U-Net {_frozen_words(frozen, config.freeze)}.",
+        f"Frozen: the autoencoder, the text encoder, and in the U-Net {_frozen_words(frozen, config)}.",
     ]
     if isinstance(config.model, TinyModel):
         facts.append(
@@ -144,8 +177,10 @@ def _card(job: Job, config: EditorConfig, pairs: Sequence[Example], frozen: Sequ
     )
 
 
-def _frozen_words(frozen: Sequence[str], patterns: Sequence[str]) -> str:
-    blocks = _blocks(frozen, patterns)
+def _frozen_words(frozen: Sequence[str], config: EditorConfig) -> str:
+    if config.lora:
+        return f"all but adapters of rank {config.lora.rank} on {', '.join(config.lora.targets)}"
+    blocks = _blocks(frozen, config.freeze)
     return f"{len(blocks)} blocks: {', '.join(blocks)}" if blocks else "nothing"
 
 

@@ -16,6 +16,7 @@ from actionpairs.learning.job import Job, Outcome
 from actionpairs.learning.recogniser import Recogniser, Sizes
 from actionpairs.learning.recogniser_lesson import (
     RecogniserLesson,
+    Variation,
     Verdict,
     confusion_table,
     hold_out,
@@ -36,7 +37,8 @@ def train(job: Job, config: RecogniserConfig) -> Outcome:
     with job.accelerator.main_process_first():
         pictures = _pictures(job, config, learned)
     order = Order(tuple(pair.name for pair in learned), config.seed, config.batch_size)
-    lesson = RecogniserLesson(start, learned, pictures, order=order, flip=config.flip, balanced=config.balanced)
+    variation = Variation(flip=config.flip, shift=config.shift)
+    lesson = RecogniserLesson(start, learned, pictures, order=order, variation=variation, balanced=config.balanced)
     trainee = loop.prepare(job.accelerator, start.model, config, decay=0)
     step = loop.run(lesson, trainee, config, job.out, stop_after=job.stop_after)
     counts = {"pairs": len(learned), "steps": step, "actions": len(actions)}
@@ -81,6 +83,7 @@ def _start(config: RecogniserConfig, actions: Sequence[str]) -> Recogniser:
         width=config.width,
         layers=config.layers,
         heads=config.heads,
+        shown=config.shown,
     )
     return recogniser.build(actions, sizes, seed=config.seed)
 

@@ -1,7 +1,7 @@
 """The tabletop: annotated action videos with known truth, rendered for demo, tests and studies."""
 
 from actionpairs.tabletop.frame_index import read_frame_index
-from actionpairs.tabletop.rendering import RenderedSet, RenderedVideo, render_set, render_video
+from actionpairs.tabletop.rendering import RenderedSet, RenderedVideo, paint_pairs, render_set, render_video
 from actionpairs.tabletop.truth import (
     Arguments,
     Blemish,
@@ -23,6 +23,7 @@ __all__ = [
     "ThingTruth",
     "Truth",
     "VideoTruth",
+    "paint_pairs",
     "read_frame_index",
     "read_truth",
     "render_set",

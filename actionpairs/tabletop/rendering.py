@@ -18,7 +18,7 @@ from actionpairs.tabletop.frame_index import stamp_frame_index
 from actionpairs.tabletop.measuring import measure_video
 from actionpairs.tabletop.motion import show_moment
 from actionpairs.tabletop.paint import Painter, choose_style
-from actionpairs.tabletop.script import Script, name_video, seed_generator, write_script
+from actionpairs.tabletop.script import Script, Segment, name_video, seed_generator, write_script
 from actionpairs.tabletop.truth import Arguments, Truth, VideoTruth, format_truth, read_truth
 from actionpairs.tabletop.world import CameraKind
 
@@ -99,20 +99,44 @@ def render_video(
     return RenderedVideo(path, script, measure_video(script, cameras))
 
 
+def paint_pairs(
+    *, camera: CameraKind, actions: int, seed: int, index: int, size: tuple[int, int], frame_rate: int = 30
+) -> Iterator[tuple[Segment, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
+    """Paint the first and the last frame of every action of the index-th video of a set, and none between.
+
+    Pictures are H W 3 RGB. Their grain is not the video's, which depends on the frames before.
+    """
+    script = write_script(
+        seed=seed, camera_kind=camera, index=index, actions=actions, size=size, frame_rate=frame_rate
+    )
+    cameras = _place_cameras(script, seed, index)
+    painter = _hire_painter(script, seed, index)
+    for segment in script.segments:
+        before, after = (
+            painter.paint(cameras[frame], show_moment(script, frame))
+            for frame in (segment.first_frame, segment.last_frame)
+        )
+        yield segment, before, after
+
+
 def _paint_frames(
     script: Script, cameras: list[Camera], seed: int, index: int, *, stamped: bool
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    participant = int(script.participant_id[1:])
-    kind = script.camera_kind
-    style = choose_style(
-        seed_generator(seed, kind, "style", participant), participant, script.scene.camera.size[1]
-    )
-    painter = Painter(script.scene, style, seed_generator(seed, kind, "pixels", index))
+    painter = _hire_painter(script, seed, index)
     for frame, camera in enumerate(cameras):
         picture = painter.paint(camera, show_moment(script, frame))
         if stamped:
             stamp_frame_index(picture, frame)
         yield picture
+
+
+def _hire_painter(script: Script, seed: int, index: int) -> Painter:
+    participant = int(script.participant_id[1:])
+    kind = script.camera_kind
+    style = choose_style(
+        seed_generator(seed, kind, "style", participant), participant, script.scene.camera.size[1]
+    )
+    return Painter(script.scene, style, seed_generator(seed, kind, "pixels", index))
 
 
 def _place_cameras(script: Script, seed: int, index: int) -> list[Camera]:

@@ -33,12 +33,16 @@ def write_squares(
     path: Path, count: int = 24, *, tests: int = 4, ways: tuple[str, ...] = tuple(WAYS), name: str = "SQ"
 ) -> None:
     """A finished shards folder; the first so many pairs are its test split."""
-    folder = Folder(path)
     splits = SplitConfig(train=f"{name}-train", tests={f"{name}test{tests}": tests} if tests else {})
-    config = ShardConfig(dataset=name, splits=splits)
-    order = Order("shard", "squares", config, {"pairs": f"{count}"})
+    samples = [_sample(number, ways, splits, held_out=number < tests) for number in range(count)]
+    write_samples(path, samples, splits, name=name)
+
+
+def write_samples(path: Path, samples: list[Sample], splits: SplitConfig, *, name: str) -> None:
+    """A finished shards folder of any samples, one shard per split."""
+    folder, config = Folder(path), ShardConfig(dataset=name, splits=splits)
+    order = Order("shard", "squares", config, {"pairs": f"{len(samples)}"})
     with manifest.working(folder, order):
-        samples = [_sample(number, ways, splits, held_out=number < tests) for number in range(count)]
         index, files = shards.write(
             folder,
             samples,
@@ -69,23 +73,28 @@ def _sample(number: int, ways: tuple[str, ...], splits: SplitConfig, *, held_out
         group="one",
     )
     split = next(iter(splits.tests)) if held_out else splits.train
+    return sample(segment, split, _jpeg(place, colour), _jpeg(place + WAYS[way], colour), side=SIDE)
+
+
+def sample(segment: Segment, split: str, before: bytes, after: bytes, *, side: int) -> Sample:
+    """A sample of two JPEGs, as if they had been cut from a video."""
     return Sample(
         key=segment.id,
-        original_image=_jpeg(place, colour),
-        edited_image=_jpeg(place + WAYS[way], colour),
+        original_image=before,
+        edited_image=after,
         edit_prompt=segment.instruction,
         metadata=SampleMetadata(
             segment=segment,
             split=split,
-            before_seconds=number,
-            after_seconds=number + 0.9,
-            before_pts=10 * number,
-            after_pts=10 * number + 9,
+            before_seconds=segment.start_seconds,
+            after_seconds=segment.stop_seconds - 0.1,
+            before_pts=round(10 * segment.start_seconds),
+            after_pts=round(10 * segment.stop_seconds) - 1,
             before_early_seconds=0.0,
             after_early_seconds=0.1,
             treatment="",
-            width=SIDE,
-            height=SIDE,
+            width=side,
+            height=side,
             measures=measured(),
             recipe_digest="none",
         ),

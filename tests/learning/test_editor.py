@@ -64,6 +64,20 @@ def test_the_frozen_copy_shares_what_is_frozen_and_keeps_the_rest(small_editor: 
     assert not torch.equal(copied["conv_in.weight"], small_editor.unet.conv_in.weight)
 
 
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_rounded_frozen_copy_says_the_same_to_the_bit(small_editor: Editor, precision: str) -> None:
+    """Only what autocast rounds anyway is rounded, so L_reg begins at exactly 0; norms stay as they are."""
+    editor.freeze(small_editor.unet, ["attn2"])
+    copied = editor.frozen_copy(small_editor.unet, precision=precision)
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    assert copied.conv_in.weight.dtype == half
+    assert copied.conv_norm_out.weight.dtype == torch.float32
+    question = torch.randn(2, 8, 16, 16), torch.tensor([3, 700]), torch.randn(2, 16, 16)
+    with torch.no_grad(), torch.autocast("cpu", half):
+        said, wanted = copied(*question).sample, small_editor.unet(*question).sample
+    assert torch.equal(said, wanted)
+
+
 def test_a_saved_editor_opens_in_diffusers_and_edits(
     editor_folder: Path, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
 ) -> None:

@@ -13,7 +13,7 @@ from actionpairs.configs import ActionLossConfig
 from actionpairs.learning import devices, editor, latents
 from actionpairs.learning.batches import Batches, Presentation
 from actionpairs.learning.editor import Editor
-from actionpairs.learning.editor_lesson import Diffusion, EditorLesson, Material, Objective
+from actionpairs.learning.editor_lesson import Diffusion, EditorLesson, Material, Objective, _answers
 from actionpairs.learning.examples import Example
 from tests.learning.squares import SIDE
 
@@ -113,6 +113,55 @@ def test_rows_whose_text_was_dropped_take_no_part_in_the_action_loss(
     dropped = lesson.losses(small_editor.unet, 0, slice(place, place + 1))
     assert dropped.terms["action"].tolist() == [0, 0]
     assert dropped.total == dropped.terms["static"][0]
+
+
+@pytest.mark.parametrize("margin", [0.0, 10.0])
+def test_a_hinge_that_every_row_keeps_costs_no_backward_pass_of_the_wrong_texts(
+    small_editor: Editor, material: Material, accelerator: Accelerator, margin: float
+) -> None:
+    """Rows are made to keep the margin, or none of them can; the gradient is that of L_static where they do."""
+    unet, passes, backward = small_editor.unet, [], []
+
+    def understand(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], reply: object) -> None:
+        passes.append(len(inputs[0]))
+        if len(passes) == 2:
+            reply.sample.add_(5.0)  # type: ignore[attr-defined]
+        reply.sample.register_hook(lambda gradient: backward.append(len(gradient)))  # type: ignore[attr-defined]
+
+    hook = unet.register_forward_hook(understand)
+    objective = Objective(ActionLossConfig(form="hinge", margin=margin, negatives=2, weight=1.0), 0.0)
+    lesson = EditorLesson(material, objective, Diffusion.of(small_editor), accelerator=accelerator)
+    losses = lesson.losses(unet, 0, slice(ROWS))
+    losses.total.backward()
+    hook.remove()
+    assert passes == [ROWS, 2 * ROWS]
+    if margin == 0:
+        assert losses.terms["action"][0] == 0
+        assert backward == [ROWS]
+    else:
+        assert losses.terms["action"][0] > 0
+        assert sorted(backward) == [ROWS, 2 * ROWS]
+
+
+def test_asked_apart_the_answers_are_those_of_one_pass(
+    small_editor: Editor, material: Material, accelerator: Accelerator
+) -> None:
+    lesson = EditorLesson(material, BOTH, Diffusion.of(small_editor), accelerator=accelerator)
+    question = lesson._question(material.batches.rows(0, slice(ROWS)))
+    together, apart = (_answers(small_editor.unet, question, apart=each) for each in (False, True))
+    assert len(together) == len(apart) == 3
+    for one, other in zip(together, apart, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_rows_in_channels_last_learn_the_same(
+    small_editor: Editor, material: Material, accelerator: Accelerator
+) -> None:
+    objective = Objective(ActionLossConfig(weight=0.1, negatives=2), regularization=0)
+    lesson = EditorLesson(material, objective, Diffusion.of(small_editor), accelerator=accelerator)
+    before = lesson.losses(small_editor.unet, 0, slice(ROWS)).total
+    small_editor.unet.to(memory_format=torch.channels_last)
+    assert lesson.losses(small_editor.unet, 0, slice(ROWS)).total.item() == pytest.approx(before.item(), rel=1e-5)
 
 
 def test_parts_of_a_batch_add_up_to_the_whole(

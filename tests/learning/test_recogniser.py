@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,17 @@ import torch
 
 from actionpairs.errors import ModelError
 from actionpairs.learning import recogniser
+from actionpairs.learning.batches import Order
 from actionpairs.learning.examples import Example
 from actionpairs.learning.recogniser import Recogniser, Sizes
-from actionpairs.learning.recogniser_lesson import confusion_table, hold_out, judge
+from actionpairs.learning.recogniser_lesson import (
+    RecogniserLesson,
+    Variation,
+    confusion_table,
+    hold_out,
+    judge,
+    mirrored,
+)
 from tests.learning.squares import SIDE
 
 ACTIONS = ("move away", "move left", "move near", "move right")
@@ -30,6 +39,32 @@ def test_a_clip_is_half_original_and_half_edit(small: Recogniser) -> None:
     assert clips.shape == (2, 4, 3, SIDE, SIDE)
     assert clips[:, :2].eq(-1).all()
     assert clips[:, 2:].eq(1).all()
+
+
+def test_a_clip_may_show_changes_alone_and_a_saved_recogniser_remembers(tmp_path: Path) -> None:
+    made = recogniser.build(ACTIONS, replace(SIZES, shown="changes"), seed=0)
+    made.save(tmp_path)
+    originals = torch.full((2, SIDE, SIDE, 3), 255, dtype=torch.uint8)
+    edits = originals.clone()
+    edits[:, :8, :8] = 0
+    for one in (made, recogniser.load(str(tmp_path))):
+        clips = one.clips(originals, edits)
+        assert clips[:, :2, :, :7, :7].eq(1).all()
+        assert clips[:, 2:, :, :7, :7].eq(-1).all()
+        assert clips[:, :, :, 10:].eq(0).all()
+        same = originals[:1].numpy()
+        assert not np.allclose(one.features(same, same), one.features(edits[:1].numpy(), edits[:1].numpy()))
+
+
+def test_before_and_after_differ_from_the_first_step_on(small: Recogniser) -> None:
+    """The order of two pictures is in the answer; with transformers' own beginning it is not."""
+    pictures = np.random.default_rng(0).integers(0, 255, (2, 4, SIDE, SIDE, 3), np.uint8)
+    small.model.eval()
+    there, back = small.predict(*pictures), small.predict(*pictures[::-1])
+    assert np.abs(there - back).max() > 1e-3
+    torch.nn.init.zeros_(small.model.timesformer.embeddings.time_embeddings)
+    there, back = small.predict(*pictures), small.predict(*pictures[::-1])
+    assert np.allclose(there, back, atol=1e-5)
 
 
 def test_a_saved_recogniser_answers_as_before(small: Recogniser, tmp_path: Path) -> None:
@@ -67,6 +102,40 @@ def test_a_folder_without_recogniser_is_refused(tmp_path: Path) -> None:
 def test_sizes_that_do_not_divide_are_refused() -> None:
     with pytest.raises(ModelError, match="cannot be cut into patches of 7"):
         recogniser.build(ACTIONS, Sizes(32, 4, 7, 16, 1, 2), seed=0)
+
+
+def test_a_mirror_swaps_left_and_right_where_both_are_actions() -> None:
+    actions = ["move-left", "move-right", "move near", "push left", "turn clockwise"]
+    assert [mirrored(action, actions) for action in actions] == [1, 0, 2, None, None]
+
+
+class Asked(torch.nn.Module):
+    """Keeps what a lesson asks it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, clips: torch.Tensor) -> object:
+        self.clips = clips
+        return type("Reply", (), {"logits": self.weight * torch.zeros(len(clips), len(ACTIONS))})
+
+
+def test_both_pictures_are_shifted_alike_and_each_pair_by_itself(
+    small: Recogniser, pairs: tuple[Example, ...]
+) -> None:
+    """Every picture is the same dot in the middle."""
+    pictures = np.zeros((len(pairs), 2, SIDE, SIDE, 3), np.uint8)
+    pictures[:, :, SIDE // 2, SIDE // 2] = 255
+    order = Order(tuple(pair.name for pair in pairs), seed=0, batch_size=len(pairs))
+    variation = Variation(flip=0.0, shift=0.25)
+    lesson = RecogniserLesson(small, pairs, pictures, order=order, variation=variation, balanced=False)
+    network = Asked()
+    lesson.losses(network, 0, slice(len(pairs)))
+    assert torch.equal(network.clips[:, 0], network.clips[:, -1])
+    dots = {tuple(place) for place in (network.clips[:, 0, 0] > 0).nonzero()[:, 1:].tolist()}
+    assert len(dots) > len(pairs) / 2
+    assert max(abs(place - SIDE // 2) for dot in dots for place in dot) <= SIDE / 4
 
 
 def test_holding_out_divides_by_name_alone(pairs: tuple[Example, ...]) -> None:

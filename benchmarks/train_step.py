@@ -1,0 +1,328 @@
+"""One training step of ours against one in the style of diffusers' train_instruct_pix2pix.py, in one process.
+
+    python benchmarks/train_step.py  # the demo's tiny editor, on the CPU
+    python benchmarks/train_step.py --size sd15 --batch 1 --warmup 1 --steps 3  # Stable Diffusion 1.5: 20 GiB
+    python benchmarks/train_step.py --size sd15 --device cuda --precision bf16 --batch 32 \\
+        --compile --channels-last [--resolution 512]  # on one GPU
+
+The reference encodes both pictures with the VAE and every text, "" too, with the text encoder in every step,
+asks the U-Net in three separate passes (right, wrong, frozen), runs eager, and steps a plain AdamW. Both sides
+have the same networks, losses, frozen parameters, batch and precision, and no files: pictures are given to the
+reference as tensors, latents and embeddings to us as the caches hold them. Weights are random; the sizes are
+those of the published configs.
+
+vs_reference: how many times faster our step is with all three losses; vs_reference_static: with L_static alone.
+flop_utilisation: the model's floating-point operations a second over those of a large matrix product, measured
+in the same run.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import statistics
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from contest import arguments, finish, machine, table
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from actionpairs.configs import ActionLossConfig, LoopConfig, TinyModel
+from actionpairs.learning import devices, editor, loop, losses, tiny
+from actionpairs.learning.batches import Batches, Presentation
+from actionpairs.learning.editor_lesson import Diffusion, EditorLesson, Material, Objective
+from actionpairs.learning.examples import Example
+from actionpairs.learning.latents import Latents, TextEmbeddings
+from actionpairs.records import Entry
+from actionpairs.storage import Folder
+
+PAIRS, ACTIONS, CHANNELS = 64, 8, 4
+SD15_UNET = {
+    "in_channels": 2 * CHANNELS,
+    "cross_attention_dim": 768,
+    "attention_head_dim": 8,
+    "block_out_channels": (320, 640, 1280, 1280),
+    "layers_per_block": 2,
+    "sample_size": 64,
+}  # https://huggingface.co/timbrooks/instruct-pix2pix/blob/main/unet/config.json
+SD15_VAE = {
+    "block_out_channels": (128, 256, 512, 512),
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "layers_per_block": 2,
+    "latent_channels": CHANNELS,
+    "sample_size": 512,
+}  # …/vae/config.json
+SD15_TEXT = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+}  # …/text_encoder/config.json; the rest are CLIP's defaults
+NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+Step = Callable[[int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What both sides train with. factor: pixels per latent, in either direction."""
+
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    factor: int
+
+    @classmethod
+    def of(cls, size: str, resolution: int, device: torch.device) -> Networks:
+        """Random weights in the demo's sizes, or in Stable Diffusion's."""
+        torch.manual_seed(0)
+        if size == "sd15":
+            with device:
+                unet, vae = UNet2DConditionModel(**SD15_UNET), AutoencoderKL(**SD15_VAE)
+                text_encoder = CLIPTextModel(CLIPTextConfig(**SD15_TEXT))
+        else:
+            blank = np.zeros((8, resolution, resolution, 3), np.uint8)
+            sizes = TinyModel(tiny=True, autoencoder_steps=1)
+            made = tiny.build(sizes, blank, ["put the cup"], seed=0, device=device)
+            unet, vae, text_encoder = made.unet, made.vae, made.text_encoder
+        for frozen in (vae, text_encoder):
+            frozen.requires_grad_(False).eval()
+        return cls(unet.train(), vae, text_encoder, 2 ** (len(vae.config.block_out_channels) - 1))
+
+
+def objective(*, static: bool) -> Objective:
+    """The losses of both sides: EditAction's, or L_static alone."""
+    return Objective(ActionLossConfig(weight=0.0 if static else 0.1), regularization=0.0 if static else 0.1)
+
+
+def our_step(networks: Networks, options: Namespace, accelerator: Accelerator, *, static: bool) -> Step:
+    """The product's own lesson and loop, on caches as it would have written them."""
+    config = LoopConfig(
+        steps=1_000_000,
+        batch_size=options.batch,
+        learning_rate=1e-6,
+        precision=options.precision,
+        compile=options.compile,
+    )
+    unet = networks.unet
+    if options.channels_last:
+        unet.to(memory_format=torch.channels_last)
+    editor.freeze(unet, ["attn2"])
+    reference = None if static else editor.frozen_copy(unet, precision=options.precision)
+    if reference and options.compile:
+        reference.compile()
+    lesson = EditorLesson(
+        material(networks, options, static=static),
+        objective(static=static),
+        Diffusion(DDPMScheduler(**NOISE).alphas_cumprod, "epsilon", networks.vae.config.scaling_factor),
+        accelerator=accelerator,
+        reference=reference,
+    )
+    trainee = loop.prepare(accelerator, unet, config, decay=0)
+    return lambda step: loop.learn(lesson, trainee, config, step)
+
+
+def material(networks: Networks, options: Namespace, *, static: bool) -> Material:
+    """Pairs that are names alone, and random latents and embeddings for them."""
+    generator = np.random.default_rng(0)
+    texts = ("", *(f"action {number}" for number in range(ACTIONS)))
+    pairs = [Example(Folder("."), f"pair-{n:02d}", _entry(n, texts[1 + n % ACTIONS])) for n in range(PAIRS)]
+    show = Presentation(flip=0.5, conditioning_dropout=0.05, wrong_texts=int(not static), drawn_from="all")
+    side = options.resolution // networks.factor
+    values = generator.random((PAIRS, 2, 3, CHANNELS, side, side), dtype=np.float32).astype(np.float16)
+    shape = networks.text_encoder.config.max_position_embeddings, networks.text_encoder.config.hidden_size
+    embedded = generator.standard_normal((len(texts), *shape), dtype=np.float32)
+    batches = Batches(pairs, show, seed=0, batch_size=options.batch)
+    return Material(batches, Latents(values), TextEmbeddings(texts, embedded))
+
+
+def _entry(number: int, text: str) -> Entry:
+    return Entry(f"{number}", "train", "", text, text, "", text, "", 0, 0, 0, 0)
+
+
+class Script:
+    """What the script does with a batch, and the two further passes that EditAction's losses ask for."""
+
+    def __init__(self, networks: Networks, options: Namespace, accelerator: Accelerator, *, static: bool) -> None:
+        self._options, self._accelerator = options, accelerator
+        self._half = DTYPES[options.precision]
+        self._vae = networks.vae.to(self._half)
+        self._text_encoder = networks.text_encoder.to(self._half)
+        editor.freeze(networks.unet, ["attn2"])
+        self._frozen = None if static else copy.deepcopy(networks.unet).requires_grad_(False).to(self._half)
+        self._trained = [parameter for parameter in networks.unet.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.AdamW(self._trained, lr=1e-6)
+        self._unet, self._optimizer = accelerator.prepare(networks.unet, optimizer)
+        self._scheduler = DDPMScheduler(**NOISE)
+
+    def __call__(self, number: int) -> None:
+        torch.manual_seed(number)
+        self._accelerator.backward(self._loss().mean())
+        self._accelerator.clip_grad_norm_(self._trained, 1.0)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+
+    def _loss(self) -> Tensor:
+        count, device = self._options.batch, self._accelerator.device
+        edits, originals = self._latents(), self._latents()
+        clean = edits.sample() * self._vae.config.scaling_factor
+        noise = torch.randn_like(clean)
+        times = torch.randint(1000, (count,), device=device)
+        chance = torch.rand(count, device=device)
+        texts = torch.where((chance < 0.1).view(-1, 1, 1), self._embedded(1), self._embedded(count))
+        kept = (chance >= 0.1).view(-1, 1, 1, 1)
+        inputs = torch.cat([self._scheduler.add_noise(clean, noise, times), originals.mode() * kept], 1)
+        answer = self._unet(inputs, times, texts).sample.float()
+        right = losses.squared_errors(answer, noise.float())
+        if self._frozen is None:
+            return right
+        told = self._unet(inputs, times, self._embedded(count)).sample.float()
+        wrong = losses.squared_errors(told, noise.float())[None]
+        counted = torch.ones_like(wrong, dtype=torch.bool)
+        action = losses.action_losses(right, wrong, counted, form="logistic", beta=1000, margin=0)
+        with torch.no_grad():
+            held = self._frozen(inputs, times, texts).sample.float()
+        return right + 0.1 * action + 0.1 * losses.squared_errors(answer, held)
+
+    def _latents(self) -> Any:
+        side, device = self._options.resolution, self._accelerator.device
+        pictures = torch.rand(self._options.batch, 3, side, side, device=device, dtype=self._half)
+        return self._vae.encode(pictures * 2 - 1).latent_dist
+
+    def _embedded(self, count: int) -> Tensor:
+        config = self._text_encoder.config
+        shape = count, config.max_position_embeddings
+        tokens = torch.randint(config.vocab_size, shape, device=self._accelerator.device)
+        embedded: Tensor = self._text_encoder(tokens)[0]
+        return embedded
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A contestant's step: its median time, the most memory that its process or its GPU held, its operations."""
+
+    seconds: float
+    peak_bytes: int
+    flops: int
+
+
+def measure(step: Step, *, warmup: int, steps: int, device: torch.device) -> Measured:
+    """Warm up, counting operations in the first step; then time every step for itself."""
+    _forget_peak(device)
+    with FlopCounterMode(display=False) as counter:
+        step(0)
+    torch.compiler.reset()  # nothing is compiled while operations are counted, or after it without this
+    for number in range(1, warmup):
+        step(number)
+    times = []
+    for number in range(warmup, warmup + steps):
+        _wait(device)
+        begun = time.perf_counter()
+        step(number)
+        _wait(device)
+        times.append(time.perf_counter() - begun)
+    return Measured(statistics.median(times), _peak(device), counter.get_total_flops())
+
+
+def matrix_rate(device: torch.device, precision: str) -> float:
+    """Floating-point operations a second of a large matrix product, the best of ten."""
+    side = 8192 if device.type == "cuda" else 1024
+    left, right = (torch.randn(side, side, device=device, dtype=DTYPES[precision]) for _ in range(2))
+    best = float("inf")
+    for _ in range(10):
+        _wait(device)
+        begun = time.perf_counter()
+        left @ right
+        _wait(device)
+        best = min(best, time.perf_counter() - begun)
+    return 2 * side**3 / best
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _forget_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def contest(options: Namespace) -> tuple[dict[str, Measured], float]:
+    """Measure every contestant, each with networks of its own; and the rate of the matrix product."""
+    accelerator = devices.begin(options.device, precision=options.precision)
+    device = accelerator.device
+    measured = {}
+    for static in (False, True):
+        for name, contestant in (("reference", Script), ("actionpairs", our_step)):
+            networks = Networks.of(options.size, options.resolution, device)
+            step = contestant(networks, options, accelerator, static=static)
+            label = f"{name}, {'L_static alone' if static else 'all three losses'}"
+            measured[label] = measure(step, warmup=options.warmup, steps=options.steps, device=device)
+            del networks, step
+            accelerator.free_memory()
+            gc.collect()
+    return measured, matrix_rate(device, options.precision)
+
+
+def main() -> None:
+    """Print a table; with --json one line of JSON after it."""
+    parser = arguments(__doc__)
+    parser.add_argument("--size", choices=("tiny", "sd15"), default="tiny")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default="no")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--resolution", type=int, help="pixels; 64 for tiny, 256 for sd15")
+    parser.add_argument("--warmup", type=int, default=3, help="steps that are not timed")
+    parser.add_argument("--steps", type=int, default=20, help="steps that are timed")
+    parser.add_argument("--compile", action="store_true", help="our U-Nets")
+    parser.add_argument("--channels-last", action="store_true", help="our U-Nets")
+    options = parser.parse_args()
+    options.resolution = options.resolution or {"tiny": 64, "sd15": 256}[options.size]
+    measured, rate = contest(options)
+    print(machine("torch", "diffusers", "accelerate"))
+    print(f"a large matrix product: {rate / 1e9:,.0f} GFLOP/s, {torch.get_num_threads()} threads\n")
+    rows = [
+        [
+            name,
+            round(1e3 * one.seconds),
+            options.batch / one.seconds,
+            one.peak_bytes / 2**30,
+            one.flops / one.seconds / rate,
+        ]
+        for name, one in measured.items()
+    ]
+    print(table(["", "ms/step", "img/s", "peak GiB", "FLOP utilisation"], rows))
+    theirs, ours, theirs_static, ours_static = measured.values()
+    figures = {
+        "vs_reference": theirs.seconds / ours.seconds,
+        "vs_reference_static": theirs_static.seconds / ours_static.seconds,
+        "flop_utilisation": ours.flops / ours.seconds / rate,
+        "images_per_second": options.batch / ours.seconds,
+        "peak_gib": ours.peak_bytes / 2**30,
+    }
+    finish(figures, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()
