@@ -154,25 +154,42 @@ def train(recipe: str, shards: tuple[str, ...], out: str, device: str, workers: 
     _show(run(recipe, shards=shards, out=out, device=device, workers=workers), as_json)
 
 
+def _named(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """NAME=VALUE, given several times, as a mapping."""
+    pairs = [value.partition("=") for value in values]
+    if not all(name and sign and value for name, sign, value in pairs):
+        raise click.BadParameter(f"write it as {option.metavar}.")
+    named = {name: value for name, _, value in pairs}
+    if len(named) < len(pairs):
+        raise click.BadParameter("a name is given twice.")
+    return named
+
+
 @main.command(name="eval")
 @recipe_argument
-@click.option("--model", "models", required=True, multiple=True, help="Model folder or hub id; several compare.")
+@click.option("--model", "models", multiple=True, help="Model folder or hub id; several compare.")
+@click.option(
+    "--edits", multiple=True, callback=_named, metavar="NAME=DIR", help="Edits by other tools: DIR/KEY.png."
+)
 @click.option("--shards", required=True, help="Folder that `shard` wrote.")
 @click.option("--split", required=True, help="Which split to score, for example LCtest500.")
 @click.option("--out", required=True, help="Folder for the report.")
 @click.option("--recogniser", help="Folder of a trained recogniser, for action accuracy.")
-@click.option("--features", help="TorchScript feature network for FID (Inception); the recogniser's without.")
+@click.option(
+    "--features", multiple=True, callback=_named, metavar="KIND=PATH", help="Networks: inception, clip, dinov2."
+)
 @device_option
 @click.option("--limit", type=click.IntRange(min=1), help="Score only the first so many samples.")
 @json_option
 def evaluate(
     recipe: str,
     models: tuple[str, ...],
+    edits: dict[str, str],
     shards: str,
     split: str,
     out: str,
     recogniser: str | None,
-    features: str | None,
+    features: dict[str, str],
     device: str,
     limit: int | None,
     as_json: bool,
@@ -183,11 +200,14 @@ def evaluate(
     Example:
       actionpairs eval hc --model out/model --shards out/shards --split HCtest500 --out out/report
     """
+    if not models and not edits:
+        raise click.UsageError("Give a --model or --edits.")
     from actionpairs import evaluate as run
 
     report = run(
         recipe,
         models=models,
+        edits=edits,
         shards=shards,
         split=split,
         out=out,
