@@ -221,6 +221,48 @@ def evaluate(
 
 
 @main.command()
+@click.argument("model")
+@click.argument("image")
+@click.argument("instruction")
+@click.option("--out", required=True, help="Picture to write: .png, .jpg or .webp.")
+@click.option("--resolution", default=256, show_default=True, type=click.IntRange(min=8), help="Short side.")
+@click.option("--steps", default=100, show_default=True, type=click.IntRange(min=1), help="Sampling steps.")
+@click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="0; several make a sheet.")
+@click.option("--image-guidance", multiple=True, type=float, help="s_i, 1.5; several make a sheet.")
+@click.option("--text-guidance", multiple=True, type=float, help="s_c, 7.5; several make a sheet.")
+@click.option("--grid", is_flag=True, help="A sheet of seeds 0 to 3 by s_c 5, 7.5, 10, where not given.")
+@device_option
+def edit(
+    model: str,
+    image: str,
+    instruction: str,
+    seeds: tuple[int, ...],
+    image_guidance: tuple[float, ...],
+    text_guidance: tuple[float, ...],
+    grid: bool,
+    **options: Any,
+) -> None:
+    """Edit one picture by an instruction; several seeds or scales make a labelled sheet.
+
+    \b
+    Example:
+      actionpairs edit out/model kitchen.jpg "close the cupboard" --out closed.png
+    """
+    from actionpairs import edit as run
+
+    written = run(
+        model,
+        image,
+        instruction,
+        seeds=seeds or (range(4) if grid else (0,)),
+        image_guidance=image_guidance or (1.5,),
+        text_guidance=text_guidance or ((5, 7.5, 10) if grid else (7.5,)),
+        **options,
+    )
+    click.echo(written)
+
+
+@main.command()
 @click.option("--out", default="out/demo", show_default=True, help="Folder for everything the demo makes.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; as many as there are cores by default.")
 def demo(out: str, workers: int | None) -> None:

@@ -50,7 +50,7 @@ def evaluate(
     so many samples only, the first in hash order. Raises ActionpairsError subclasses.
     """
     recipe = load(recipe)
-    config, folder, source, device_name = recipe.eval, Folder(out), Folder(shards), _device_for(device)
+    config, folder, source, device_name = recipe.eval, Folder(out), Folder(shards), generate.device_for(device)
     wanted = _wanted(source, split, limit)
     entered = _entered(models, edits or {}, wanted, folder, config)
     inputs = {
@@ -232,16 +232,3 @@ def _notes(
 
 def _batches(wanted: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
     return (wanted[start : start + size] for start in range(0, len(wanted), size))
-
-
-def _device_for(device: str) -> str:
-    """The device to work on: "auto" is the GPU where there is one."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ScoreError(
-            f"--device {device}: {str(error).partition(chr(10))[0]}", cure="Give auto, cpu or cuda."
-        ) from None
-    return device
