@@ -1,4 +1,4 @@
-"""A report as files: report.json for programs, report.md to paste, index.html to look at."""
+"""A report as files: report.json for programs, report.md and report.tex to paste, index.html to look at."""
 
 from __future__ import annotations
 
@@ -13,19 +13,24 @@ from actionpairs import pages
 from actionpairs.errors import ScoreError
 from actionpairs.manifest import FileDigest
 from actionpairs.records import Difference, EditScores, Report, ReportPart, ReportRow, ReportSample, Score
-from actionpairs.scoring import tables
+from actionpairs.scoring import latex, tables
 from actionpairs.scoring.gallery import Exhibit, Thumbnails, thumbnails
 from actionpairs.scoring.scorecard import TOP_1
 from actionpairs.scoring.tables import Column
 from actionpairs.storage import Folder
 
-JSON_FILE, MARKDOWN_FILE, PAGE_FILE = "report.json", "report.md", "index.html"
+JSON_FILE, MARKDOWN_FILE, LATEX_FILE, PAGE_FILE = "report.json", "report.md", "report.tex", "index.html"
 _ABOUT = {"action": "Is the action done?", "picture": "Does it look like the truth?"}
 
 
 def write(folder: Folder, report: Report, exhibits: Sequence[Exhibit]) -> dict[str, FileDigest]:
-    """Write the three files; their bytes depend on the report and the pictures alone."""
-    files = {JSON_FILE: to_json(report), MARKDOWN_FILE: to_markdown(report), PAGE_FILE: to_page(report, exhibits)}
+    """Write the four files; their bytes depend on the report and the pictures alone."""
+    files = {
+        JSON_FILE: to_json(report),
+        MARKDOWN_FILE: to_markdown(report),
+        LATEX_FILE: latex.table(report),
+        PAGE_FILE: to_page(report, exhibits),
+    }
     for name, text in files.items():
         folder.write_bytes(name, text.encode())
     return {name: FileDigest.of(text.encode()) for name, text in files.items()}
