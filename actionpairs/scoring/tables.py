@@ -90,7 +90,7 @@ def comparisons(report: Report) -> tuple[Table, ...]:
             for row, scores in part.scores.items()
             for score in scores
         )
-        heading = f"{part.name.capitalize()}: {part.count} samples"
+        heading = f"{part.name.capitalize()}: {part.count} {'sample' if part.count == 1 else 'samples'}"
         found.append((heading, ("row", "score", "value", "95 % interval"), body))
     return tuple(found)
 

@@ -116,7 +116,7 @@ def test_markdown_and_page_show_differences_and_parts() -> None:
     text, page = report.to_markdown(example()), report.to_page(example(), exhibits())
     assert "| ours | base | Acc top-1 | +30.0 | 10.0 to 50.0 | 3 | 0.030 |" in text
     assert "| ours | copy of the input | SSIM | −0.400 | – | 3 |  |" in text
-    assert "## Unseen verbs: 1 samples" in text
+    assert "## Unseen verbs: 1 sample\n" in text
     assert "<h2>Differences on the same samples</h2>" in page
 
 
