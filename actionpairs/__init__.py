@@ -12,25 +12,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from actionpairs.recipe import load as load_recipe
     from actionpairs.stages.demo import demo
+    from actionpairs.stages.edit import edit
     from actionpairs.stages.eval import evaluate
     from actionpairs.stages.extract import extract
     from actionpairs.stages.shard import shard
     from actionpairs.stages.train import train
     from actionpairs.stages.verify import verify
 
-__all__ = ["extract", "shard", "train", "evaluate", "verify", "demo", "load_recipe"]
+__all__ = ["extract", "shard", "train", "evaluate", "edit", "verify", "demo", "load_recipe"]
 
 _HOMES = {
     "extract": ("actionpairs.stages.extract", "extract"),
     "shard": ("actionpairs.stages.shard", "shard"),
     "train": ("actionpairs.stages.train", "train"),
     "evaluate": ("actionpairs.stages.eval", "evaluate"),
+    "edit": ("actionpairs.stages.edit", "edit"),
     "verify": ("actionpairs.stages.verify", "verify"),
     "demo": ("actionpairs.stages.demo", "demo"),
     "load_recipe": ("actionpairs.recipe", "load"),
 }
 
-_TRAINED = frozenset({"train", "evaluate", "demo"})
+_TRAINED = frozenset({"train", "evaluate", "edit", "demo"})
 
 
 def __getattr__(name: str) -> Any:

@@ -154,25 +154,42 @@ def train(recipe: str, shards: tuple[str, ...], out: str, device: str, workers: 
     _show(run(recipe, shards=shards, out=out, device=device, workers=workers), as_json)
 
 
+def _named(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """NAME=VALUE, given several times, as a mapping."""
+    pairs = [value.partition("=") for value in values]
+    if not all(name and sign and value for name, sign, value in pairs):
+        raise click.BadParameter(f"write it as {option.metavar}.")
+    named = {name: value for name, _, value in pairs}
+    if len(named) < len(pairs):
+        raise click.BadParameter("a name is given twice.")
+    return named
+
+
 @main.command(name="eval")
 @recipe_argument
-@click.option("--model", "models", required=True, multiple=True, help="Model folder or hub id; several compare.")
+@click.option("--model", "models", multiple=True, help="Model folder or hub id; several compare.")
+@click.option(
+    "--edits", multiple=True, callback=_named, metavar="NAME=DIR", help="Edits by other tools: DIR/KEY.png."
+)
 @click.option("--shards", required=True, help="Folder that `shard` wrote.")
 @click.option("--split", required=True, help="Which split to score, for example LCtest500.")
 @click.option("--out", required=True, help="Folder for the report.")
 @click.option("--recogniser", help="Folder of a trained recogniser, for action accuracy.")
-@click.option("--features", help="TorchScript feature network for FID (Inception); the recogniser's without.")
+@click.option(
+    "--features", multiple=True, callback=_named, metavar="KIND=PATH", help="Networks: inception, clip, dinov2."
+)
 @device_option
 @click.option("--limit", type=click.IntRange(min=1), help="Score only the first so many samples.")
 @json_option
 def evaluate(
     recipe: str,
     models: tuple[str, ...],
+    edits: dict[str, str],
     shards: str,
     split: str,
     out: str,
     recogniser: str | None,
-    features: str | None,
+    features: dict[str, str],
     device: str,
     limit: int | None,
     as_json: bool,
@@ -183,11 +200,14 @@ def evaluate(
     Example:
       actionpairs eval hc --model out/model --shards out/shards --split HCtest500 --out out/report
     """
+    if not models and not edits:
+        raise click.UsageError("Give a --model or --edits.")
     from actionpairs import evaluate as run
 
     report = run(
         recipe,
         models=models,
+        edits=edits,
         shards=shards,
         split=split,
         out=out,
@@ -198,6 +218,48 @@ def evaluate(
     )
     _show(report, as_json)
     click.echo(f"{out}/index.html", err=as_json)
+
+
+@main.command()
+@click.argument("model")
+@click.argument("image")
+@click.argument("instruction")
+@click.option("--out", required=True, help="Picture to write: .png, .jpg or .webp.")
+@click.option("--resolution", default=256, show_default=True, type=click.IntRange(min=8), help="Short side.")
+@click.option("--steps", default=100, show_default=True, type=click.IntRange(min=1), help="Sampling steps.")
+@click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="0; several make a sheet.")
+@click.option("--image-guidance", multiple=True, type=float, help="s_i, 1.5; several make a sheet.")
+@click.option("--text-guidance", multiple=True, type=float, help="s_c, 7.5; several make a sheet.")
+@click.option("--grid", is_flag=True, help="A sheet of seeds 0 to 3 by s_c 5, 7.5, 10, where not given.")
+@device_option
+def edit(
+    model: str,
+    image: str,
+    instruction: str,
+    seeds: tuple[int, ...],
+    image_guidance: tuple[float, ...],
+    text_guidance: tuple[float, ...],
+    grid: bool,
+    **options: Any,
+) -> None:
+    """Edit one picture by an instruction; several seeds or scales make a labelled sheet.
+
+    \b
+    Example:
+      actionpairs edit out/model kitchen.jpg "close the cupboard" --out closed.png
+    """
+    from actionpairs import edit as run
+
+    written = run(
+        model,
+        image,
+        instruction,
+        seeds=seeds or (range(4) if grid else (0,)),
+        image_guidance=image_guidance or (1.5,),
+        text_guidance=text_guidance or ((5, 7.5, 10) if grid else (7.5,)),
+        **options,
+    )
+    click.echo(written)
 
 
 @main.command()

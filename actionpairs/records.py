@@ -294,15 +294,44 @@ class ReportSample:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """One row's score minus another's on the same samples, with its 95 % interval where there is a spread.
+
+    `p` is that of McNemar's exact test for scores that are hits or misses, None for others.
+    """
+
+    row: str
+    other: str
+    score: str
+    value: float
+    low: float | None
+    high: float | None
+    count: int
+    p: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPart:
+    """The per-sample scores over some of the samples alone, such as those of unseen verbs, by row."""
+
+    name: str
+    count: int
+    scores: Mapping[str, tuple[Score, ...]]  # row name → scores
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """How well models do the actions of one split; `notes` says what was measured with what.
 
-    `samples` and every row's `edits` are sorted by key.
+    `samples` and every row's `edits` are sorted by key. `differences` are between models, and from each model
+    to the copy.
     """
 
     dataset: str
     split: str
     samples: tuple[ReportSample, ...]
     rows: tuple[ReportRow, ...]
+    differences: tuple[Difference, ...]
+    parts: tuple[ReportPart, ...]
     notes: tuple[str, ...]
     recipe_digest: str

@@ -24,7 +24,7 @@ def invoke(*arguments: object):  # type: ignore[no-untyped-def]
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", ["", "extract", "shard", "verify", "train", "eval", "demo"])
+@pytest.mark.parametrize("command", ["", "extract", "shard", "verify", "train", "eval", "edit", "demo"])
 def test_every_command_explains_itself(command: str) -> None:
     result = invoke(*command.split(), "--help")
     assert result.exit_code == 0

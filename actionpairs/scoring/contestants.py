@@ -46,7 +46,7 @@ def names(sources: Sequence[str]) -> tuple[str, ...]:
     """The shortest ends of the paths that tell them apart, as file names: runs/a/model → model or a-model."""
     places = (Path(source).resolve() if Path(source).is_dir() else Path(source) for source in sources)
     parts = [path.parts for path in places]
-    for depth in range(1, max(map(len, parts), default=0) + 1):
+    for depth in range(1, max(map(len, parts), default=1) + 1):
         ends = tuple(shards.key_of("-".join(part[-depth:])) for part in parts)
         if len(set(ends)) == len(ends):
             return ends

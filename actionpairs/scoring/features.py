@@ -1,7 +1,8 @@
-"""Feature networks: what FID and KID look at. Each takes B H W 3 uint8 and gives B D float32."""
+"""Feature networks: what distances between sets look at. Each takes B H W 3 uint8 and gives B D float32."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -12,19 +13,28 @@ from PIL import Image
 from actionpairs.errors import ScoreError
 from actionpairs.learning.recogniser import Recogniser
 from actionpairs.manifest import FileDigest
+from actionpairs.scoring import metrics
 from actionpairs.storage import Folder
 
 _SIDE = 299
 INCEPTION_URL = "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/inception-2015-12-05.pt"
 
 
+Distance = Callable[[np.ndarray, np.ndarray], float]
+
+
 class FeatureNetwork(Protocol):
-    """A network with the names its scores go by, and the digest of its weights."""
+    """A network, the digest of its weights, and the scores that are taken on its features.
+
+    distances: score name → a distance between two sets of features. likeness: what the cosine to the truth is
+    called, direction: what the direction of change against the truth's is; None where it is not taken.
+    """
 
     name: str
-    frechet_name: str
-    kernel_name: str
     digest: str
+    distances: Mapping[str, Distance]
+    likeness: str | None
+    direction: str | None
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """B H W 3 uint8 → B D float32."""
@@ -37,6 +47,9 @@ class TorchScriptFeatures:
     299 pixels with an anti-aliased bicubic filter, (x − 128)/128, and pool3 of size 2048 comes back. Any other
     file is called with the resized pictures as B 3 299 299 uint8. Raises ScoreError where that fails.
     """
+
+    likeness: str | None = None
+    direction: str | None = None
 
     def __init__(self, path: str, *, device: str = "cpu") -> None:
         file = Path(path)
@@ -51,7 +64,10 @@ class TorchScriptFeatures:
         self._path, self._device = path, device
         self._is_inception = hasattr(self._network, "layers")
         self.name = f"Inception pool3 ({file.name})" if self._is_inception else file.name
-        self.frechet_name, self.kernel_name = ("FID", "KID") if self._is_inception else ("FD", "KD")
+        names = ("FID", "KID") if self._is_inception else ("FD", "KD")
+        self.distances: Mapping[str, Distance] = dict(
+            zip(names, (metrics.frechet, metrics.kernel_distance), strict=True)
+        )
 
     @torch.inference_mode()
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
@@ -75,7 +91,12 @@ class RecogniserFeatures:
     """The class token of our own recogniser over a picture that stands still: small, and no standard."""
 
     name = "the recogniser's class token"
-    frechet_name, kernel_name = "FD (recogniser)", "KD (recogniser)"
+    distances: Mapping[str, Distance] = {
+        "FD (recogniser)": metrics.frechet,
+        "KD (recogniser)": metrics.kernel_distance,
+    }
+    likeness: str | None = None
+    direction: str | None = None
 
     def __init__(self, recogniser: Recogniser, *, digest: str) -> None:
         self._recogniser, self.digest = recogniser, digest

@@ -14,7 +14,7 @@ import torch
 from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers
 from diffusers.utils.torch_utils import randn_tensor
 
-from actionpairs.errors import ModelError
+from actionpairs.errors import ModelError, ScoreError
 from actionpairs.learning.editor import Editor
 from actionpairs.learning.examples import to_signed
 
@@ -58,6 +58,19 @@ def edit(
     return _decoded(editor, latents)
 
 
+def device_for(device: str) -> str:
+    """The device to work on: "auto" is the GPU where there is one."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ScoreError(
+            f"--device {device}: {str(error).partition(chr(10))[0]}", cure="Give auto, cpu or cuda."
+        ) from None
+    return device
+
+
 def guide(predicted: torch.Tensor, image_guidance: float, text_guidance: float) -> torch.Tensor:
     """ε(∅,∅) + s_i [ε(c_I,∅) − ε(∅,∅)] + s_c [ε(c_I,c_T) − ε(c_I,∅)] (arXiv 2211.09800, equation 3).
 
@@ -67,13 +80,18 @@ def guide(predicted: torch.Tensor, image_guidance: float, text_guidance: float) 
     return neither + image_guidance * (image_only - neither) + text_guidance * (both - image_only)
 
 
+def factor(editor: Editor) -> int:
+    """How many pixels a latent stands for along a side: sides of pictures are multiples of it."""
+    return int(2 ** (len(editor.vae.config.block_out_channels) - 1))
+
+
 def _check_size(editor: Editor, pictures: np.ndarray) -> None:
     height, width = pictures.shape[1:3]
-    factor = 2 ** (len(editor.vae.config.block_out_channels) - 1)
-    if height % factor or width % factor:
+    multiple = factor(editor)
+    if height % multiple or width % multiple:
         raise ModelError(
-            f"This model edits pictures whose sides are multiples of {factor} pixels, not {width}×{height}.",
-            cure=f"Set `eval.resolution` to a multiple of {factor}.",
+            f"This model edits pictures whose sides are multiples of {multiple} pixels, not {width}×{height}.",
+            cure=f"Set `eval.resolution` to a multiple of {multiple}.",
         )
 
 

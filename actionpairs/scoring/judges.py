@@ -1,14 +1,17 @@
-"""Who judges the edits: a recogniser and a feature network, each only where it was given."""
+"""Who judges the edits: a recogniser and feature networks, each only where it was given."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from actionpairs.errors import ScoreError
 from actionpairs.learning import recogniser as recognisers
 from actionpairs.learning.recogniser import Recogniser
 from actionpairs.manifest import FileDigest
-from actionpairs.scoring import contestants
+from actionpairs.scoring import contestants, encoders
+from actionpairs.scoring.encoders import ClipFeatures, Dinov2Features
 from actionpairs.scoring.features import INCEPTION_URL, FeatureNetwork, RecogniserFeatures, TorchScriptFeatures
 from actionpairs.storage import Folder
 
@@ -16,10 +19,14 @@ _NO_RECOGNISER = (
     "No action accuracy: no recogniser was given. Train one on the same shards with `actionpairs train` and a "
     "recipe whose task is recogniser, and name its folder with --recogniser."
 )
-_NO_FEATURES = (
-    "No FID or KID: no feature network was given. Download the standard Inception TorchScript file from "
-    f"{INCEPTION_URL} and name it with --features."
-)
+_ABSENT = {  # kind of network → what is not there without it, and where to get it
+    "inception": "No FID or KID: download the standard Inception TorchScript file from "
+    f"{INCEPTION_URL} and name it with --features inception=PATH.",
+    "clip": "No CMMD, CLIP similarity or CLIP direction: name a CLIP folder or hub id with --features clip=ID, "
+    "for example openai/clip-vit-large-patch14-336.",
+    "dinov2": "No FD-DINOv2 or DINOv2 similarity: name a DINOv2 folder or hub id with --features dinov2=ID, for "
+    "example facebook/dinov2-large.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,46 +34,60 @@ class Judges:
     """The judges that there are, and a line on each that says with what it judges or why it is not there."""
 
     recogniser: Recogniser | None
-    network: FeatureNetwork | None
+    networks: tuple[FeatureNetwork, ...]
     notes: tuple[str, ...]
 
 
-def digests(recogniser: str | None, features: str | None) -> dict[str, str]:
-    """What names the judges in an order; opens no weights. Raises StorageError where a file is not there."""
-    found = {}
-    if recogniser is not None:
-        found["recogniser"] = contestants.digest(Path(recogniser))
-    if features is not None:
-        path = Path(features)
-        found["features"] = FileDigest.of_file(Folder(path.parent), path.name).sha256
+def digests(recogniser: str | None, features: Mapping[str, str]) -> dict[str, str]:
+    """What names the judges in an order; opens no weights.
+
+    features: kind of network → path or hub id. Raises ScoreError for a kind that there is not, or where a
+    network is not found, StorageError where a file is not.
+    """
+    found = {} if recogniser is None else {"recogniser": contestants.digest(Path(recogniser))}
+    for kind, source in features.items():
+        if kind not in _ABSENT:
+            raise ScoreError(
+                f"--features {kind}: no such feature network.", cure=f"There are: {', '.join(_ABSENT)}."
+            )
+        if kind == "inception":
+            path = Path(source)
+            found[f"features {kind}"] = FileDigest.of_file(Folder(path.parent), path.name).sha256
+        else:
+            found[f"features {kind}"] = contestants.digest(encoders.located(source))
     return found
 
 
-def appoint(recogniser: str | None, features: str | None, *, device: str) -> Judges:
-    """Load the judges. Without a feature network the recogniser's own features serve, under their own name.
+def appoint(recogniser: str | None, features: Mapping[str, str], *, device: str) -> Judges:
+    """Load the judges. Without an Inception the recogniser's own features serve too, under their own name.
 
     Raises ModelError or ScoreError where one cannot be loaded.
     """
     judge = None if recogniser is None else recognisers.load(recogniser, device=device)
     digest = "" if recogniser is None else contestants.digest(Path(recogniser))
-    notes = [_NO_RECOGNISER if judge is None else _on_recogniser(judge, digest)]
-    network: FeatureNetwork | None = None
-    if features is not None:
-        network = TorchScriptFeatures(features, device=device)
-    else:
-        notes.append(_NO_FEATURES)
-        if judge is not None:
-            network = RecogniserFeatures(judge, digest=digest)
-    if network is not None:
-        notes.append(_on_network(network))
-    return Judges(judge, network, tuple(notes))
+    networks = list(_networks(features, device))
+    if judge is not None and "inception" not in features:
+        networks.append(RecogniserFeatures(judge, digest=digest))
+    notes = (
+        _NO_RECOGNISER if judge is None else _on_recogniser(judge, digest),
+        *map(_on_network, networks),
+        *(line for kind, line in _ABSENT.items() if kind not in features),
+    )
+    return Judges(judge, tuple(networks), notes)
+
+
+def _networks(features: Mapping[str, str], device: str) -> Iterator[FeatureNetwork]:
+    if "inception" in features:
+        yield TorchScriptFeatures(features["inception"], device=device)
+    if "clip" in features:
+        yield ClipFeatures(features["clip"], device=device)
+    if "dinov2" in features:
+        yield Dinov2Features(features["dinov2"], device=device)
 
 
 def _on_network(network: FeatureNetwork) -> str:
-    return (
-        f"{network.frechet_name} and {network.kernel_name}: Fréchet and kernel distance of the edits to the real "
-        f"last frames, on {network.name}, digest {network.digest[:16]}."
-    )
+    names = [*network.distances, *filter(None, (network.likeness, network.direction))]
+    return f"{', '.join(names)}: against the real last frames, on {network.name}, digest {network.digest[:16]}."
 
 
 def _on_recogniser(judge: Recogniser, digest: str) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.stats import binomtest
+from scipy.stats import t as student_t
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 _Z = 1.959964  # the normal quantile that leaves 2.5 % on either side
@@ -58,6 +60,33 @@ def share(hits: np.ndarray) -> Estimate:
     return Estimate(p, max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half)), count)
 
 
+def paired(ones: np.ndarray, others: np.ndarray) -> Estimate:
+    """The mean difference of two rows on the same samples, with the interval of Student's paired t.
+
+    ones, others: N, row i of both from sample i; a sample that is NaN in either takes no part. No interval
+    where all differences are the same: there is no spread to take one from.
+    """
+    differences = ones.astype(np.float64) - others
+    kept = differences[~np.isnan(differences)]
+    if kept.size == 0:
+        return Estimate(math.nan, None, None, 0)
+    centre = float(kept.mean())
+    if kept.size == 1 or float(np.ptp(kept)) == 0:
+        return Estimate(centre, None, None, kept.size)
+    error = float(student_t.ppf(0.975, kept.size - 1)) * float(kept.std(ddof=1)) / math.sqrt(kept.size)
+    return Estimate(centre, centre - error, centre + error, kept.size)
+
+
+def mcnemar(ones: np.ndarray, others: np.ndarray) -> float:
+    """The exact two-sided p of McNemar's test that two rows hit equally often; 1 where they never disagree.
+
+    ones, others: N bool, row i of both from sample i (McNemar 1947; binomial, without approximation).
+    """
+    only_one, only_other = int((ones & ~others).sum()), int((others & ~ones).sum())
+    disagreements = only_one + only_other
+    return 1.0 if disagreements == 0 else float(binomtest(only_one, disagreements).pvalue)
+
+
 def top_k(logits: np.ndarray, targets: np.ndarray, k: int) -> np.ndarray:
     """Whether each target is among the k largest logits; a target of −1 never is.
 
@@ -103,6 +132,37 @@ def kernel_distance(x: np.ndarray, y: np.ndarray) -> float:
 
 def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray((x @ y.T / x.shape[1] + 1) ** 3)
+
+
+def gaussian_distance(x: np.ndarray, y: np.ndarray) -> float:
+    """CMMD: 1000 times the squared MMD with the kernel exp(−|x − y|²/2σ²), σ = 10 (arXiv 2401.09603).
+
+    x: N D, y: M D, rows of length 1. The published estimator, V-statistics with the diagonals: never below 0.
+    """
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    return float(1000 * (_gaussian(x, x).mean() + _gaussian(y, y).mean() - 2 * _gaussian(x, y).mean()))
+
+
+def _gaussian(x: np.ndarray, y: np.ndarray, sigma: float = 10.0) -> np.ndarray:
+    squares = (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1)[None] - 2 * x @ y.T
+    return np.asarray(np.exp(-squares / (2 * sigma**2)))
+
+
+def cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The cosine of the angle between rows: N D each, returns N float64, NaN where a row is 0."""
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+    return np.asarray(np.divide((x * y).sum(axis=1), lengths, out=np.full(len(x), math.nan), where=lengths > 0))
+
+
+def direction(edits: np.ndarray, originals: np.ndarray, truths: np.ndarray) -> np.ndarray:
+    """Whether features change as they should: cos(E(edit) − E(input), E(truth) − E(input)).
+
+    All N D; returns N float64. An edit that is its input scores 0; NaN where the truth is the input.
+    """
+    change, true_change = edits - originals, truths - originals
+    found = cosine(change, true_change)
+    return np.where(np.isnan(found) & true_change.any(axis=1), 0.0, found)
 
 
 def jackknife(statistic: Callable[[np.ndarray, np.ndarray], float], x: np.ndarray, y: np.ndarray) -> Estimate:

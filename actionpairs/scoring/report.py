@@ -1,4 +1,4 @@
-"""A report as files: report.json for programs, report.md to paste, index.html to look at."""
+"""A report as files: report.json for programs, report.md and report.tex to paste, index.html to look at."""
 
 from __future__ import annotations
 
@@ -7,24 +7,30 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
+from typing import Any
 
 from actionpairs import pages
 from actionpairs.errors import ScoreError
 from actionpairs.manifest import FileDigest
-from actionpairs.records import EditScores, Report, ReportRow, ReportSample, Score
-from actionpairs.scoring import tables
+from actionpairs.records import Difference, EditScores, Report, ReportPart, ReportRow, ReportSample, Score
+from actionpairs.scoring import latex, tables
 from actionpairs.scoring.gallery import Exhibit, Thumbnails, thumbnails
 from actionpairs.scoring.scorecard import TOP_1
 from actionpairs.scoring.tables import Column
 from actionpairs.storage import Folder
 
-JSON_FILE, MARKDOWN_FILE, PAGE_FILE = "report.json", "report.md", "index.html"
+JSON_FILE, MARKDOWN_FILE, LATEX_FILE, PAGE_FILE = "report.json", "report.md", "report.tex", "index.html"
 _ABOUT = {"action": "Is the action done?", "picture": "Does it look like the truth?"}
 
 
 def write(folder: Folder, report: Report, exhibits: Sequence[Exhibit]) -> dict[str, FileDigest]:
-    """Write the three files; their bytes depend on the report and the pictures alone."""
-    files = {JSON_FILE: to_json(report), MARKDOWN_FILE: to_markdown(report), PAGE_FILE: to_page(report, exhibits)}
+    """Write the four files; their bytes depend on the report and the pictures alone."""
+    files = {
+        JSON_FILE: to_json(report),
+        MARKDOWN_FILE: to_markdown(report),
+        LATEX_FILE: latex.table(report),
+        PAGE_FILE: to_page(report, exhibits),
+    }
     for name, text in files.items():
         folder.write_bytes(name, text.encode())
     return {name: FileDigest.of(text.encode()) for name, text in files.items()}
@@ -39,6 +45,8 @@ def read(folder: Folder) -> Report:
             split=data["split"],
             samples=tuple(ReportSample(**sample) for sample in data["samples"]),
             rows=tuple(_row(row) for row in data["rows"]),
+            differences=tuple(Difference(**difference) for difference in data["differences"]),
+            parts=tuple(_part(part) for part in data["parts"]),
             notes=tuple(data["notes"]),
             recipe_digest=data["recipe_digest"],
         )
@@ -65,6 +73,9 @@ def to_markdown(report: Report) -> str:
     for row, cells in zip(report.rows, tables.cells(report, shown), strict=True):
         lines.append(f"| {_plain(row.name)} | {' | '.join(map(_markdown_cell, cells))} |")
     lines += ["", "Intervals of 95 % in brackets; the best is bold, the real last frame apart.", ""]
+    for heading, head, body in tables.comparisons(report):
+        lines += [f"## {heading}", "", f"| {' | '.join(map(_plain, head))} |", f"|{'---|' * len(head)}"]
+        lines += [f"| {' | '.join(map(_plain, line))} |" for line in body] + [""]
     lines += [f"- {_plain(note)}" for note in report.notes]
     return "\n".join(lines) + "\n"
 
@@ -89,6 +100,7 @@ def to_page(report: Report, exhibits: Sequence[Exhibit]) -> str:
         columns=shown,
         rows=list(zip(report.rows, tables.cells(report, shown), strict=True)),
         actions=tables.by_action(report, TOP_1) if has_actions else (),
+        comparisons=tables.comparisons(report),
         sort_labels=[f"{row.name} · {column.name}" for row, column in sortable],
         shown_actions=sorted({case.action for case in cases}),
         cases=cases,
@@ -165,6 +177,11 @@ def _markdown_cell(cell: tables.Cell | None) -> str:
 def _plain(text: str) -> str:
     """A text that no Markdown table or HTML can take for its own."""
     return html.escape(text, quote=False).replace("|", "\\|").replace("\n", " ")
+
+
+def _part(data: dict[str, Any]) -> ReportPart:
+    scores = {row: tuple(Score(**score) for score in found) for row, found in data["scores"].items()}
+    return ReportPart(data["name"], data["count"], scores)
 
 
 def _row(data: dict[str, object]) -> ReportRow:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,9 @@ _PER_SAMPLE = {  # name → about, unit; more is better for all of them
     TOP_1: ("action", "%"),
     TOP_5: ("action", "%"),
     MOTION: ("action", ""),
+    "CLIP direction": ("action", ""),
+    "CLIP similarity": ("picture", ""),
+    "DINOv2 similarity": ("picture", ""),
     SSIM: ("picture", ""),
     PSNR: ("picture", "dB"),
 }
@@ -41,27 +44,28 @@ class Measurements:
     """What was measured of N samples.
 
     values: score name → N float64, NaN where a score does not apply to a sample. recognised is None where no
-    recogniser was asked, features (N D) where there is no network.
+    recogniser was asked. features: name of a network → N D float32.
     """
 
     keys: tuple[str, ...]
     recognised: tuple[str, ...] | None
     values: Mapping[str, np.ndarray]
-    features: np.ndarray | None
+    features: Mapping[str, np.ndarray]
 
 
 def measure(
-    trials: Iterable[Trial], *, recogniser: Recogniser | None, network: FeatureNetwork | None
+    trials: Iterable[Trial], *, recogniser: Recogniser | None, networks: Sequence[FeatureNetwork]
 ) -> Measurements:
-    """Look at every edit of a row: with the recogniser, by its motion, beside its truth, through the network."""
-    parts = [_measure(trial, recogniser, network) for trial in trials]
+    """Look at every edit of a row: with the recogniser, by its motion, beside its truth, through the networks."""
+    parts = [_measure(trial, recogniser, networks) for trial in trials]
     recognised = [part.recognised for part in parts if part.recognised is not None]
-    features = [part.features for part in parts if part.features is not None]
     return Measurements(
         keys=tuple(key for part in parts for key in part.keys),
         recognised=tuple(action for part in recognised for action in part) if recognised else None,
         values={name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values},
-        features=np.concatenate(features) if features else None,
+        features={
+            network.name: np.concatenate([part.features[network.name] for part in parts]) for network in networks
+        },
     )
 
 
@@ -70,13 +74,18 @@ def row(
     kind: str,
     measured: Measurements,
     *,
-    network: FeatureNetwork | None,
-    truth_features: np.ndarray | None,
+    networks: Sequence[FeatureNetwork],
+    copy: Measurements,
+    truth: Measurements,
 ) -> ReportRow:
-    """Sum up one row. The truth gets no picture scores: it is what pictures are compared with."""
+    """Sum up one row beside the copy of the input and the truth, which were measured on the same samples.
+
+    The truth gets no picture scores: it is what pictures are compared with.
+    """
+    measured = _with_likeness(measured, networks, copy, truth)
     scores = [*_mean_scores(measured.values)]
-    if network is not None and measured.features is not None and truth_features is not None:
-        scores += _set_scores(network, measured.features, truth_features)
+    for network in networks:
+        scores += _set_scores(network, measured.features[network.name], truth.features[network.name])
     if kind == "truth":
         scores = [score for score in scores if score.about == "action"]
     shown = {score.name for score in scores}
@@ -95,7 +104,27 @@ def row(
     return ReportRow(name, kind, tuple(scores), edits)
 
 
-def _measure(trial: Trial, recogniser: Recogniser | None, network: FeatureNetwork | None) -> Measurements:
+def summed(name: str, values: np.ndarray, *, better: str, about: str, unit: str) -> Score:
+    """The score of some samples, N values: a share with Wilson's interval for hits in per cent, else a mean."""
+    estimate = _percent(values) if unit == "%" else metrics.mean(values)
+    return _score(name, estimate, better=better, about=about, unit=unit)
+
+
+def _with_likeness(
+    measured: Measurements, networks: Sequence[FeatureNetwork], copy: Measurements, truth: Measurements
+) -> Measurements:
+    """Add what the features of single samples say: how near the truth they are, and whether they went its way."""
+    values = dict(measured.values)
+    for network in networks:
+        edits, originals, truths = (found.features[network.name] for found in (measured, copy, truth))
+        if network.likeness is not None:
+            values[network.likeness] = metrics.cosine(edits, truths)
+        if network.direction is not None:
+            values[network.direction] = metrics.direction(edits, originals, truths)
+    return replace(measured, values=values)
+
+
+def _measure(trial: Trial, recogniser: Recogniser | None, networks: Sequence[FeatureNetwork]) -> Measurements:
     recognised, values = None, dict[str, np.ndarray]()
     if recogniser is not None:
         logits = recogniser.predict(trial.originals, trial.edits)
@@ -108,7 +137,9 @@ def _measure(trial: Trial, recogniser: Recogniser | None, network: FeatureNetwor
     values[MOTION] = 100.0 * _motion(trial)
     values[SSIM] = metrics.ssim(trial.edits, trial.truths)
     values[PSNR] = metrics.psnr(trial.edits, trial.truths)
-    return Measurements(trial.keys, recognised, values, None if network is None else network(trial.edits))
+    return Measurements(
+        trial.keys, recognised, values, {network.name: network(trial.edits) for network in networks}
+    )
 
 
 def _motion(trial: Trial) -> np.ndarray:
@@ -126,9 +157,9 @@ def _mean_scores(values: Mapping[str, np.ndarray]) -> Iterator[Score]:
     for name, (about, unit) in _PER_SAMPLE.items():
         if name not in values:
             continue
-        estimate = _percent(values[name]) if unit == "%" else metrics.mean(values[name])
-        if estimate.count:
-            yield _score(name, estimate, better="higher", about=about, unit=unit)
+        score = summed(name, values[name], better="higher", about=about, unit=unit)
+        if score.count:
+            yield score
 
 
 def _percent(values: np.ndarray) -> Estimate:
@@ -143,10 +174,7 @@ def _set_scores(network: FeatureNetwork, features: np.ndarray, truth_features: n
         return []
     return [
         _score(name, metrics.jackknife(statistic, features, truth_features), better="lower", about="picture")
-        for name, statistic in (
-            (network.frechet_name, metrics.frechet),
-            (network.kernel_name, metrics.kernel_distance),
-        )
+        for name, statistic in network.distances.items()
     ]
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actionpairs.records import Report, ReportRow, Score
+from actionpairs.records import Difference, Report, ReportRow, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,40 @@ def by_action(report: Report, score: str) -> tuple[tuple[str | int, ...], ...]:
         (action, len(keys[action]), *(_mean_text(row, keys[action], score) for row in report.rows))
         for action in order
     )
+
+
+Table = tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]  # heading, head, body
+
+
+def comparisons(report: Report) -> tuple[Table, ...]:
+    """The paired differences, then the scores of every part of the samples; nothing of what there is not."""
+    column_of = {column.name: column for column in columns(report)}
+    found: list[Table] = []
+    if report.differences:
+        head = ("model", "minus", "score", "difference", "95 % interval", "samples", "McNemar p")
+        lines = tuple(_difference(item, column_of[item.score]) for item in report.differences)
+        found.append(("Differences on the same samples", head, lines))
+    for part in report.parts:
+        body = tuple(
+            (row, score.name, column_of[score.name].text(score.value), _range(score, column_of[score.name]))
+            for row, scores in part.scores.items()
+            for score in scores
+        )
+        heading = f"{part.name.capitalize()}: {part.count} {'sample' if part.count == 1 else 'samples'}"
+        found.append((heading, ("row", "score", "value", "95 % interval"), body))
+    return tuple(found)
+
+
+def _difference(item: Difference, column: Column) -> tuple[str, ...]:
+    p = "" if item.p is None else "< 0.001" if item.p < 0.001 else f"{item.p:.3f}"
+    value = ("+" if item.value > 0 else "") + column.text(item.value)
+    return item.row, item.other, item.score, value, _range(item, column), str(item.count), p
+
+
+def _range(found: Score | Difference, column: Column) -> str:
+    if found.low is None or found.high is None:
+        return "–"
+    return f"{column.text(found.low)} to {column.text(found.high)}"
 
 
 def _mean_text(row: ReportRow, keys: set[str], score: str) -> str:

@@ -49,13 +49,13 @@ def test_the_standard_file_is_called_as_clean_fid_calls_it(tmp_path: Path) -> No
     resized = np.stack([resize(picture, 299) for picture in PICTURES])
     expected = ((resized - 128) / 128).mean(axis=(1, 2))
     assert network(PICTURES) == pytest.approx(expected, abs=1e-5)
-    assert (network.frechet_name, len(network.digest)) == ("FID", 64)
+    assert ([*network.distances], len(network.digest)) == (["FID", "KID"], 64)
 
 
 def test_any_other_file_takes_uint8_and_is_not_called_fid(tmp_path: Path) -> None:
     network = TorchScriptFeatures(save(TakesBytes(), tmp_path / "net.pt"))
     assert network(PICTURES).shape == (2, 3)
-    assert network.frechet_name == "FD"
+    assert [*network.distances] == ["FD", "KD"]
 
 
 def test_a_file_that_is_no_torchscript_is_refused(tmp_path: Path) -> None:
@@ -84,5 +84,5 @@ def test_the_recogniser_serves_as_a_network_of_its_own_name() -> None:
     network = RecogniserFeatures(make_recogniser(), digest="abc")
     features = network(PICTURES)
     assert (features.shape, features.dtype) == ((2, 16), np.float32)
-    assert network.frechet_name == "FD (recogniser)"
+    assert [*network.distances] == ["FD (recogniser)", "KD (recogniser)"]
     assert not np.array_equal(features[0], features[1])

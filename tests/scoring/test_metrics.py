@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.stats
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 from torchmetrics.image.fid import _compute_fid
@@ -180,3 +181,46 @@ def test_motion_alignment_of_random_motion_is_zero_on_average() -> None:
 
 def test_motion_alignment_is_nan_where_the_truth_stands_still() -> None:
     assert np.isnan(metrics.motion_alignment(field(4, 0), field(0, 0), still=0.5))
+
+
+def test_cmmd_equals_the_published_formula() -> None:
+    x, y = (draw(20, 8, seed=seed).astype(np.float64) for seed in (0, 1))
+    x, y = (z / np.linalg.norm(z, axis=1, keepdims=True) for z in (x, y))
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> float:
+        return float(np.mean([[np.exp(-((p - q) ** 2).sum() / 200) for q in b] for p in a]))
+
+    expected = 1000 * (kernel(x, x) + kernel(y, y) - 2 * kernel(x, y))
+    assert metrics.gaussian_distance(x, y) == pytest.approx(expected, rel=1e-4)
+    assert metrics.gaussian_distance(x, x) == pytest.approx(0, abs=1e-9)
+
+
+def test_direction_is_full_for_the_truth_nothing_for_a_copy_and_negative_for_the_reverse() -> None:
+    originals, truths = draw(5, 8), draw(5, 8, seed=1)
+    assert metrics.direction(truths, originals, truths) == pytest.approx(1)
+    assert metrics.direction(originals, originals, truths).tolist() == [0] * 5
+    assert metrics.direction(2 * originals - truths, originals, truths) == pytest.approx(-1, abs=1e-5)
+    assert np.isnan(metrics.direction(truths, originals, originals)).all()
+
+
+def test_paired_interval_equals_scipys() -> None:
+    ones, others = draw(30), draw(30, seed=1, shift=0.3)
+    expected = scipy.stats.ttest_rel(ones, others).confidence_interval(0.95)
+    found = metrics.paired(ones, others)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-5)
+
+
+def test_paired_leaves_out_samples_that_either_lacks_and_counts_the_rest() -> None:
+    found = metrics.paired(np.array([1.0, np.nan, 3.0, 5.0]), np.array([0.0, 1.0, np.nan, 1.0]))
+    assert (found.value, found.count) == (2.5, 2)
+
+
+def test_differences_without_spread_have_no_interval() -> None:
+    assert metrics.paired(np.ones(9), np.zeros(9)).low is None
+
+
+def test_mcnemar_counts_disagreements_alone() -> None:
+    ones = np.array([True] * 8 + [False] * 2 + [True] * 50)
+    others = np.array([False] * 8 + [True] * 2 + [True] * 50)
+    assert metrics.mcnemar(ones, others) == pytest.approx(2 * (1 + 10 + 45) / 2**10)  # binomial tail at 8 of 10
+    assert metrics.mcnemar(ones, ones) == 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from actionpairs.errors import ScoreError
-from actionpairs.records import EditScores, Report, ReportRow, ReportSample, Score
+from actionpairs.records import Difference, EditScores, Report, ReportPart, ReportRow, ReportSample, Score
 from actionpairs.scoring import report, tables
 from actionpairs.scoring.gallery import Exhibit, thumbnails
 from actionpairs.storage import Folder
@@ -45,6 +45,11 @@ def example() -> Report:
             row("copy of the input", "copy", Acc_top_1=5.0, FID=10.0, SSIM=0.9),
             row("the real last frame", "truth", Acc_top_1=90.0),
         ),
+        differences=(
+            Difference("ours", "base", "Acc top-1", 30.0, 10.0, 50.0, 3, 0.03),
+            Difference("ours", "copy of the input", "SSIM", -0.4, None, None, 3, None),
+        ),
+        parts=(ReportPart("unseen verbs", 1, {"ours": (Score("SSIM", 0.5, None, None, 1, *COLUMNS["SSIM"]),)}),),
         notes=("No FID: <nothing> | given.",),
         recipe_digest="abc",
     )
@@ -89,7 +94,7 @@ def test_the_best_is_marked_in_each_column_and_the_truth_stays_apart() -> None:
 
 def test_action_columns_come_first_whatever_rows_say() -> None:
     late = row("x", "model", SSIM=0.5, Acc_top_1=1.0)
-    made = Report("d", "s", (), (late,), (), "abc")
+    made = Report("d", "s", (), (late,), (), (), (), "abc")
     assert [column.name for column in tables.columns(made)] == ["Acc top-1", "SSIM"]
 
 
@@ -107,6 +112,14 @@ def test_markdown_marks_the_best_and_escapes_texts() -> None:
     assert "- No FID: &lt;nothing&gt; \\| given." in text
 
 
+def test_markdown_and_page_show_differences_and_parts() -> None:
+    text, page = report.to_markdown(example()), report.to_page(example(), exhibits())
+    assert "| ours | base | Acc top-1 | +30.0 | 10.0 to 50.0 | 3 | 0.030 |" in text
+    assert "| ours | copy of the input | SSIM | −0.400 | – | 3 |  |" in text
+    assert "## Unseen verbs: 1 sample\n" in text
+    assert "<h2>Differences on the same samples</h2>" in page
+
+
 def test_the_page_shows_instructions_as_texts() -> None:
     page = report.to_page(example(), exhibits())
     assert "<script>alert" not in page
@@ -121,7 +134,9 @@ def test_the_page_holds_every_picture_and_every_row() -> None:
 
 def test_pictures_shrink_until_the_page_stays_small() -> None:
     many = exhibits(60, side=256)  # noise, the worst that WebP can be given
-    page = report.to_page(Report("d", "s", tuple(ReportSample(e.key, "x", "y") for e in many), (), (), "abc"), [])
+    page = report.to_page(
+        Report("d", "s", tuple(ReportSample(e.key, "x", "y") for e in many), (), (), (), (), "abc"), []
+    )
     small = thumbnails(many)
     total = len(page) + sum(len(t.original) + len(t.truth) + sum(map(len, t.edits.values())) for t in small)
     assert total < 8_000_000

@@ -26,9 +26,11 @@ def trial(edits: str, *, count: int = 8) -> Trial:
 def row(edits: str, *, actions: tuple[str, ...] = tuple(MOVES), kind: str = "model") -> ReportRow:
     recogniser = make_recogniser(actions=actions)
     network = RecogniserFeatures(recogniser, digest="abc")
-    measured = scorecard.measure([trial(edits)], recogniser=recogniser, network=network)
-    truth = scorecard.measure([trial("truth")], recogniser=None, network=network)
-    return scorecard.row(edits, kind, measured, network=network, truth_features=truth.features)
+    measured = scorecard.measure([trial(edits)], recogniser=recogniser, networks=[network])
+    copy, truth = (
+        scorecard.measure([trial(name)], recogniser=None, networks=[network]) for name in ("input", "truth")
+    )
+    return scorecard.row(edits, kind, measured, networks=[network], copy=copy, truth=truth)
 
 
 def value(found: ReportRow, name: str) -> float:
@@ -83,14 +85,14 @@ def test_batches_of_any_size_measure_the_same() -> None:
         for pictures in [(whole.originals, whole.edits, whole.truths)]
         for i in (0, 3, 6)
     ]
-    one, many = (scorecard.measure(trials, recogniser=None, network=None) for trials in ([whole], parts))
+    one, many = (scorecard.measure(trials, recogniser=None, networks=[]) for trials in ([whole], parts))
     assert one.keys == many.keys
     for name, values in one.values.items():
         assert many.values[name] == pytest.approx(values, rel=1e-5)
 
 
 def test_without_judges_the_other_scores_still_come() -> None:
-    measured = scorecard.measure([trial("opposite")], recogniser=None, network=None)
-    found = scorecard.row("x", "model", measured, network=None, truth_features=None)
+    measured = scorecard.measure([trial("opposite")], recogniser=None, networks=[])
+    found = scorecard.row("x", "model", measured, networks=[], copy=measured, truth=measured)
     assert [score.name for score in found.scores] == [MOTION, "SSIM", "PSNR"]
     assert found.edits[0].recognised is None

@@ -7,13 +7,19 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from actionpairs.configs import EvalConfig
 from actionpairs.errors import ModelError, ScoreError, ShardError, StorageError
+from actionpairs.learning import examples
+from actionpairs.learning.examples import Example
 from actionpairs.recipe import Recipe, load
 from actionpairs.records import Report
+from actionpairs.shards import entries
 from actionpairs.stages.eval import evaluate
+from actionpairs.storage import Folder
 from tests.scoring.conftest import SPLIT, make_editor, make_recogniser, make_shards
 
 SMALL = "eval: {resolution: 64, steps: 2, batch_size: 3, gallery: 4}\n"
@@ -97,7 +103,8 @@ def test_what_is_missing_is_said_and_the_rest_still_comes(world: Path, tmp_path:
     found = run(world, tmp_path / "out")
     assert [score.name for score in found.rows[0].scores] == ["motion alignment", "SSIM", "PSNR"]
     assert sum("--recogniser" in note for note in found.notes) == 1
-    assert sum("--features" in note for note in found.notes) == 1
+    for kind in ("inception", "clip", "dinov2"):
+        assert sum(f"--features {kind}=" in note for note in found.notes) == 1
 
 
 def test_a_limit_scores_so_many_samples(world: Path, tmp_path: Path) -> None:
@@ -119,15 +126,19 @@ def test_another_model_does_not_fit_into_the_same_folder(world: Path, tmp_path: 
         ({"models": ("shards",)}, ModelError, "no diffusers pipeline"),
         ({"models": ("first", "first")}, ScoreError, "given twice"),
         ({"recogniser": "first"}, ModelError, "not a TimeSformer"),
-        ({"features": "small.yaml"}, ScoreError, "not a TorchScript file"),
-        ({"features": "absent.pt"}, StorageError, "absent.pt is not there"),
+        ({"features": {"inception": "small.yaml"}}, ScoreError, "not a TorchScript file"),
+        ({"features": {"inception": "absent.pt"}}, StorageError, "absent.pt is not there"),
+        ({"features": {"vgg": "small.yaml"}}, ScoreError, "no such feature network"),
+        ({"features": {"clip": "recogniser"}}, ScoreError, "it is a timesformer"),
     ],
 )
 def test_bad_input_is_named(
     world: Path, tmp_path: Path, options: dict[str, object], error: type[Exception], words: str
 ) -> None:
-    for name in {"recogniser", "features"} & set(options):
-        options = {**options, name: str(world / str(options[name]))}
+    if "recogniser" in options:
+        options = {"recogniser": str(world / str(options["recogniser"]))}
+    if isinstance(options.get("features"), dict):
+        options = {"features": {kind: str(world / path) for kind, path in options["features"].items()}}  # type: ignore[attr-defined]
     with pytest.raises(error, match=words):
         run(world, tmp_path / "out", limit=1, **options)  # type: ignore[arg-type]
 
@@ -140,6 +151,64 @@ def test_a_device_that_is_not_there_is_named(world: Path, tmp_path: Path) -> Non
         evaluate(
             recipe, models=[], shards=str(world / "shards"), split=SPLIT, out=str(tmp_path), device="nonsense"
         )
+
+
+def given(world: Path, folder: Path, *, side: int = 64) -> Path:
+    """The inputs of all 8 samples as another tool's edits."""
+    source = Folder(world / "shards")
+    for entry in entries(source, SPLIT):
+        picture = examples.read(Example(source, entry.key, entry), side)[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{entry.key}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return folder
+
+
+def test_a_folder_of_edits_is_scored_as_a_model_is(world: Path, tmp_path: Path) -> None:
+    folder = given(world, tmp_path / "given")
+    (folder / "other.png").write_bytes(b"of no sample")
+    found = run(world, tmp_path / "out", models=(), edits={"theirs": str(folder)})
+    assert [row.name for row in found.rows] == ["theirs", "copy of the input", "the real last frame"]
+    assert found.rows[0].scores == found.rows[1].scores  # for these edits are copies
+    assert any("theirs: a folder of edits (1 file of no sample left aside: other.png)" in n for n in found.notes)
+
+
+def test_every_fault_of_a_folder_of_edits_is_named_and_counted(world: Path, tmp_path: Path) -> None:
+    folder = given(world, tmp_path / "given")
+    (folder / "s000.png").unlink()
+    (folder / "s001.png").write_bytes(b"no picture")
+    (folder / "s002.png").write_bytes(b"")
+    cv2.imwrite(str(folder / "s003.png"), np.zeros((64, 65, 3), np.uint8))
+    (folder / "s004.jpg").write_bytes((folder / "s004.png").read_bytes())
+    with pytest.raises(ScoreError) as caught:
+        run(world, tmp_path / "out", models=(), edits={"theirs": str(folder)})
+    for words in (
+        "1 missing (s000)",
+        "1 given twice (s004)",
+        "2 corrupt (s001.png, s002.png)",
+        "1 of another size (s003.png)",
+        "of 8 samples",
+    ):
+        assert words in str(caught.value)
+
+
+def test_edits_that_changed_are_not_taken_for_the_old_ones(world: Path, tmp_path: Path) -> None:
+    folder = given(world, tmp_path / "given")
+    run(world, tmp_path / "out", models=(), edits={"theirs": str(folder)})
+    cv2.imwrite(str(folder / "s000.png"), np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises(StorageError, match="other inputs"):
+        run(world, tmp_path / "out", models=(), edits={"theirs": str(folder)})
+
+
+def test_two_rows_of_one_name_are_refused(world: Path, tmp_path: Path) -> None:
+    with pytest.raises(ScoreError, match="another row has this name"):
+        run(world, tmp_path / "out", edits={"first": str(given(world, tmp_path / "given"))})
+
+
+def test_every_model_is_compared_with_every_other_and_with_the_copy(world: Path, done: Path) -> None:
+    found = run(world, done, models=("first", "second"), recogniser=str(world / "recogniser"))
+    names = [row.name for row in found.rows]
+    pairs = dict.fromkeys((item.row, item.other) for item in found.differences)
+    assert list(pairs) == [(names[0], names[1]), (names[0], names[2]), (names[1], names[2])]
 
 
 KILLED = """

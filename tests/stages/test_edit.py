@@ -1,0 +1,79 @@
+"""edit writes one picture, or a labelled sheet; the aspect is kept, and a seed is an outcome."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from actionpairs.cli import main
+from actionpairs.errors import ScoreError
+from actionpairs.stages import edit as stage
+from tests.scoring.conftest import make_editor, square
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model and a wide picture."""
+    root = tmp_path_factory.mktemp("edit")
+    make_editor().save(root / "model")
+    cv2.imwrite(str(root / "wide.jpg"), np.concatenate([square(32, 32), square(32, 32)], axis=1)[:, :101])
+    return root
+
+
+def run(world: Path, out: Path, **options: object) -> np.ndarray:
+    written = stage.edit(
+        str(world / "model"),
+        str(world / "wide.jpg"),
+        "open door",
+        out=str(out),
+        resolution=64,
+        steps=2,
+        device="cpu",
+        **options,  # type: ignore[arg-type]
+    )
+    return cv2.imread(written)
+
+
+def test_a_wide_picture_stays_wide(world: Path, tmp_path: Path) -> None:
+    assert run(world, tmp_path / "out.png").shape == (64, 100, 3)  # 101 is no multiple of the autoencoder's 2
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (1080, 1920), (100, 333), (7, 7), (20, 2000)])
+def test_sides_are_multiples_and_the_aspect_stays(shape: tuple[int, int]) -> None:
+    height, width = stage.fit(np.zeros((*shape, 3), np.uint8), 256, multiple=8).shape[:2]
+    assert min(height, width) == 256
+    assert height % 8 == width % 8 == 0
+    assert width / height == pytest.approx(shape[1] / shape[0], rel=4 / 256)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(world: Path, tmp_path: Path) -> None:
+    one, again, other = (run(world, tmp_path / f"{i}.png", seeds=[seed]) for i, seed in enumerate((1, 1, 2)))
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+def test_a_sheet_holds_the_input_and_every_seed_and_scale(world: Path, tmp_path: Path) -> None:
+    sheet = run(world, tmp_path / "sheet.png", seeds=[0, 1], text_guidance=[5, 7.5])
+    single = run(world, tmp_path / "single.png", seeds=[1])
+    assert sheet.shape == (2 * (64 + 20 + 6) - 6, 3 * (100 + 6) - 6, 3)
+    second_row = 64 + 20 + 6 + 20
+    assert np.abs(sheet[second_row : second_row + 64, 2 * 106 : 2 * 106 + 100].astype(int) - single).max() <= 1
+
+
+def test_the_command_makes_a_grid(world: Path, tmp_path: Path) -> None:
+    arguments = [world / "model", world / "wide.jpg", "open door", "--out", tmp_path / "grid.png"]
+    options = ["--grid", "--resolution", 64, "--steps", 1, "--device", "cpu"]
+    result = CliRunner().invoke(main, ["edit", *map(str, (*arguments, *options))])
+    assert result.exit_code == 0, result.output
+    assert cv2.imread(str(tmp_path / "grid.png")).shape == (3 * 90 - 6, 5 * 106 - 6, 3)
+
+
+def test_what_is_no_picture_is_named(world: Path, tmp_path: Path) -> None:
+    with pytest.raises(ScoreError, match="not a picture"):
+        stage.edit(str(world / "model"), str(world / "model/model_index.json"), "x", out=str(tmp_path / "a.png"))
+    with pytest.raises(ScoreError, match="not the name of a picture"):
+        stage.edit(str(world / "model"), str(world / "wide.jpg"), "x", out=str(tmp_path / "a.gif"))
