@@ -121,8 +121,9 @@ def shard(recipe: str, pairs: str, out: str, expected: str | None, as_json: bool
 
 @main.command()
 @click.argument("shards")
-def verify(shards: str) -> None:
-    """Hash every shard again and read every sample.
+@click.option("--workers", type=click.IntRange(min=1), help="Processes; as many as there are cores by default.")
+def verify(shards: str, workers: int | None) -> None:
+    """Read every sample, open every picture, hash every file again, and name the first wrong thing.
 
     \b
     Example:
@@ -130,7 +131,7 @@ def verify(shards: str) -> None:
     """
     from actionpairs.stages.verify import verify as run
 
-    click.echo(f"{run(shards)} samples, all whole")
+    click.echo(f"{run(shards, workers=workers):,} samples, all whole")
 
 
 @main.command()

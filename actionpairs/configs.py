@@ -175,10 +175,20 @@ class ExpectedConfig(Config):
     splits: dict[str, int] = Field(default_factory=dict)
 
 
+class SourceConfig(Config):
+    """Whose videos the pictures are, for the data-set card. license: as the Hugging Face hub abbreviates it."""
+
+    name: str = ""
+    home: str = ""
+    license: str = ""
+    terms: str = ""
+
+
 class ShardConfig(Config):
     """From frame pairs to WebDataset shards of one data set."""
 
     dataset: str
+    source: SourceConfig = SourceConfig()
     filters: FilterConfig = FilterConfig()
     splits: SplitConfig
     samples_per_shard: Positive = 1000

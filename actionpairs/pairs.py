@@ -16,16 +16,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from actionpairs import columns
 from actionpairs.errors import StorageError
 from actionpairs.manifest import FileDigest
-from actionpairs.records import FramePair, Measures, PairFacts, Reason, Rejection, Segment
+from actionpairs.records import FramePair, PairFacts, Reason, Rejection
 from actionpairs.storage import Folder
 
 REJECTED_FILE = "rejected.parquet"
 _FOLDER = "pairs"
 _ROWS_PER_GROUP = 64  # pictures are read a group at a time; this bounds the memory
 _PICTURES = ("before_jpeg", "after_jpeg")
-_PLAIN_FACTS = [field for field in fields(PairFacts) if field.name not in {"segment", "measures"}]
+_SCHEMA = pa.schema([*columns.FACTS, *((name, pa.binary()) for name in _PICTURES)])
 
 
 def file_name(video: str) -> str:
@@ -79,8 +80,7 @@ def count(folder: Folder, name: str) -> int:
 def facts(folder: Folder, name: str) -> list[PairFacts]:
     """What is known of one video's pairs, without reading a picture."""
     with _opened(folder, name) as file:
-        columns = [column for column in _SCHEMA.names if column not in _PICTURES]
-        return [_facts(row) for row in file.read(columns=columns).to_pylist()]
+        return [columns.facts_of(row) for row in file.read(columns=columns.FACTS.names).to_pylist()]
 
 
 def read(folder: Folder, name: str) -> Iterator[FramePair]:
@@ -88,7 +88,7 @@ def read(folder: Folder, name: str) -> Iterator[FramePair]:
     with _opened(folder, name) as file:
         for batch in file.iter_batches(batch_size=_ROWS_PER_GROUP):
             for row in batch.to_pylist():
-                yield FramePair(_facts(row), row["before_jpeg"], row["after_jpeg"])
+                yield FramePair(columns.facts_of(row), row["before_jpeg"], row["after_jpeg"])
 
 
 def pictures(folder: Folder, name: str, ids: Set[str]) -> Iterator[tuple[str, bytes, bytes]]:
@@ -104,34 +104,8 @@ def pictures(folder: Folder, name: str, ids: Set[str]) -> Iterator[tuple[str, by
                     yield row["id"], row["before_jpeg"], row["after_jpeg"]
 
 
-def _schema() -> pa.Schema:
-    kinds = {
-        "int": pa.int64(),
-        "str": pa.string(),
-        "float": pa.float64(),
-        "float | None": pa.float64(),
-    }
-    columns = [(field.name, kinds[str(field.type)]) for field in fields(Segment)]
-    columns += [(field.name, kinds[str(field.type)]) for field in _PLAIN_FACTS]
-    columns += [(field.name, kinds[str(field.type)]) for field in fields(Measures)]
-    return pa.schema(columns + [(name, pa.binary()) for name in _PICTURES])
-
-
-_SCHEMA = _schema()
-
-
 def _row(pair: FramePair) -> dict[str, Any]:
-    facts = asdict(pair.facts)
-    row = {**facts.pop("segment"), **facts.pop("measures"), **facts}
-    return {**row, "before_jpeg": pair.before_jpeg, "after_jpeg": pair.after_jpeg}
-
-
-def _facts(row: dict[str, Any]) -> PairFacts:
-    return PairFacts(
-        segment=Segment(**{field.name: row[field.name] for field in fields(Segment)}),
-        **{field.name: row[field.name] for field in _PLAIN_FACTS},
-        measures=Measures(**{field.name: row[field.name] for field in fields(Measures)}),
-    )
+    return {**columns.row_of(pair.facts), "before_jpeg": pair.before_jpeg, "after_jpeg": pair.after_jpeg}
 
 
 def _rejection(row: dict[str, str]) -> Rejection:

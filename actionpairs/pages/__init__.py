@@ -1,4 +1,4 @@
-"""The project's web pages: one file each, one look, and no network."""
+"""The project's web pages: one file each, one look, and no network. And the data-set card, which is Markdown."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import base64
 from functools import cache
 from typing import Literal
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 
 def render(template: str, **values: object) -> str:
-    """Fill a template of this package; every text in `values` is shown as text, never as markup."""
+    """Fill a template of this package; in a page every text in `values` is shown as text, never as markup."""
     return _environment().get_template(template).render(**values)
 
 
@@ -23,7 +23,7 @@ def picture(data: bytes, kind: Literal["jpeg", "png", "webp"] = "jpeg") -> str:
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("actionpairs", "pages"),
-        autoescape=True,
+        autoescape=select_autoescape(),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -15,7 +15,7 @@ from actionpairs.manifest import FileDigest, Order
 from actionpairs.progress import Progress
 from actionpairs.recipe import Recipe, load
 from actionpairs.records import PairFacts, Places, Reason, Rejection, Sample, SampleMetadata
-from actionpairs.stages import pairs_page
+from actionpairs.stages import dataset_card, pairs_page
 from actionpairs.storage import Folder
 
 
@@ -58,12 +58,16 @@ def shard(recipe: str | Path | Recipe, *, pairs: str, out: str) -> ShardSummary:
 
 
 def _pack(source: Folder, folder: Folder, order: Order, config: ShardConfig, places: Places) -> None:
+    digest = order.config.digest()
     index, files = shards.write(
         folder,
-        _samples(source, places, order.config.digest()),
+        _samples(source, places, digest),
         shard_of=_spread(places, config),
         dataset=config.dataset,
-        recipe_digest=order.config.digest(),
+        recipe_digest=digest,
+    )
+    files[dataset_card.CARD_FILE] = dataset_card.write(
+        folder, config, index, places, pairs_digest=order.inputs["pairs"]
     )
     files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, places.dropped)
     files[pairs_page.PAGE_FILE] = pairs_page.write_sharded(folder, source, config, places)

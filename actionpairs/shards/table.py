@@ -1,0 +1,81 @@
+"""The table of a split: all that KEY.json says as columns, and where the pictures lie."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from actionpairs import columns
+from actionpairs.errors import ShardError
+from actionpairs.manifest import FileDigest
+from actionpairs.records import Entry, Sample
+from actionpairs.shards.layout import table_name
+from actionpairs.shards.tar import REMAKE
+from actionpairs.storage import Folder
+
+SCHEMA = pa.schema(
+    [
+        ("key", pa.string()),
+        ("split", pa.string()),
+        ("shard", pa.string()),
+        ("original_offset", pa.int64()),
+        ("original_size", pa.int64()),
+        ("edited_offset", pa.int64()),
+        ("edited_size", pa.int64()),
+        *columns.FACTS,
+        ("recipe_digest", pa.string()),
+    ]
+)
+
+
+def row_of(sample: Sample, shard: str, offsets: tuple[int, int]) -> dict[str, Any]:
+    """A sample's row. offsets: of its pictures' first bytes in the shard, original and edited."""
+    return {
+        **columns.row_of(sample.metadata),
+        "key": sample.key,
+        "split": sample.metadata.split,
+        "shard": shard,
+        "original_offset": offsets[0],
+        "original_size": len(sample.original_image),
+        "edited_offset": offsets[1],
+        "edited_size": len(sample.edited_image),
+        "recipe_digest": sample.metadata.recipe_digest,
+    }
+
+
+def write(folder: Folder, split: str, shards: Sequence[pa.Table]) -> FileDigest:
+    """Write a split's rows, a group per shard, each in the order of its tar."""
+    sink = io.BytesIO()
+    with pq.ParquetWriter(sink, SCHEMA, compression="zstd") as writer:
+        for rows in shards:
+            writer.write_table(rows, row_group_size=rows.num_rows)
+    data = sink.getvalue()
+    folder.write_bytes(table_name(split), data)
+    return FileDigest.of(data)
+
+
+def entries(folder: Folder, split: str) -> tuple[Entry, ...]:
+    """What a loader needs of every row, sorted by key."""
+    found = _read(folder, split, names=[field.name for field in fields(Entry)])
+    return tuple(Entry(**row) for row in found.sort_by("key").to_pylist())
+
+
+def rows(folder: Folder, split: str, shard: str) -> list[dict[str, Any]]:
+    """The rows that tell of one shard, whole and in its order."""
+    found: list[dict[str, Any]] = _read(
+        folder, split, names=SCHEMA.names, filters=[("shard", "=", shard)]
+    ).to_pylist()
+    return found
+
+
+def _read(folder: Folder, split: str, *, names: list[str], filters: Any = None) -> pa.Table:
+    name = table_name(split)
+    try:
+        return pq.read_table(pa.BufferReader(folder.read_bytes(name)), columns=names, filters=filters)
+    except pa.ArrowException as error:
+        raise ShardError(f"{folder}/{name}: not a table of samples: {error}.", cure=REMAKE) from None

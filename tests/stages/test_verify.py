@@ -1,0 +1,171 @@
+"""verify reads every sample, opens every picture, and names the first wrong thing: file and entry."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from actionpairs import manifest, shards
+from actionpairs.configs import ShardConfig, SplitConfig
+from actionpairs.errors import ShardError
+from actionpairs.manifest import FileDigest, Order
+from actionpairs.records import Sample, SampleMetadata, Segment
+from actionpairs.stages.verify import verify
+from actionpairs.storage import Folder
+from tests.measured import measured
+
+TAR, TABLE = "S-train-000000.tar", "S-train.parquet"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A finished folder of two shards, to be spoilt."""
+
+    path: Path
+
+    def members(self) -> list[tuple[str, bytes]]:
+        with tarfile.open(self.path / TAR) as tar:
+            return [(member.name, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
+
+    def put(self, members: list[tuple[str, bytes]]) -> None:
+        """Another tar, and an index and a manifest that vouch for it: as a careless writer would leave it."""
+        with tarfile.open(self.path / TAR, "w", format=tarfile.USTAR_FORMAT) as tar:
+            for name, data in members:
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+        self.vouch(TAR)
+
+    def vouch(self, name: str) -> None:
+        digest = FileDigest.of_file(Folder(self.path), name)
+        told = {"sha256": digest.sha256, "size_bytes": digest.size_bytes}
+        index = json.loads((self.path / "index.json").read_text())
+        for shard in index["shards"]:
+            shard.update(told if shard["name"] == name else {})
+        (self.path / "index.json").write_text(json.dumps(index))
+        made = json.loads((self.path / "manifest.json").read_text())
+        made["files"][name] = told
+        index_digest = FileDigest.of_file(Folder(self.path), "index.json")
+        made["files"]["index.json"] = {"sha256": index_digest.sha256, "size_bytes": index_digest.size_bytes}
+        (self.path / "manifest.json").write_text(json.dumps(made))
+
+
+def jpeg(side: int = 32) -> bytes:
+    return cv2.imencode(".jpg", np.full((side, side, 3), 90, np.uint8))[1].tobytes()
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    folder, samples = Folder(tmp_path / "shards"), []
+    for number in range(6):
+        segment = Segment(f"s{number}", "v.mp4", 1.0, 2.0, "take cup", "take", "cup", "take cup", "P01")
+        facts = SampleMetadata(segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "", 32, 32, measured(), "S-train", "abc")
+        samples.append(Sample(segment.id, jpeg(), jpeg(), "take cup", facts))
+    order = Order("shard", "s", ShardConfig(dataset="S", splits=SplitConfig(train="S-train")), {"pairs": "0"})
+    shard_of = {("S-train", item.key): shards.shard_name("S-train", int(item.key[1:]) // 3) for item in samples}
+    with manifest.working(folder, order):
+        _, files = shards.write(folder, samples, shard_of=shard_of, dataset="S", recipe_digest="abc")
+        manifest.finish(folder, order, counts={"S-train": 6}, files=files)
+    return Made(tmp_path / "shards")
+
+
+def test_whole_shards_are_counted(made: Made) -> None:
+    assert verify(str(made.path), workers=2) == 6
+
+
+def flip_a_bit(made: Made) -> None:
+    data = bytearray((made.path / TAR).read_bytes())
+    data[512 + 300] ^= 1  # in the first picture
+    (made.path / TAR).write_bytes(data)
+
+
+def cut_off(made: Made) -> None:
+    (made.path / TAR).write_bytes((made.path / TAR).read_bytes()[:3000])
+
+
+def lose_a_tar(made: Made) -> None:
+    (made.path / TAR).unlink()
+
+
+def add_a_tar(made: Made) -> None:
+    (made.path / "S-train-000009.tar").write_bytes((made.path / TAR).read_bytes())
+
+
+def lose_a_sample(made: Made) -> None:
+    made.put(made.members()[:-4])
+
+
+def add_a_sample(made: Made) -> None:
+    made.put(made.members() + [(name.replace("s0", "s9"), data) for name, data in made.members()[:4]])
+
+
+def swap_two_samples(made: Made) -> None:
+    members = made.members()
+    made.put([*members[4:8], *members[:4], *members[8:]])
+
+
+def spoil_a_picture(made: Made) -> None:
+    made.put(
+        [(name, bytes(len(data)) if name == "s1.edited_image.jpg" else data) for name, data in made.members()]
+    )
+
+
+def shrink_a_picture(made: Made) -> None:
+    small = jpeg(16)
+    small += bytes(len(jpeg()) - len(small))
+    made.put([(name, small if name == "s1.edited_image.jpg" else data) for name, data in made.members()])
+
+
+def change_an_instruction(made: Made) -> None:
+    members = [(name, data.replace(b'"noun": "cup"', b'"noun": "mug"')) for name, data in made.members()]
+    made.put(members)
+
+
+def move_an_offset(made: Made) -> None:
+    table = pq.read_table(made.path / TABLE)
+    offsets = [
+        value + 512 * (key == "s1")
+        for key, value in zip(table["key"].to_pylist(), table["edited_offset"].to_pylist(), strict=True)
+    ]
+    place = table.column_names.index("edited_offset")
+    pq.write_table(table.set_column(place, "edited_offset", pa.array(offsets)), made.path / TABLE)
+    made.vouch(TABLE)
+
+
+def change_the_table(made: Made) -> None:
+    data = bytearray((made.path / TABLE).read_bytes())
+    data[-1] ^= 1
+    (made.path / TABLE).write_bytes(data)
+
+
+SPOILT: list[tuple[Callable[[Made], None], str]] = [
+    (flip_a_bit, rf"{TAR}: (not the bytes|s0\.original_image\.jpg is)"),
+    (cut_off, rf"{TAR}: (in|after) 's\d\.\S+': cut off"),
+    (lose_a_tar, rf"{TAR}: not there"),
+    (add_a_tar, r"S-train-000009\.tar: no shard of this data set"),
+    (lose_a_sample, rf"{TAR}: s2 is missing"),
+    (add_a_sample, rf"{TAR}: s9 is in no table"),
+    (swap_two_samples, rf"{TAR}: s1 has key 's1', its table 's0'"),
+    (spoil_a_picture, rf"{TAR}: s1\.edited_image\.jpg is no picture"),
+    (shrink_a_picture, rf"{TAR}: s1\.edited_image\.jpg is 16 × 16, not 32 × 32"),
+    (change_an_instruction, rf"{TAR}: s0 has noun 'mug', its table 'cup'"),
+    (move_an_offset, rf"{TAR}: s1 has edited_offset"),
+    (change_the_table, rf"{TABLE}: not a table of samples"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "says"), SPOILT, ids=[spoil.__name__ for spoil, _ in SPOILT])
+def test_the_first_wrong_thing_is_named(made: Made, spoil: Callable[[Made], None], says: str) -> None:
+    spoil(made)
+    with pytest.raises(ShardError, match=says):
+        verify(str(made.path), workers=1)
