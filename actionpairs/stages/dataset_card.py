@@ -30,9 +30,7 @@ class _Split:
     actions: int
 
 
-def write(
-    folder: Folder, config: ShardConfig, index: ShardIndex, places: Places, *, pairs_digest: str
-) -> FileDigest:
+def write(folder: Folder, config: ShardConfig, index: ShardIndex, places: Places) -> FileDigest:
     """Write the card; its front matter leaves nothing to guess: each split's files, and the features."""
     splits = [_split(name, index, config.splits.train) for name in _listed(index, config.splits)]
     card = pages.render(
@@ -45,7 +43,6 @@ def write(
         source=config.source,
         rules=_rules(config, places),
         recipe_digest=index.recipe_digest,
-        pairs_digest=pairs_digest,
     ).encode()
     folder.write_bytes(CARD_FILE, card)
     return FileDigest.of(card)

@@ -66,9 +66,7 @@ def _pack(source: Folder, folder: Folder, order: Order, config: ShardConfig, pla
         dataset=config.dataset,
         recipe_digest=digest,
     )
-    files[dataset_card.CARD_FILE] = dataset_card.write(
-        folder, config, index, places, pairs_digest=order.inputs["pairs"]
-    )
+    files[dataset_card.CARD_FILE] = dataset_card.write(folder, config, index, places)
     files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, places.dropped)
     files[pairs_page.PAGE_FILE] = pairs_page.write_sharded(folder, source, config, places)
     files[manifest.RECIPE_FILE] = FileDigest.of_file(folder, manifest.RECIPE_FILE)

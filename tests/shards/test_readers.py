@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shard_of[split, segment.id] = shards.shard_name(split, number // PER_SHARD if split == "LC-train" else 0)
         split_of[segment.id] = split
     index, _ = shards.write(Folder(path), samples, shard_of=shard_of, dataset="LC", recipe_digest="abc")
-    dataset_card.write(Folder(path), CONFIG, index, Places(split_of, {}, (), {}), pairs_digest="def")
+    dataset_card.write(Folder(path), CONFIG, index, Places(split_of, {}, (), {}))
     return path
 
 
@@ -150,11 +150,9 @@ def test_the_card_says_what_is_there(folder: Path) -> None:
     assert "Kept: pairs with change ≥ 0.01." in card
 
 
-def test_a_card_without_a_source_says_so(folder: Path) -> None:
+def test_a_card_without_a_source_says_so(folder: Path, tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"source": SourceConfig()})
-    dataset_card.write(
-        Folder(folder), config, shards.read_index(Folder(folder)), Places({}, {}, (), {}), pairs_digest=""
-    )
-    card = (folder / "README.md").read_text()
+    dataset_card.write(Folder(tmp_path), config, shards.read_index(Folder(folder)), Places({}, {}, (), {}))
+    card = (tmp_path / "README.md").read_text()
     assert "names no source" in card
     assert "license:" not in card

@@ -1,0 +1,126 @@
+"""The bytes of a data set depend on pairs and recipe alone: not on workers, machine, user, row order, kills."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.stages.conftest import HEADER, Films
+
+RECIPE = """
+extends: table
+shard:
+  filters: {min_change: 0.012}
+  splits: {tests: {tabletest: 2}}
+  samples_per_shard: 2
+"""
+BOOKKEEPING = {"manifest.json", "recipe.json"}  # these name the annotation file by its digest
+
+
+def make(
+    films: Films, out: Path, *, workers: int = 1, before: str = "", table: Path | None = None
+) -> dict[str, bytes]:
+    """Run both commands as a user would, in a shell; gives every file of the shards folder."""
+    out.mkdir(mode=0o777)
+    out.chmod(0o777)
+    recipe = films.table.with_name("small.yaml")
+    recipe.write_text(RECIPE)
+    python = f"{sys.executable} -m actionpairs"
+    annotations = table or films.table
+    script = f"""set -e; cd {Path(__file__).parents[2]}; {before}
+{python} extract {recipe} --videos {films.videos} --annotations {annotations} --out {out}/pairs --workers {workers}
+{python} shard {recipe} --pairs {out}/pairs --out {out}/shards"""
+    subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True)
+    return content(out / "shards")
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def usual(films: Films, tmp_path: Path) -> dict[str, bytes]:
+    return make(films, tmp_path / "usual")
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_workers_change_no_byte_of_the_shards(
+    films: Films, tmp_path: Path, usual: dict[str, bytes], workers: int
+) -> None:
+    assert make(films, tmp_path / "many", workers=workers) == usual
+
+
+def test_another_machine_changes_no_byte(films: Films, tmp_path: Path, usual: dict[str, bytes]) -> None:
+    before = (
+        "export LC_ALL=tr_TR.UTF-8 LANG=tr_TR.UTF-8 PYTHONUTF8=0 TZ=Asia/Kathmandu PYTHONHASHSEED=7 "
+        "USER=somebody LOGNAME=somebody HOSTNAME=elsewhere; umask 077"
+    )
+    assert make(films, tmp_path / "elsewhere", before=before) == usual
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_another_user_changes_no_byte(films: Films, tmp_path: Path, usual: dict[str, bytes]) -> None:
+    recipe, out = films.table.with_name("small.yaml"), tmp_path / "theirs"
+    # The first run is root's: it loads the libraries, which may lie where nobody else can read.
+    script = f"""
+import os
+from actionpairs.stages.shard import shard
+for folder in ("{out}/root", "{out}/shards"):
+    shard("{recipe}", pairs="{tmp_path}/usual/pairs", out=folder)
+    os.setgid(65534), os.setuid(65534)
+"""
+    out.mkdir()
+    out.chmod(0o777)
+    for folder in [tmp_path, *tmp_path.parents][:3]:
+        if folder.name.startswith(("pytest", "test_")):
+            folder.chmod(0o755)
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2])
+    assert (out / "shards/index.json").stat().st_uid == 65534
+    assert content(out / "shards") == usual
+
+
+def test_shuffled_rows_change_no_sample(films: Films, tmp_path: Path, usual: dict[str, bytes]) -> None:
+    header, *rows = films.table.read_text().splitlines(keepends=True)
+    assert header == HEADER
+    random.Random(0).shuffle(rows)
+    shuffled = tmp_path / "shuffled.csv"
+    shuffled.write_text(header + "".join(rows))
+    found = make(films, tmp_path / "shuffled", table=shuffled)
+    assert {name: data for name, data in found.items() if name not in BOOKKEEPING} == {
+        name: data for name, data in usual.items() if name not in BOOKKEEPING
+    }
+
+
+def killed(command: Sequence[str], after_seconds: float) -> bool:
+    """Run a command and kill it after so long; whether it had ended well before."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            return process.wait(after_seconds) == 0
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return False
+
+
+@pytest.mark.slow
+def test_fifty_kills_at_random_moments_change_no_byte(
+    films: Films, tmp_path: Path, usual: dict[str, bytes]
+) -> None:
+    recipe, pairs = films.table.with_name("small.yaml"), tmp_path / "usual/pairs"
+    command = [sys.executable, "-m", "actionpairs", "shard", str(recipe), "--pairs", str(pairs), "--out"]
+    begun = time.perf_counter()
+    assert killed([*command, str(tmp_path / "first")], 60)
+    usually, moments, kills = time.perf_counter() - begun, random.Random(1), 0
+    while kills < 50:
+        folder = tmp_path / f"killed-{kills}"
+        # Most of the time goes into imports: aim at what comes after them.
+        while not killed([*command, str(folder)], usually * moments.uniform(0.5, 1.05)):
+            kills += 1
+        assert content(folder) == usual
+        kills += 1
