@@ -6,13 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from actionpairs.manifest import FileDigest
-from actionpairs.records import Sample, Shard, ShardIndex
+from actionpairs.records import Measures, Sample, SampleMetadata, Segment, Shard, ShardIndex
 from actionpairs.shards import table
 from actionpairs.shards.layout import EDITED, INDEX_FILE, METADATA, ORIGINAL, PROMPT, table_name
 from actionpairs.shards.tar import TarWriter
@@ -94,8 +94,7 @@ class _OpenShard:
         original_offset = self._tar.add(f"{sample.key}.{ORIGINAL}", sample.original_image)
         edited_offset = self._tar.add(f"{sample.key}.{EDITED}", sample.edited_image)
         self._tar.add(f"{sample.key}.{PROMPT}", sample.edit_prompt.encode())
-        metadata = json.dumps(asdict(sample.metadata), sort_keys=True, ensure_ascii=False)
-        self._tar.add(f"{sample.key}.{METADATA}", metadata.encode())
+        self._tar.add(f"{sample.key}.{METADATA}", _json(sample.metadata))
         self._rows.append(table.row_of(sample, self._name, (original_offset, edited_offset)))
         if len(self._rows) >= _ROWS_AT_ONCE:
             self._pack()
@@ -111,3 +110,13 @@ class _OpenShard:
     def _pack(self) -> None:
         self._batches.append(pa.RecordBatch.from_pylist(self._rows, table.SCHEMA))
         self._rows = []
+
+
+def _json(metadata: SampleMetadata) -> bytes:
+    # Field by field: asdict copies every value, and took a sixth of all the time.
+    told = _fields(metadata) | {"segment": _fields(metadata.segment), "measures": _fields(metadata.measures)}
+    return json.dumps(told, sort_keys=True, ensure_ascii=False).encode()
+
+
+def _fields(record: Segment | Measures | SampleMetadata) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
