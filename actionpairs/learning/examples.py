@@ -50,16 +50,24 @@ def testing(folders: Sequence[Folder]) -> tuple[Example, ...]:
 
 def read(example: Example, size: int) -> np.ndarray:
     """Both pictures of a pair, original first, each fitted to a square: 2 size size 3, uint8, RGB."""
-    pictures = []
-    for name, jpeg in zip(_NAMES, shards.read_pictures(example.folder, example.entry), strict=True):
-        picture = decode(jpeg, size)
+    pictures = np.empty((2, size, size, 3), np.uint8)
+    read_into(pictures, example)
+    return pictures
+
+
+def read_into(pictures: np.ndarray, example: Example, *, flipped: bool = False) -> None:
+    """Read both pictures of a pair into an array as `read` gives it; flipped mirrors both."""
+    jpegs = shards.read_pictures(example.folder, example.entry)
+    for place, (name, jpeg) in enumerate(zip(_NAMES, jpegs, strict=True)):
+        picture = _decoded(jpeg, pictures.shape[1])
         if picture is None:
             raise ShardError(
                 f"{example.folder}/{example.entry.shard}: {example.entry.key}.{name} cannot be decoded.",
                 cure="Make the shards anew with `actionpairs shard`, or copy them again.",
             )
-        pictures.append(picture)
-    return np.stack(pictures)
+        if flipped:
+            picture = cv2.flip(picture, 1)
+        cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=pictures[place])
 
 
 def read_all(examples: Sequence[Example], size: int, *, workers: int = 0) -> Iterator[np.ndarray]:
@@ -80,7 +88,7 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
-                if len(waiting) > 16 * workers:  # bounds how many decoded pictures wait in memory
+                if len(waiting) > 4 * workers:  # bounds how many results wait in memory
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -88,8 +96,8 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int
             pool.shutdown(cancel_futures=True)
 
 
-def decode(jpeg: bytes, size: int) -> np.ndarray | None:
-    """A JPEG fitted to a square, size size 3 uint8 RGB; None where it cannot be decoded.
+def _decoded(jpeg: bytes, size: int) -> np.ndarray | None:
+    """A JPEG fitted to a square, size size 3 uint8 BGR; None where it cannot be decoded.
 
     It is decoded at 1/2, 1/4 or 1/8 of its size, as libjpeg can, while that is no smaller than what is wanted.
     """
@@ -98,7 +106,7 @@ def decode(jpeg: bytes, size: int) -> np.ndarray | None:
         return None
     flags = next((flag for by, flag in _REDUCTIONS if side // by >= size), cv2.IMREAD_COLOR)
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags)
-    return None if picture is None else cv2.cvtColor(fit(picture, size), cv2.COLOR_BGR2RGB)
+    return None if picture is None else fit(picture, size)
 
 
 def fit(picture: np.ndarray, size: int) -> np.ndarray:

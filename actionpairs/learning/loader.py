@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count, islice, tee
+from itertools import count, tee
 
-import cv2
 import numpy as np
 
 from actionpairs.errors import TrainingError
 from actionpairs.learning import examples
 from actionpairs.learning.batches import Batches, Row
+
+_PAIRS_A_TASK = 8  # handing one over costs about as much as a tenth of a pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,13 @@ class Loader:
         Only the first and the last batch are smaller, where start or stop falls inside them; a share with no
         sample is left out.
         """
-        shares, to_read = tee(self._shares(start, stop))
-        pictures = examples.ahead(self._read, (row for rows in to_read for row in rows), workers=self._workers)
-        for rows in shares:
-            both: np.ndarray = np.stack(list(islice(pictures, len(rows))), 1)
-            yield Batch(both[0], both[1], rows)
+        made, to_fill = tee((rows, self._blank(len(rows))) for rows in self._shares(start, stop))
+        tasks = (task for rows, pictures in to_fill for task in _tasks(rows, pictures))
+        done = examples.ahead(self._fill, tasks, workers=self._workers)
+        for rows, pictures in made:
+            for _ in _tasks(rows, pictures):
+                next(done)
+            yield Batch(pictures[0], pictures[1], rows)
 
     def _shares(self, start: int, stop: int | None) -> Iterator[tuple[Row, ...]]:
         """The rows of one batch after another, those within [start, stop)."""
@@ -85,7 +88,19 @@ class Loader:
             if begin < end:
                 yield self._batches.rows(step, slice(begin, end))
 
-    def _read(self, row: Row) -> np.ndarray:
-        """Both pictures of a pair as this row shows them: 2 S S 3."""
-        pictures = examples.read(self._batches.examples[row.index], self._size)
-        return np.stack([cv2.flip(picture, 1) for picture in pictures]) if row.flipped else pictures
+    def _blank(self, count: int) -> np.ndarray:
+        return np.empty((2, count, self._size, self._size, 3), np.uint8)
+
+    def _fill(self, task: tuple[tuple[Row, ...], np.ndarray]) -> None:
+        """Read some pairs as their rows show them into their place in a batch: 2 n S S 3."""
+        rows, pictures = task
+        for place, row in enumerate(rows):
+            example = self._batches.examples[row.index]
+            examples.read_into(pictures[:, place], example, flipped=row.flipped)
+
+
+def _tasks(rows: tuple[Row, ...], pictures: np.ndarray) -> Iterator[tuple[tuple[Row, ...], np.ndarray]]:
+    """Divide a batch into what one thread reads at a time."""
+    for first in range(0, len(rows), _PAIRS_A_TASK):
+        some = slice(first, first + _PAIRS_A_TASK)
+        yield rows[some], pictures[:, some]
