@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -19,6 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 from actionpairs.errors import MissingExtraError, StorageError
 
 _PARTIAL = ".partial"
+_FILES_KEPT_OPEN = 256  # of one folder; many systems allow a process 1,024
 
 
 class Folder:
@@ -33,6 +35,11 @@ class Folder:
         except (OSError, ValueError) as error:
             raise StorageError(f"{self}: {error}.", cure="Give a local path or a URL.") from None
         self.is_local = isinstance(self._system, LocalFileSystem)
+        self._opened = lru_cache(_FILES_KEPT_OPEN)(_Descriptor)
+
+    def __reduce__(self) -> tuple[type[Folder], tuple[str]]:
+        """Another process opens its files itself."""
+        return Folder, (self.url,)
 
     def __str__(self) -> str:
         return without_secrets(self.url)
@@ -81,6 +88,24 @@ class Folder:
         with self._translated(name), self._system.open(self._inside(name), "rb") as file:
             return cast(bytes, file.read())
 
+    def read_range(self, name: str, start: int, stop: int) -> bytes:
+        """The bytes [start, stop) of a file, fewer where it ends before; threads may share the folder.
+
+        A local file is opened once and read from then on as it was, even where another takes its name; a store
+        gets one request for this range alone.
+        """
+        with self._translated(name):
+            if self.is_local:
+                return _pread(self._opened(self.local_path(name)), start, stop)
+            try:
+                return cast(bytes, self._system.cat_file(self._inside(name), start=start, end=stop))
+            except (OSError, ImportError):
+                raise
+            except Exception as error:  # every store's library has errors of its own
+                if getattr(error, "status", None) == 416:  # HTTP: the file ends before this range
+                    return b""
+                raise OSError(f"bytes {start} to {stop} cannot be read: {error}") from error
+
     @contextmanager
     def create(self, name: str) -> Iterator[BinaryIO]:
         """Write a file that appears under its name when the block ends well, and not at all otherwise."""
@@ -127,6 +152,27 @@ class Folder:
         except OSError as error:
             where = f"{self}/{name}" if name else str(self)
             raise StorageError(f"{where}: {error.strerror or error}.", cure=_cure(error)) from error
+
+
+class _Descriptor:
+    """A file that stays open for as long as someone reads from it."""
+
+    def __init__(self, path: Path) -> None:
+        self.number = os.open(path, os.O_RDONLY)
+
+    def __del__(self) -> None:
+        if hasattr(self, "number"):
+            os.close(self.number)
+
+
+def _pread(file: _Descriptor, start: int, stop: int) -> bytes:
+    """Read [start, stop), which the system may hand out in parts."""
+    data = os.pread(file.number, stop - start, start)
+    while len(data) < stop - start and (
+        more := os.pread(file.number, stop - start - len(data), start + len(data))
+    ):
+        data += more
+    return data
 
 
 @contextmanager

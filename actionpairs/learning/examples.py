@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -16,6 +19,12 @@ from actionpairs import manifest, shards
 from actionpairs.errors import ShardError, TrainingError
 from actionpairs.records import Entry
 from actionpairs.storage import Folder
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_NAMES = shards.ORIGINAL, shards.EDITED
+_REDUCTIONS = (8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2)
+_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +50,70 @@ def testing(folders: Sequence[Folder]) -> tuple[Example, ...]:
 
 def read(example: Example, size: int) -> np.ndarray:
     """Both pictures of a pair, original first, each fitted to a square: 2 size size 3, uint8, RGB."""
+    pictures = np.empty((2, size, size, 3), np.uint8)
+    read_into(pictures, example)
+    return pictures
+
+
+def read_into(pictures: np.ndarray, example: Example, *, flipped: bool = False) -> None:
+    """Read both pictures of a pair into an array as `read` gives it; flipped mirrors both."""
     jpegs = shards.read_pictures(example.folder, example.entry)
-    return np.stack([fit(_decoded(jpeg, example.name), size) for jpeg in jpegs])
+    for place, (name, jpeg) in enumerate(zip(_NAMES, jpegs, strict=True)):
+        picture = _decoded(jpeg, pictures.shape[1])
+        if picture is None:
+            raise ShardError(
+                f"{example.folder}/{example.entry.shard}: {example.entry.key}.{name} cannot be decoded.",
+                cure="Make the shards anew with `actionpairs shard`, or copy them again.",
+            )
+        if flipped:
+            picture = cv2.flip(picture, 1)
+        cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=pictures[place])
 
 
 def read_all(examples: Sequence[Example], size: int, *, workers: int = 0) -> Iterator[np.ndarray]:
     """The pictures of every pair in order, as `read` gives them; `workers` threads decode ahead."""
-    if workers <= 1:
-        yield from (read(example, size) for example in examples)
+    return ahead(lambda example: read(example, size), examples, workers=workers)
+
+
+def ahead(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int) -> Iterator[Result]:
+    """What work makes of each item, in order; `workers` threads work ahead, none means in this one.
+
+    Threads, not processes: OpenCV decodes outside Python's lock, and no picture is copied between processes.
+    """
+    if not workers:
+        yield from map(work, items)
         return
-    ahead = 16 * workers  # bounds how many decoded pictures wait in memory
-    with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(examples), ahead):
-            yield from pool.map(lambda example: read(example, size), examples[start : start + ahead])
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers, "loader") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > 4 * workers:  # bounds how many results wait in memory
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _decoded(jpeg: bytes, size: int) -> np.ndarray | None:
+    """A JPEG fitted to a square, size size 3 uint8 BGR; None where it cannot be decoded.
+
+    It is decoded at 1/2, 1/4 or 1/8 of its size, as libjpeg can, while that is no smaller than what is wanted.
+    """
+    side = _short_side(jpeg)
+    if not side:
+        return None
+    flags = next((flag for by, flag in _REDUCTIONS if side // by >= size), cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags)
+    return None if picture is None else fit(picture, size)
 
 
 def fit(picture: np.ndarray, size: int) -> np.ndarray:
     """Resize a picture's short side and cut out the middle square: H W 3 in, size size 3 out."""
     height, width = picture.shape[:2]
+    if height == width == size:
+        return picture
     scale = size / min(height, width)
     shape = max(size, round(width * scale)), max(size, round(height * scale))
     resized = cv2.resize(picture, shape, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
@@ -108,8 +163,16 @@ def _sorted(examples: Sequence[Example]) -> tuple[Example, ...]:
     return tuple(by_name[name] for name in sorted(by_name))
 
 
-def _decoded(jpeg: bytes, name: str) -> np.ndarray:
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
-    if picture is None:
-        raise ShardError(f"{name}: its JPEG cannot be decoded.", cure="Make the shards anew.")
-    return picture
+def _short_side(jpeg: bytes) -> int:
+    """The shorter side of a JPEG in pixels, from its frame header (ITU-T T.81, B.2.2); 0 where there is none."""
+    place = 2
+    try:
+        while jpeg[place] == 0xFF:
+            marker, length = struct.unpack_from(">BH", jpeg, place + 1)
+            if marker in _FRAME_MARKERS:
+                height, width = struct.unpack_from(">HH", jpeg, place + 5)
+                return int(min(height, width))
+            place += 1 if marker == 0xFF else 2 + length  # 0xFF may be repeated to fill
+    except (IndexError, struct.error):
+        pass
+    return 0

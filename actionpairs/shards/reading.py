@@ -9,7 +9,7 @@ from actionpairs.errors import ShardError
 from actionpairs.records import Entry, Measures, Sample, SampleMetadata, Segment, Shard, ShardIndex
 from actionpairs.shards import table
 from actionpairs.shards.layout import EDITED, INDEX_FILE, MEMBERS, METADATA, ORIGINAL, PROMPT, key_of
-from actionpairs.shards.tar import REMAKE, Member, members
+from actionpairs.shards.tar import MEMBER_LIMIT_BYTES, REMAKE, Member, members
 from actionpairs.storage import Folder
 
 
@@ -32,19 +32,27 @@ def entries(folder: Folder, split: str) -> tuple[Entry, ...]:
 
 
 def read_pictures(folder: Folder, entry: Entry) -> tuple[bytes, bytes]:
-    """The JPEGs of one sample, original and edited, straight from their offsets."""
-    with folder.open(entry.shard) as file:
-        pictures = []
-        for offset, size in (
-            (entry.original_offset, entry.original_size),
-            (entry.edited_offset, entry.edited_size),
-        ):
-            file.seek(offset)
-            data = file.read(size)
-            if len(data) != size or not data.startswith(b"\xff\xd8"):
-                raise ShardError(f"{folder}/{entry.shard}: no JPEG of {entry.key} at byte {offset}.", cure=REMAKE)
-            pictures.append(data)
-    return pictures[0], pictures[1]
+    """The JPEGs of one sample, original and edited, which lie side by side and are read at once."""
+    places = (
+        (ORIGINAL, entry.original_offset, entry.original_offset + entry.original_size),
+        (EDITED, entry.edited_offset, entry.edited_offset + entry.edited_size),
+    )
+    first, last = min(start for _, start, _ in places), max(stop for _, _, stop in places)
+    where = f"{folder}/{entry.shard}"
+    if last - first > 2 * MEMBER_LIMIT_BYTES:
+        raise ShardError(f"{where}: the index claims {last - first} bytes for {entry.key}.", cure=REMAKE)
+    data = folder.read_range(entry.shard, first, last)
+    if len(data) > last - first:
+        raise ShardError(f"{where}: its server sends the whole file for a part.", cure="Copy the shards first.")
+    jpegs = []
+    for suffix, start, stop in places:
+        jpeg = data[start - first : stop - first]
+        if len(jpeg) < stop - start:
+            raise ShardError(f"{where}: ends before {entry.key}.{suffix}, at byte {start}, does.", cure=REMAKE)
+        if not jpeg.startswith(b"\xff\xd8"):
+            raise ShardError(f"{where}: no JPEG of {entry.key}.{suffix} at byte {start}.", cure=REMAKE)
+        jpegs.append(jpeg)
+    return jpegs[0], jpegs[1]
 
 
 def samples(folder: Folder, shard: str) -> Iterator[Sample]:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from actionpairs.errors import ShardError
 from actionpairs.manifest import FileDigest
 
-_MEMBER_LIMIT_BYTES = 64 << 20
+MEMBER_LIMIT_BYTES = 64 << 20
 _PLAIN = {tarfile.REGTYPE, tarfile.AREGTYPE}
 
 REMAKE = "Make the shards anew with `actionpairs shard`, or copy them again."
@@ -81,7 +81,7 @@ def members(file: BinaryIO, *, where: str) -> Iterator[Member]:
             raise ShardError(
                 f"{where}: {info.name!r} is no plain file, and does not belong in a shard.", cure=REMAKE
             )
-        if not 0 <= info.size <= _MEMBER_LIMIT_BYTES:
+        if not 0 <= info.size <= MEMBER_LIMIT_BYTES:
             raise ShardError(f"{where}: {info.name!r} claims {info.size} bytes.", cure=REMAKE)
         padded = _read(file, info.size + -info.size % tarfile.BLOCKSIZE, where=f"{where}: in {info.name!r}")
         yield Member(info.name, end + tarfile.BLOCKSIZE, padded[: info.size])

@@ -1,0 +1,106 @@
+"""Batches of pictures and texts for any trainer, straight from the shards.
+
+Samples are counted from the start of training, over all epochs and all processes: sample n is the n-th place of
+`batches.Order`. What it shows depends on that place alone, so any process can start at any sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, tee
+
+import numpy as np
+
+from actionpairs.errors import TrainingError
+from actionpairs.learning import examples
+from actionpairs.learning.batches import Batches, Row
+
+_PAIRS_A_TASK = 8  # handing one over costs about as much as a tenth of a pair
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some pairs as they are shown. originals, edits: B S S 3, uint8, RGB, both mirrored where row.flipped."""
+
+    originals: np.ndarray
+    edits: np.ndarray
+    rows: tuple[Row, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What each pair is told; empty where the text is dropped."""
+        return tuple(row.text for row in self.rows)
+
+    @property
+    def wrong_texts(self) -> tuple[tuple[str, ...], ...]:
+        """Texts of other actions for each pair; none where its text is dropped."""
+        return tuple(row.wrong_texts for row in self.rows)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """DATASET/KEY of each pair."""
+        return tuple(row.name for row in self.rows)
+
+
+class Loader:
+    """Reads what `Batches` decides, with `workers` threads, for process `rank` of `ranks`.
+
+    The processes share each batch evenly. An epoch takes every pair once; where the batch size does not divide
+    it, its last batch is filled up with the first pairs of the next, so that none is dropped or repeated.
+    """
+
+    def __init__(self, batches: Batches, size: int, *, workers: int = 2, rank: int = 0, ranks: int = 1) -> None:
+        if batches.order.batch_size % ranks or not 0 <= rank < ranks:
+            raise TrainingError(
+                f"Process {rank} of {ranks} cannot take an even share of batches of {batches.order.batch_size}.",
+                cure="Count processes from 0; choose a batch size that they divide.",
+            )
+        self._batches = batches
+        self._size = size
+        self._workers = workers
+        share = batches.order.batch_size // ranks
+        self._part = slice(rank * share, (rank + 1) * share)
+
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
+        """This process's share of the samples [start, stop), without end where there is no stop.
+
+        Only the first and the last batch are smaller, where start or stop falls inside them; a share with no
+        sample is left out.
+        """
+        made, to_fill = tee((rows, self._blank(len(rows))) for rows in self._shares(start, stop))
+        tasks = (task for rows, pictures in to_fill for task in _tasks(rows, pictures))
+        done = examples.ahead(self._fill, tasks, workers=self._workers)
+        for rows, pictures in made:
+            for _ in _tasks(rows, pictures):
+                next(done)
+            yield Batch(pictures[0], pictures[1], rows)
+
+    def _shares(self, start: int, stop: int | None) -> Iterator[tuple[Row, ...]]:
+        """The rows of one batch after another, those within [start, stop)."""
+        size = self._batches.order.batch_size
+        for step in count(start // size):
+            first = step * size
+            if stop is not None and first >= stop:
+                return
+            begin = max(self._part.start, start - first)
+            end = self._part.stop if stop is None else min(self._part.stop, stop - first)
+            if begin < end:
+                yield self._batches.rows(step, slice(begin, end))
+
+    def _blank(self, count: int) -> np.ndarray:
+        return np.empty((2, count, self._size, self._size, 3), np.uint8)
+
+    def _fill(self, task: tuple[tuple[Row, ...], np.ndarray]) -> None:
+        """Read some pairs as their rows show them into their place in a batch: 2 n S S 3."""
+        rows, pictures = task
+        for place, row in enumerate(rows):
+            example = self._batches.examples[row.index]
+            examples.read_into(pictures[:, place], example, flipped=row.flipped)
+
+
+def _tasks(rows: tuple[Row, ...], pictures: np.ndarray) -> Iterator[tuple[tuple[Row, ...], np.ndarray]]:
+    """Divide a batch into what one thread reads at a time."""
+    for first in range(0, len(rows), _PAIRS_A_TASK):
+        some = slice(first, first + _PAIRS_A_TASK)
+        yield rows[some], pictures[:, some]
