@@ -16,7 +16,7 @@ from actionpairs.errors import ModelError, ScoreError, ShardError, StorageError
 from actionpairs.learning import examples
 from actionpairs.learning.examples import Example
 from actionpairs.recipe import Recipe, load
-from actionpairs.records import Report
+from actionpairs.scoring.records import Report
 from actionpairs.shards import entries
 from actionpairs.stages.eval import evaluate
 from actionpairs.storage import Folder
@@ -101,7 +101,13 @@ def test_edits_that_are_there_are_not_made_again(world: Path, tmp_path: Path) ->
 
 def test_what_is_missing_is_said_and_the_rest_still_comes(world: Path, tmp_path: Path) -> None:
     found = run(world, tmp_path / "out")
-    assert [score.name for score in found.rows[0].scores] == ["motion alignment", "SSIM", "PSNR"]
+    assert [score.name for score in found.rows[0].scores] == [
+        "motion alignment",
+        "discrimination",
+        "SSIM",
+        "PSNR",
+        "background PSNR",
+    ]
     assert sum("--recogniser" in note for note in found.notes) == 1
     for kind in ("inception", "clip", "dinov2"):
         assert sum(f"--features {kind}=" in note for note in found.notes) == 1
