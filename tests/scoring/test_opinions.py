@@ -70,7 +70,7 @@ def test_answers_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str, 
 
 
 def test_a_rater_that_comes_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ScoreError, match="answered twice .Ann."):
+    with pytest.raises(ScoreError, match=r"answered twice \(Ann\)"):
         opinions.added(example(), [answers(tmp_path / "a.json"), answers(tmp_path / "b.json")])
 
 
