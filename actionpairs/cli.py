@@ -177,10 +177,16 @@ def _named(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -
 @click.option("--out", required=True, help="Folder for the report.")
 @click.option("--recogniser", help="Folder of a trained recogniser, for action accuracy.")
 @click.option(
-    "--features", multiple=True, callback=_named, metavar="KIND=PATH", help="Networks: inception, clip, dinov2."
+    "--features",
+    multiple=True,
+    callback=_named,
+    metavar="KIND=PATH",
+    help="inception, clip, dinov2, lpips.",
 )
 @device_option
 @click.option("--limit", type=click.IntRange(min=1), help="Score only the first so many samples.")
+@click.option("--study", is_flag=True, help="Also write study.html, on which people judge the edits.")
+@click.option("--answers", multiple=True, metavar="FILE", help="What raters saved; the report takes it in.")
 @json_option
 def evaluate(
     recipe: str,
@@ -193,13 +199,18 @@ def evaluate(
     features: dict[str, str],
     device: str,
     limit: int | None,
+    study: bool,
+    answers: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Score models on a split: action accuracy, FID, SSIM, PSNR; a table and a page of pictures.
 
+    The same command with --study, and later with --answers, adds what people say to a finished report.
+
     \b
-    Example:
+    Examples:
       actionpairs eval hc --model out/model --shards out/shards --split HCtest500 --out out/report
+      actionpairs eval hc --edits theirs=DIR --shards out/shards --split HCtest500 --out out/report --study
     """
     if not models and not edits:
         raise click.UsageError("Give a --model or --edits.")
@@ -216,6 +227,8 @@ def evaluate(
         features=features,
         device=device,
         limit=limit,
+        study=study,
+        answers=answers,
     )
     _show(report, as_json)
     click.echo(f"{out}/index.html", err=as_json)

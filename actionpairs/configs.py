@@ -358,7 +358,7 @@ TrainConfig = Annotated[EditorConfig | RecogniserConfig, Field(discriminator="ta
 
 
 class EvalConfig(Config):
-    """How edits are generated and scored."""
+    """How edits are generated and scored; gallery, study: how many samples are on the page, and before raters."""
 
     resolution: Positive = 256
     seed: int = 0
@@ -368,3 +368,4 @@ class EvalConfig(Config):
     batch_size: Positive = 8
     scheduler: str = "EulerAncestralDiscreteScheduler"
     gallery: Positive = 60
+    study: Positive = 30

@@ -1,4 +1,7 @@
-"""Writes docs/cli.md and docs/recipes.md from the code: `python docs/reference.py`. A test keeps them true."""
+"""Writes docs/cli.md, docs/recipes.md and the schema of report.json from the code: `python docs/reference.py`.
+
+Tests keep them true.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pydantic_core import PydanticUndefined
 from actionpairs import configs, formats
 from actionpairs.cli import main
 from actionpairs.recipe import builtin_names
+from actionpairs.scoring import schema
 
 HERE = Path(__file__).parent
 
@@ -81,3 +85,4 @@ def _kind(annotation: Any) -> str:
 if __name__ == "__main__":
     (HERE / "cli.md").write_text(cli())
     (HERE / "recipes.md").write_text(recipes())
+    Path(schema.__file__).with_name("report.schema.json").write_text(schema.text())

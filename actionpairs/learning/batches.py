@@ -95,7 +95,7 @@ class Batches:
         self.examples = examples
         self.order = Order(tuple(example.name for example in examples), seed, batch_size)
         self._presentation = presentation
-        self._rivals = _Rivals([example.entry for example in examples])
+        self._rivals = Rivals([example.entry for example in examples])
         if presentation.wrong_texts and not any(self._wrong_texts_of(example.entry) for example in examples):
             raise TrainingError(
                 f"No pair has a wrong instruction to be told from ({presentation.drawn_from}).",
@@ -111,10 +111,10 @@ class Batches:
         rows = self.order.rows(step)
         rivals = self._rivals
         if self._presentation.drawn_from == "batch":
-            rivals = _Rivals([self.examples[row.index].entry for row in rows])
+            rivals = Rivals([self.examples[row.index].entry for row in rows])
         return tuple(self._shown(row, rivals) for row in rows[part])
 
-    def _shown(self, row: Row, rivals: _Rivals) -> Row:
+    def _shown(self, row: Row, rivals: Rivals) -> Row:
         show, entry, seed = self._presentation, self.examples[row.index].entry, self.order.seed
         r = draws.generator(seed, "dropout", row.epoch, row.name).random()
         text_dropped = r < 2 * show.conditioning_dropout
@@ -145,7 +145,7 @@ def wrong_texts(row: Row, candidates: Sequence[Sequence[str]], *, count: int, se
     return tuple(texts[int(generator.integers(len(texts)))] for texts in chosen)
 
 
-class _Rivals:
+class Rivals:
     """The texts of every action, to draw wrong ones from."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:

@@ -1,4 +1,4 @@
-// Sorts and filters the samples of a report.
+// Sorts, filters and draws over the samples of a report.
 const list = document.getElementById("cases");
 const sort = document.getElementById("sort");
 const action = document.getElementById("action");
@@ -18,6 +18,7 @@ function show() {
     `${cases.filter((item) => !item.element.hidden).length} shown`;
 }
 
+document.getElementById("motion").addEventListener("change", (event) => list.classList.toggle("moving", event.target.checked));
 sort.addEventListener("change", show);
 action.addEventListener("change", show);
 show();

@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from actionpairs.records import Difference, ReportPart, ReportRow, ReportSample, Score
 from actionpairs.scoring import metrics, scorecard
+from actionpairs.scoring.records import Difference, ReportPart, ReportRow, ReportSample, Score
 
 
 def differences(rows: Sequence[ReportRow]) -> tuple[Difference, ...]:

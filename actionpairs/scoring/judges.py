@@ -13,6 +13,7 @@ from actionpairs.manifest import FileDigest
 from actionpairs.scoring import contestants, encoders
 from actionpairs.scoring.encoders import ClipFeatures, Dinov2Features
 from actionpairs.scoring.features import INCEPTION_URL, FeatureNetwork, RecogniserFeatures, TorchScriptFeatures
+from actionpairs.scoring.lpips import ALEXNET_URL, Lpips
 from actionpairs.storage import Folder
 
 _NO_RECOGNISER = (
@@ -22,6 +23,8 @@ _NO_RECOGNISER = (
 _ABSENT = {  # kind of network → what is not there without it, and where to get it
     "inception": "No FID or KID: download the standard Inception TorchScript file from "
     f"{INCEPTION_URL} and name it with --features inception=PATH.",
+    "lpips": f"No LPIPS: download AlexNet's weights from {ALEXNET_URL} and name the file with "
+    "--features lpips=PATH.",
     "clip": "No CMMD, CLIP similarity or CLIP direction: name a CLIP folder or hub id with --features clip=ID, "
     "for example openai/clip-vit-large-patch14-336.",
     "dinov2": "No FD-DINOv2 or DINOv2 similarity: name a DINOv2 folder or hub id with --features dinov2=ID, for "
@@ -35,7 +38,9 @@ class Judges:
 
     recogniser: Recogniser | None
     networks: tuple[FeatureNetwork, ...]
+    lpips: Lpips | None
     notes: tuple[str, ...]
+    device: str
 
 
 def digests(recogniser: str | None, features: Mapping[str, str]) -> dict[str, str]:
@@ -50,7 +55,7 @@ def digests(recogniser: str | None, features: Mapping[str, str]) -> dict[str, st
             raise ScoreError(
                 f"--features {kind}: no such feature network.", cure=f"There are: {', '.join(_ABSENT)}."
             )
-        if kind == "inception":
+        if kind in {"inception", "lpips"}:
             path = Path(source)
             found[f"features {kind}"] = FileDigest.of_file(Folder(path.parent), path.name).sha256
         else:
@@ -66,14 +71,16 @@ def appoint(recogniser: str | None, features: Mapping[str, str], *, device: str)
     judge = None if recogniser is None else recognisers.load(recogniser, device=device)
     digest = "" if recogniser is None else contestants.digest(Path(recogniser))
     networks = list(_networks(features, device))
+    lpips = Lpips(features["lpips"], device=device) if "lpips" in features else None
     if judge is not None and "inception" not in features:
         networks.append(RecogniserFeatures(judge, digest=digest))
     notes = (
         _NO_RECOGNISER if judge is None else _on_recogniser(judge, digest),
         *map(_on_network, networks),
+        *([] if lpips is None else [f"LPIPS: to the real last frames, on AlexNet, digest {lpips.digest[:16]}."]),
         *(line for kind, line in _ABSENT.items() if kind not in features),
     )
-    return Judges(judge, tuple(networks), notes)
+    return Judges(judge, tuple(networks), lpips, notes, device)
 
 
 def _networks(features: Mapping[str, str], device: str) -> Iterator[FeatureNetwork]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from actionpairs.records import Report
 from actionpairs.scoring import tables
+from actionpairs.scoring.records import Report
 
 _ESCAPES = str.maketrans(
     {

@@ -9,22 +9,27 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from actionpairs.learning.recogniser import Recogniser
-from actionpairs.records import EditScores, ReportRow, Score
-from actionpairs.scoring import flow, metrics
+from actionpairs.scoring import background, flow, metrics
 from actionpairs.scoring.features import FeatureNetwork
+from actionpairs.scoring.lpips import Lpips
 from actionpairs.scoring.metrics import Estimate
+from actionpairs.scoring.records import About, Better, EditScores, Kind, ReportRow, Score, Unit
 
-TOP_1, TOP_5, MOTION, SSIM, PSNR = "Acc top-1", "Acc top-5", "motion alignment", "SSIM", "PSNR"
+TOP_1, TOP_5, MOTION, DISCRIMINATION = "Acc top-1", "Acc top-5", "motion alignment", "discrimination"
+LPIPS, SSIM, PSNR, BACKGROUND = "LPIPS", "SSIM", "PSNR", "background PSNR"
 _STILL = 0.005  # of the picture's width: flow shorter than that is noise
-_PER_SAMPLE = {  # name → about, unit; more is better for all of them
-    TOP_1: ("action", "%"),
-    TOP_5: ("action", "%"),
-    MOTION: ("action", ""),
-    "CLIP direction": ("action", ""),
-    "CLIP similarity": ("picture", ""),
-    "DINOv2 similarity": ("picture", ""),
-    SSIM: ("picture", ""),
-    PSNR: ("picture", "dB"),
+_PER_SAMPLE: Mapping[str, tuple[Better, About, Unit]] = {
+    TOP_1: ("higher", "action", "%"),
+    TOP_5: ("higher", "action", "%"),
+    MOTION: ("higher", "action", ""),
+    "CLIP direction": ("higher", "action", ""),
+    DISCRIMINATION: ("higher", "action", "%"),
+    LPIPS: ("lower", "picture", ""),
+    "CLIP similarity": ("higher", "picture", ""),
+    "DINOv2 similarity": ("higher", "picture", ""),
+    SSIM: ("higher", "picture", ""),
+    PSNR: ("higher", "picture", "dB"),
+    BACKGROUND: ("higher", "picture", "dB"),
 }
 
 
@@ -54,10 +59,14 @@ class Measurements:
 
 
 def measure(
-    trials: Iterable[Trial], *, recogniser: Recogniser | None, networks: Sequence[FeatureNetwork]
+    trials: Iterable[Trial],
+    *,
+    recogniser: Recogniser | None,
+    networks: Sequence[FeatureNetwork],
+    lpips: Lpips | None = None,
 ) -> Measurements:
     """Look at every edit of a row: with the recogniser, by its motion, beside its truth, through the networks."""
-    parts = [_measure(trial, recogniser, networks) for trial in trials]
+    parts = [_measure(trial, recogniser, networks, lpips) for trial in trials]
     recognised = [part.recognised for part in parts if part.recognised is not None]
     return Measurements(
         keys=tuple(key for part in parts for key in part.keys),
@@ -71,7 +80,7 @@ def measure(
 
 def row(
     name: str,
-    kind: str,
+    kind: Kind,
     measured: Measurements,
     *,
     networks: Sequence[FeatureNetwork],
@@ -104,7 +113,7 @@ def row(
     return ReportRow(name, kind, tuple(scores), edits)
 
 
-def summed(name: str, values: np.ndarray, *, better: str, about: str, unit: str) -> Score:
+def summed(name: str, values: np.ndarray, *, better: Better, about: About, unit: Unit) -> Score:
     """The score of some samples, N values: a share with Wilson's interval for hits in per cent, else a mean."""
     estimate = _percent(values) if unit == "%" else metrics.mean(values)
     return _score(name, estimate, better=better, about=about, unit=unit)
@@ -124,7 +133,9 @@ def _with_likeness(
     return replace(measured, values=values)
 
 
-def _measure(trial: Trial, recogniser: Recogniser | None, networks: Sequence[FeatureNetwork]) -> Measurements:
+def _measure(
+    trial: Trial, recogniser: Recogniser | None, networks: Sequence[FeatureNetwork], lpips: Lpips | None
+) -> Measurements:
     recognised, values = None, dict[str, np.ndarray]()
     if recogniser is not None:
         logits = recogniser.predict(trial.originals, trial.edits)
@@ -135,8 +146,11 @@ def _measure(trial: Trial, recogniser: Recogniser | None, networks: Sequence[Fea
         if len(actions) > 5:
             values[TOP_5] = 100.0 * metrics.top_k(logits, targets, 5)
     values[MOTION] = 100.0 * _motion(trial)
+    if lpips is not None:
+        values[LPIPS] = lpips(trial.edits, trial.truths)
     values[SSIM] = metrics.ssim(trial.edits, trial.truths)
     values[PSNR] = metrics.psnr(trial.edits, trial.truths)
+    values[BACKGROUND] = background.kept(trial.edits, trial.originals, trial.truths)
     return Measurements(
         trial.keys, recognised, values, {network.name: network(trial.edits) for network in networks}
     )
@@ -154,10 +168,10 @@ def _motion(trial: Trial) -> np.ndarray:
 
 
 def _mean_scores(values: Mapping[str, np.ndarray]) -> Iterator[Score]:
-    for name, (about, unit) in _PER_SAMPLE.items():
+    for name, (better, about, unit) in _PER_SAMPLE.items():
         if name not in values:
             continue
-        score = summed(name, values[name], better="higher", about=about, unit=unit)
+        score = summed(name, values[name], better=better, about=about, unit=unit)
         if score.count:
             yield score
 
@@ -178,5 +192,5 @@ def _set_scores(network: FeatureNetwork, features: np.ndarray, truth_features: n
     ]
 
 
-def _score(name: str, estimate: Estimate, *, better: str, about: str, unit: str = "") -> Score:
+def _score(name: str, estimate: Estimate, *, better: Better, about: About, unit: Unit = "") -> Score:
     return Score(name, estimate.value, estimate.low, estimate.high, estimate.count, better, about, unit)

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actionpairs.records import Difference, Report, ReportRow, Score
+from actionpairs.scoring.opinions import QUESTIONS
+from actionpairs.scoring.records import About, Better, Difference, Opinion, Report, ReportRow, Score, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +15,9 @@ class Column:
     """One score, and with how many decimals all of its cells are written."""
 
     name: str
-    about: str
-    better: str
-    unit: str
+    about: About
+    better: Better
+    unit: Unit
     decimals: int
 
     @property
@@ -77,9 +78,13 @@ Table = tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]  # heading, hea
 
 
 def comparisons(report: Report) -> tuple[Table, ...]:
-    """The paired differences, then the scores of every part of the samples; nothing of what there is not."""
+    """What people say, the paired differences, the scores of every part; nothing of what there is not."""
     column_of = {column.name: column for column in columns(report)}
     found: list[Table] = []
+    if report.opinions:
+        head = ("row", "question", "% yes", "95 % interval", "edits", "answers", "Fleiss' κ")
+        raters = f"{report.raters} {'rater' if report.raters == 1 else 'raters'}"
+        found.append((f"What people say: {raters}", head, tuple(map(_opinion, report.opinions))))
     if report.differences:
         head = ("model", "minus", "score", "difference", "95 % interval", "samples", "McNemar p")
         lines = tuple(_difference(item, column_of[item.score]) for item in report.differences)
@@ -93,6 +98,13 @@ def comparisons(report: Report) -> tuple[Table, ...]:
         heading = f"{part.name.capitalize()}: {part.count} {'sample' if part.count == 1 else 'samples'}"
         found.append((heading, ("row", "score", "value", "95 % interval"), body))
     return tuple(found)
+
+
+def _opinion(item: Opinion) -> tuple[str, ...]:
+    interval = "–" if item.low is None or item.high is None else f"{item.low:.1f} to {item.high:.1f}"
+    kappa = "–" if item.kappa is None else f"{item.kappa:.2f}".replace("-", "−")
+    counts = str(item.items), str(item.answers)
+    return item.row, QUESTIONS[item.question], f"{item.value:.1f}", interval, *counts, kappa
 
 
 def _difference(item: Difference, column: Column) -> tuple[str, ...]:

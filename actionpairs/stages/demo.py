@@ -10,7 +10,7 @@ from typing import Literal
 
 from actionpairs import tabletop
 from actionpairs.recipe import load
-from actionpairs.records import Report
+from actionpairs.scoring.records import Report
 from actionpairs.stages import demo_page
 from actionpairs.stages.demo_page import Chapter
 from actionpairs.stages.eval import evaluate

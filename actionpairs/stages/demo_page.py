@@ -12,8 +12,9 @@ import numpy as np
 
 from actionpairs import pages, pairs, shards
 from actionpairs.learning import curves
-from actionpairs.records import Rejection, Report
+from actionpairs.records import Rejection
 from actionpairs.scoring import tables
+from actionpairs.scoring.records import Report
 from actionpairs.scoring.tables import Cell, Column
 from actionpairs.stages.extract import ExtractSummary
 from actionpairs.stages.shard import ShardSummary

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,20 +15,35 @@ from actionpairs import manifest, splits
 from actionpairs.configs import EvalConfig
 from actionpairs.errors import ScoreError
 from actionpairs.learning import draws, editor, examples
+from actionpairs.learning.batches import Rivals, Row, wrong_texts
+from actionpairs.learning.editor import Editor
 from actionpairs.learning.examples import Example
 from actionpairs.manifest import FileDigest, Order
 from actionpairs.progress import Progress
 from actionpairs.recipe import Recipe, load
-from actionpairs.records import Report, ReportRow, ReportSample
-from actionpairs.scoring import comparisons, contestants, edits, generate, judges, metrics, report, scorecard
+from actionpairs.scoring import (
+    comparisons,
+    contestants,
+    discrimination,
+    edits,
+    generate,
+    judges,
+    notes,
+    opinions,
+    report,
+    scorecard,
+)
+from actionpairs.scoring import study as studies
 from actionpairs.scoring.edits import Edits, GeneratedEdits
 from actionpairs.scoring.gallery import Exhibit
 from actionpairs.scoring.judges import Judges
+from actionpairs.scoring.records import Kind, Report, ReportRow, ReportSample
 from actionpairs.scoring.scorecard import Measurements, Trial
 from actionpairs.shards import entries, read_index
 from actionpairs.storage import Folder
 
 EditOf = Callable[[Example, np.ndarray], np.ndarray]  # a sample and its pair (2 S S 3) → its edit (S S 3)
+T = TypeVar("T")
 COPY, TRUTH = "copy of the input", "the real last frame"
 
 
@@ -42,39 +59,72 @@ def evaluate(
     features: Mapping[str, str] | None = None,
     device: str = "auto",
     limit: int | None = None,
+    study: bool = False,
+    answers: Sequence[str] = (),
 ) -> Report:
     """Let every model edit a split and score the edits; the same call again goes on where it stopped.
 
     models: diffusers folders or hub ids. edits: a name → a folder of edits that were made with other tools, one
-    picture per key. features: a kind of feature network (inception, clip, dinov2) → its path or hub id. limit:
-    so many samples only, the first in hash order. Raises ActionpairsError subclasses.
+    picture per key. features: a kind of feature network (inception, clip, dinov2, lpips) → its path or hub id.
+    limit: so many samples only, the first in hash order. study: write a page for raters too. answers: the files
+    that they saved; a finished report takes them in. Raises ActionpairsError subclasses.
     """
-    recipe = load(recipe)
+    _check_alone()
+    recipe, given, panel = load(recipe), edits or {}, (recogniser, features or {})
     config, folder, source, device_name = recipe.eval, Folder(out), Folder(shards), generate.device_for(device)
     wanted = _wanted(source, split, limit)
-    entered = _entered(models, edits or {}, wanted, folder, config)
+    entered = _entered(models, given, wanted, folder, config)
     inputs = {
         "shards": manifest.read(source, stage="shard").digest,
         "split": split,
         **({} if limit is None else {"limit": str(limit)}),
         **{f"model {one.name}": one.digest for one in entered},
-        **judges.digests(recogniser, features or {}),
+        **judges.digests(*panel),
     }
     order = Order("eval", recipe.name, config, inputs)
     with manifest.working(folder, order) as finished:
         if finished:
-            return report.read(folder)
-        panel = judges.appoint(recogniser, features or {}, device=device_name)
-        for one in entered:
-            if isinstance(one, GeneratedEdits):
-                _generate(one, wanted, config, device_name)
-        result = _scored(source, split, wanted, _rows(entered, wanted, config, panel), config)
-        result = replace(result, notes=(*_notes(config, entered, wanted, panel), *panel.notes))
-        files = report.write(folder, result, _exhibits(entered, wanted, config))
-        for name in folder.names(".png"):
-            files[name] = FileDigest.of_file(folder, name)
-        manifest.finish(folder, order, counts={"samples": len(wanted), "models": len(entered)}, files=files)
+            result = report.read(folder)
+        else:
+            result = _scored(source, split, wanted, entered, config, judges.appoint(*panel, device=device_name))
+        if answers:
+            result = opinions.added(result, answers)
+        if study or answers or not finished:
+            folder.remove(manifest.MANIFEST_FILE)
+            _write(folder, result, entered, wanted, config, study=study)
+            counts = {"samples": len(wanted), "models": len(entered), "raters": result.raters}
+            manifest.finish(folder, order, counts=counts, files=_files(folder))
         return result
+
+
+def _check_alone() -> None:
+    """Raise ScoreError under torchrun: several processes would make the same edits in the same folder."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ScoreError(
+            f"eval works in one process, and {os.environ['WORLD_SIZE']} were started.",
+            cure="Run it without torchrun; one eval per GPU, each with its own --model and --out, share the work.",
+        )
+
+
+def _write(
+    folder: Folder,
+    result: Report,
+    entered: Sequence[Edits],
+    wanted: Sequence[Example],
+    config: EvalConfig,
+    *,
+    study: bool,
+) -> None:
+    report.write(folder, result, _exhibits(entered, wanted, config.gallery, side=config.resolution))
+    if study:
+        shown = _exhibits(entered, wanted, config.study, side=config.resolution)
+        folder.write_bytes(studies.PAGE_FILE, studies.of(result, shown).encode())
+
+
+def _files(folder: Folder) -> dict[str, FileDigest]:
+    """All that a finished report consists of."""
+    names = [*report.FILES, *folder.names(studies.PAGE_FILE), *folder.names(".png")]
+    return {name: FileDigest.of_file(folder, name) for name in names}
 
 
 def _entered(
@@ -91,9 +141,21 @@ def _entered(
 
 
 def _scored(
-    source: Folder, split: str, wanted: Sequence[Example], rows: tuple[ReportRow, ...], config: EvalConfig
+    source: Folder,
+    split: str,
+    wanted: Sequence[Example],
+    entered: Sequence[Edits],
+    config: EvalConfig,
+    panel: Judges,
 ) -> Report:
     """The rows and what follows from them: how they differ, and how they do on verbs that no model was taught."""
+    told = {}
+    for one in entered:
+        if isinstance(one, GeneratedEdits):
+            model = editor.load(str(one.contestant.folder)).to(torch.device(panel.device))
+            _generate(one, model, wanted, config)
+            told[one.name] = _told_apart(one.name, model, wanted, config)
+    rows = _rows(entered, wanted, config, panel, told)
     samples = tuple(map(_sample, wanted))
     taught = {example.entry.verb for example in examples.training([source])}
     unseen = {example.name for example in wanted if example.entry.verb not in taught}
@@ -104,7 +166,7 @@ def _scored(
         rows=rows,
         differences=comparisons.differences(rows),
         parts=comparisons.by_verb(rows, samples, unseen=unseen),
-        notes=(),
+        notes=notes.on(config, [f"{one.origin}, digest {one.digest}." for one in entered], rows, samples, panel),
         recipe_digest=config.digest(),
     )
 
@@ -120,16 +182,13 @@ def _sample(example: Example) -> ReportSample:
     return ReportSample(example.name, example.entry.instruction, example.entry.action)
 
 
-def _generate(made: GeneratedEdits, wanted: Sequence[Example], config: EvalConfig, device: str) -> None:
+def _generate(made: GeneratedEdits, model: Editor, wanted: Sequence[Example], config: EvalConfig) -> None:
     """Write the edits that are missing. A batch is made as a whole, so that stopping changes no byte."""
     pending = [
         batch
         for batch in _batches(wanted, config.batch_size)
         if not all(made.is_there(example.name) for example in batch)
     ]
-    if not pending:
-        return
-    model = editor.load(str(made.contestant.folder)).to(torch.device(device))
     sampling = generate.Sampling(config.scheduler, config.steps, config.image_guidance, config.text_guidance)
     with Progress(total=sum(map(len, pending)), unit="edit", desc=f"edits by {made.name}") as bar:
         for batch in pending:
@@ -145,16 +204,48 @@ def _generate(made: GeneratedEdits, wanted: Sequence[Example], config: EvalConfi
             bar.update(len(batch))
 
 
+def _told_apart(name: str, model: Editor, wanted: Sequence[Example], config: EvalConfig) -> np.ndarray:
+    """Whether a model finds each truth likelier under its own instruction than under another action's.
+
+    N float64: 100 or 0, NaN where the split has no other action. Instructions are drawn as in training.
+    """
+    rivals, found = Rivals([example.entry for example in wanted]), np.full(len(wanted), np.nan)
+    wrong = {}
+    for index, example in enumerate(wanted):
+        row = Row(index, 0, example.name)
+        if texts := wrong_texts(row, rivals.texts(example.entry, "all"), count=1, seed=config.seed):
+            wrong[index] = texts[0]
+    with Progress(total=len(wrong), unit="sample", desc=f"discrimination by {name}") as bar:
+        for batch in _batches(list(wrong), config.batch_size):
+            asked = [wanted[index] for index in batch]
+            margins = discrimination.margins(
+                model,
+                np.stack([examples.read(example, config.resolution) for example in asked]),
+                [example.entry.instruction for example in asked],
+                [wrong[index] for index in batch],
+                seeds=[draws.torch_seed(config.seed, "discrimination", example.name) for example in asked],
+            )
+            found[list(batch)] = 100.0 * (margins > 0)
+            bar.update(len(batch))
+    return found
+
+
 def _rows(
-    entered: Sequence[Edits], wanted: Sequence[Example], config: EvalConfig, panel: Judges
+    entered: Sequence[Edits],
+    wanted: Sequence[Example],
+    config: EvalConfig,
+    panel: Judges,
+    told: Mapping[str, np.ndarray],
 ) -> tuple[ReportRow, ...]:
     """The models, those that do the action best first, then the copy, then the truth."""
 
     def measured(name: str, edit_of: EditOf) -> Measurements:
         trials = _trials(name, wanted, edit_of, config)
-        return scorecard.measure(trials, recogniser=panel.recogniser, networks=panel.networks)
+        found = scorecard.measure(trials, recogniser=panel.recogniser, networks=panel.networks, lpips=panel.lpips)
+        also = {scorecard.DISCRIMINATION: told[name]} if name in told else {}
+        return replace(found, values={**found.values, **also})
 
-    def row(name: str, kind: str, found: Measurements) -> ReportRow:
+    def row(name: str, kind: Kind, found: Measurements) -> ReportRow:
         return scorecard.row(name, kind, found, networks=panel.networks, copy=copy, truth=truth)
 
     truth = measured(TRUTH, lambda _, pair: pair[1])
@@ -182,53 +273,16 @@ def _trials(name: str, wanted: Sequence[Example], edit_of: EditOf, config: EvalC
             bar.update(len(batch))
 
 
-def _exhibits(entered: Sequence[Edits], wanted: Sequence[Example], config: EvalConfig) -> list[Exhibit]:
-    """So many samples as the recipe shows, evenly spread over all."""
-    count = min(config.gallery, len(wanted))
+def _exhibits(entered: Sequence[Edits], wanted: Sequence[Example], most: int, *, side: int) -> list[Exhibit]:
+    """So many samples as are to be shown, evenly spread over all."""
+    count = min(most, len(wanted))
     exhibits = []
     for example in (wanted[i * len(wanted) // count] for i in range(count)):
-        original, truth = examples.read(example, config.resolution)
-        exhibits.append(
-            Exhibit(example.name, original, {one.name: one.read(example.name) for one in entered}, truth)
-        )
+        original, truth = examples.read(example, side)
+        made = {one.name: one.read(example.name) for one in entered}
+        exhibits.append(Exhibit(example.name, original, made, truth))
     return exhibits
 
 
-def _notes(
-    config: EvalConfig, entered: Sequence[Edits], wanted: Sequence[Example], panel: Judges
-) -> Iterator[str]:
-    for one in entered:
-        yield f"{one.origin}, digest {one.digest}."
-    yield (
-        f"Edits: {config.steps} steps of {config.scheduler}, s_i = {config.image_guidance:g}, "
-        f"s_c = {config.text_guidance:g}, seed {config.seed} and the sample's key, {config.resolution} pixels."
-    )
-    yield (
-        "Motion alignment: optical flow from the input to the edit against that to the real last frame; 100 is "
-        "the same motion, 0 none or another, −100 the reverse. Where the truth shows no motion, a sample takes "
-        "no part."
-    )
-    yield (
-        "Intervals: Wilson for Acc, ±1.96 standard errors for means, a jackknife over 20 groups for distances "
-        "between sets (none below 40 samples)."
-    )
-    yield (
-        "Differences: Student's paired t on the same samples, McNemar's exact test for hits; p is not corrected "
-        "for the number of comparisons."
-    )
-    biased = [
-        name for network in panel.networks for name, by in network.distances.items() if by is metrics.frechet
-    ]
-    if biased and len(wanted) < 2000:
-        yield (
-            f"{', '.join(biased)} at {len(wanted)} samples: biased upwards, as every Fréchet distance of few is. "
-            "Compare within this table only."
-        )
-    if panel.recogniser is not None:
-        unknown = sum(example.entry.action not in panel.recogniser.actions for example in wanted)
-        if unknown:
-            yield f"{unknown} samples show actions that the recogniser never learned: all count as wrong."
-
-
-def _batches(wanted: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
+def _batches(wanted: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     return (wanted[start : start + size] for start in range(0, len(wanted), size))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from actionpairs.records import EditScores, ReportRow, ReportSample, Score
 from actionpairs.scoring import comparisons
+from actionpairs.scoring.records import EditScores, ReportRow, ReportSample, Score
 from actionpairs.scoring.scorecard import SSIM, TOP_1
 
 SAMPLES = tuple(ReportSample(f"s{i}", "x", "open door") for i in range(4))

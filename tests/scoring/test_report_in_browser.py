@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actionpairs.scoring import report
+from actionpairs.scoring import page
 from tests.browser import needs_chromium, open_page
 from tests.scoring.test_report import example, exhibits
 
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.slow, needs_chromium]
 
 def open_report(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     path = folder / "index.html"
-    path.write_text(report.to_page(example(), exhibits()).replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    path.write_text(page.of(example(), exhibits()).replace("</body>", PROBE + "</body>"), encoding="utf-8")
     return open_page(path, "--dump-dom", *options)
 
 

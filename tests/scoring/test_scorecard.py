@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from actionpairs.records import ReportRow
 from actionpairs.scoring import flow, scorecard
 from actionpairs.scoring.features import RecogniserFeatures
+from actionpairs.scoring.records import ReportRow
 from actionpairs.scoring.scorecard import MOTION, TOP_1, TOP_5, Trial
 from tests.scoring.conftest import MOVES, make_recogniser, moved
 
@@ -94,5 +94,5 @@ def test_batches_of_any_size_measure_the_same() -> None:
 def test_without_judges_the_other_scores_still_come() -> None:
     measured = scorecard.measure([trial("opposite")], recogniser=None, networks=[])
     found = scorecard.row("x", "model", measured, networks=[], copy=measured, truth=measured)
-    assert [score.name for score in found.scores] == [MOTION, "SSIM", "PSNR"]
+    assert [score.name for score in found.scores] == [MOTION, "SSIM", "PSNR", "background PSNR"]
     assert found.edits[0].recognised is None

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import cv2
+import jsonschema
 import numpy as np
 import pytest
 
+from actionpairs import manifest
 from actionpairs.configs import EvalConfig
 from actionpairs.errors import ModelError, ScoreError, ShardError, StorageError
 from actionpairs.learning import examples
 from actionpairs.learning.examples import Example
+from actionpairs.manifest import FileDigest
 from actionpairs.recipe import Recipe, load
-from actionpairs.records import Report
+from actionpairs.scoring import opinions
+from actionpairs.scoring.records import Report
 from actionpairs.shards import entries
 from actionpairs.stages.eval import evaluate
 from actionpairs.storage import Folder
@@ -101,7 +108,13 @@ def test_edits_that_are_there_are_not_made_again(world: Path, tmp_path: Path) ->
 
 def test_what_is_missing_is_said_and_the_rest_still_comes(world: Path, tmp_path: Path) -> None:
     found = run(world, tmp_path / "out")
-    assert [score.name for score in found.rows[0].scores] == ["motion alignment", "SSIM", "PSNR"]
+    assert [score.name for score in found.rows[0].scores] == [
+        "motion alignment",
+        "discrimination",
+        "SSIM",
+        "PSNR",
+        "background PSNR",
+    ]
     assert sum("--recogniser" in note for note in found.notes) == 1
     for kind in ("inception", "clip", "dinov2"):
         assert sum(f"--features {kind}=" in note for note in found.notes) == 1
@@ -231,3 +244,42 @@ def test_a_killed_run_is_finished_to_the_same_bytes(world: Path, tmp_path: Path)
     run(world, tmp_path / "killed")
     run(world, tmp_path / "whole")
     assert content(tmp_path / "killed") == content(tmp_path / "whole")
+
+
+def test_a_finished_report_takes_in_a_study_and_its_answers(world: Path, tmp_path: Path) -> None:
+    before = run(world, tmp_path / "out")
+    run(world, tmp_path / "out", study=True)
+    study = opinions.study_of(before)
+    answer = {
+        "item": opinions.item_of(study, "s000", "first"),
+        "action": True,
+        "environment": True,
+        "objects": False,
+    }
+    (tmp_path / "ann.json").write_text(json.dumps({"study": study, "rater": "Ann", "answers": [answer]}))
+    found = run(world, tmp_path / "out", answers=[str(tmp_path / "ann.json")])
+    assert [opinion.value for opinion in found.opinions] == [100, 100, 0]
+    assert replace(found, opinions=(), raters=0) == before
+    assert "What people say: 1 rater" in (tmp_path / "out/report.md").read_text()
+    files = manifest.read(Folder(tmp_path / "out"), stage="eval").files
+    assert all(FileDigest.of((tmp_path / "out" / name).read_bytes()) == digest for name, digest in files.items())
+    assert "study.html" in files
+    assert run(world, tmp_path / "out") == found
+
+
+def test_every_report_satisfies_the_schema(done: Path) -> None:
+    schema = json.loads(resources.files("actionpairs.scoring").joinpath("report.schema.json").read_text())
+    jsonschema.validate(json.loads((done / "report.json").read_text()), schema)
+
+
+def test_a_finished_report_whose_json_is_gone_says_what_to_do(world: Path, tmp_path: Path) -> None:
+    run(world, tmp_path / "out", limit=1)
+    (tmp_path / "out/report.json").unlink()
+    with pytest.raises(ScoreError, match=r"Remove its manifest.json and run again"):
+        run(world, tmp_path / "out", limit=1)
+
+
+def test_several_processes_are_refused(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ScoreError, match="one process, and 2 were started"):
+        run(world, tmp_path / "out")
