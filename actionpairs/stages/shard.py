@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
 
 from actionpairs import duplicates, manifest, pairs, selection, shards, splits
@@ -14,7 +16,7 @@ from actionpairs.errors import ShardError
 from actionpairs.manifest import FileDigest, Order
 from actionpairs.progress import Progress
 from actionpairs.recipe import Recipe, load
-from actionpairs.records import PairFacts, Places, Reason, Rejection, Sample, SampleMetadata
+from actionpairs.records import FramePair, PairFacts, Places, Reason, Rejection, Sample, SampleMetadata
 from actionpairs.stages import dataset_card, pairs_page
 from actionpairs.storage import Folder
 
@@ -155,7 +157,7 @@ def _samples(source: Folder, places: Places, recipe_digest: str) -> Iterator[Sam
     """The kept pairs as samples, once for every split that they are in, in one pass over the videos' files."""
     with Progress(total=len(places.split_of), unit="pair", desc="shard") as bar:
         for name in pairs.names(source):
-            for pair in pairs.read(source, name):
+            for pair in _read_ahead(pairs.read(source, name)):
                 segment = pair.facts.segment
                 known = {field.name: getattr(pair.facts, field.name) for field in fields(pair.facts)}
                 found = places.splits_of(segment.id)
@@ -168,3 +170,13 @@ def _samples(source: Folder, places: Places, recipe_digest: str) -> Iterator[Sam
                         metadata=SampleMetadata(**known, split=split, recipe_digest=recipe_digest),
                     )
                 bar.update(bool(found))
+
+
+def _read_ahead(found: Iterator[FramePair]) -> Iterator[FramePair]:
+    """Read in a thread of its own, while hashing and writing leave Python's lock free."""
+    groups = iter(lambda: list(islice(found, 16)), [])
+    with ThreadPoolExecutor(1, "reader") as reader:
+        coming: Future[list[FramePair]] = reader.submit(next, groups, [])
+        while group := coming.result():
+            coming = reader.submit(next, groups, [])
+            yield from group
