@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 from pydantic import Field, StrictBool, ValidationError
@@ -43,7 +44,8 @@ class Answers(Config):
 
 def study_of(report: Report) -> str:
     """Name a report by all that it measured; what people said of it takes no part."""
-    return hashlib.sha256(repr(replace(report, opinions=(), raters=0)).encode()).hexdigest()[:16]
+    text = json.dumps(asdict(replace(report, opinions=(), raters=0)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def item_of(study: str, key: str, row: str) -> str:
