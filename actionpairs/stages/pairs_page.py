@@ -66,7 +66,8 @@ class _Chart:
 
 def write_extracted(folder: Folder, counts: Mapping[str, int], rejections: Sequence[Rejection]) -> FileDigest:
     """Write the page of a pairs folder: every pair, with the measures that a filter can draw a line through."""
-    known = _facts(folder)
+    known = [facts for name in pairs.names(folder) for facts in pairs.facts(folder, name)]
+    known.sort(key=lambda facts: facts.segment.id)
     sheets = [_Sheet("Pairs", f"{min(len(known), _SHOWN)} of {len(known)}.", _tiles(_spread(known, _SHOWN)))]
     for measure, label, _ in _MEASURES[:4]:
         sheets += _extremes(known, measure, label)
@@ -86,11 +87,11 @@ def write_extracted(folder: Folder, counts: Mapping[str, int], rejections: Seque
 def write_sharded(
     folder: Folder,
     source: Folder,
+    known: Sequence[PairFacts],
     config: ShardConfig,
     places: Places,
 ) -> FileDigest:
-    """Write the page of a shards folder: what the filters kept and dropped of the pairs in `source`."""
-    known = _facts(source)
+    """Write the page of a shards folder: what the filters kept and dropped of the pairs known in `source`."""
     split_of, dropped, subsets = places.split_of, places.dropped, places.subsets
     kept = [facts for facts in known if facts.segment.id in split_of]
     sheets = [_Sheet("Kept", f"{min(len(kept), _SHOWN)} of {len(kept)}.", _tiles(_spread(kept, _SHOWN)))]
@@ -151,11 +152,6 @@ def _write(
     ).encode()
     folder.write_bytes(PAGE_FILE, text)
     return FileDigest.of(text)
-
-
-def _facts(folder: Folder) -> list[PairFacts]:
-    known = [facts for name in pairs.names(folder) for facts in pairs.facts(folder, name)]
-    return sorted(known, key=lambda facts: facts.segment.id)
 
 
 def _counted(names: Iterable[str]) -> list[tuple[str, int]]:
@@ -241,12 +237,11 @@ def _chart(
 
 
 def _with_pictures(source: Folder, sheets: Sequence[_Sheet]) -> list[_Sheet]:
-    """Put the pictures in; only the files that hold a pair which is shown are read."""
+    """Put the pictures in; only the groups of rows that hold a pair which is shown are read."""
     wanted = {tile.id for sheet in sheets for tile in sheet.tiles}
     uris: dict[str, tuple[str, str]] = {}
     for name in pairs.names(source):
-        ids = {facts.segment.id for facts in pairs.facts(source, name)} & wanted
-        for segment_id, before, after in pairs.pictures(source, name, ids):
+        for segment_id, before, after in pairs.pictures(source, name, wanted):
             uris[segment_id] = _thumbnail(before), _thumbnail(after)
     return [
         replace(

@@ -46,10 +46,11 @@ def shard(recipe: str | Path | Recipe, *, pairs: str, out: str) -> ShardSummary:
     order = Order("shard", recipe.name, config, {"pairs": manifest.read(source, stage="extract").digest})
     folder = Folder(out)
     with manifest.working(folder, order) as finished:
-        kept, dropped = _filtered(source, config)
+        known = _facts(source)
+        kept, dropped = _filtered(known, config)
         places = _placed(kept, dropped, config, where=str(source))
         if not finished:
-            _pack(source, folder, order, config, places)
+            _pack(source, folder, order, config, known, places)
         return ShardSummary(
             out,
             len(places.split_of) + len(places.dropped),
@@ -59,8 +60,15 @@ def shard(recipe: str | Path | Recipe, *, pairs: str, out: str) -> ShardSummary:
         )
 
 
-def _pack(source: Folder, folder: Folder, order: Order, config: ShardConfig, places: Places) -> None:
-    digest = order.config.digest()
+def _pack(
+    source: Folder,
+    folder: Folder,
+    order: Order,
+    config: ShardConfig,
+    known: Sequence[PairFacts],
+    places: Places,
+) -> None:
+    digest = config.digest()
     index, files = shards.write(
         folder,
         _samples(source, places, digest),
@@ -70,22 +78,27 @@ def _pack(source: Folder, folder: Folder, order: Order, config: ShardConfig, pla
     )
     files[dataset_card.CARD_FILE] = dataset_card.write(folder, config, index, places)
     files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, places.dropped)
-    files[pairs_page.PAGE_FILE] = pairs_page.write_sharded(folder, source, config, places)
+    files[pairs_page.PAGE_FILE] = pairs_page.write_sharded(folder, source, known, config, places)
     files[manifest.RECIPE_FILE] = FileDigest.of_file(folder, manifest.RECIPE_FILE)
     counts = {**index.samples_per_split, "dropped": len(places.dropped)}
     manifest.finish(folder, order, counts=counts, files=files, subsets=places.subsets)
 
 
-def _filtered(source: Folder, config: ShardConfig) -> tuple[list[PairFacts], list[Rejection]]:
+def _facts(source: Folder) -> list[PairFacts]:
+    """What is known of every pair, sorted by id: read once, and without a picture."""
+    known = [facts for name in pairs.names(source) for facts in pairs.facts(source, name)]
+    return sorted(known, key=lambda facts: facts.segment.id)
+
+
+def _filtered(known: Sequence[PairFacts], config: ShardConfig) -> tuple[list[PairFacts], list[Rejection]]:
     kept: list[PairFacts] = []
     dropped: list[Rejection] = []
-    for name in pairs.names(source):
-        for facts in pairs.facts(source, name):
-            verdict = selection.judge(facts, config.filters)
-            if verdict is None:
-                kept.append(facts)
-            else:
-                dropped.append(_dropped(facts, *verdict))
+    for facts in known:
+        verdict = selection.judge(facts, config.filters)
+        if verdict is None:
+            kept.append(facts)
+        else:
+            dropped.append(_dropped(facts, *verdict))
     return kept, dropped
 
 
