@@ -192,16 +192,9 @@ def evaluate(
     recipe: str,
     models: tuple[str, ...],
     edits: dict[str, str],
-    shards: str,
-    split: str,
     out: str,
-    recogniser: str | None,
-    features: dict[str, str],
-    device: str,
-    limit: int | None,
-    study: bool,
-    answers: tuple[str, ...],
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Score models on a split: action accuracy, FID, SSIM, PSNR; a table and a page of pictures.
 
@@ -216,21 +209,7 @@ def evaluate(
         raise click.UsageError("Give a --model or --edits.")
     from actionpairs import evaluate as run
 
-    report = run(
-        recipe,
-        models=models,
-        edits=edits,
-        shards=shards,
-        split=split,
-        out=out,
-        recogniser=recogniser,
-        features=features,
-        device=device,
-        limit=limit,
-        study=study,
-        answers=answers,
-    )
-    _show(report, as_json)
+    _show(run(recipe, models=models, edits=edits, out=out, **options), as_json)
     click.echo(f"{out}/index.html", err=as_json)
 
 

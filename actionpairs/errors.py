@@ -32,6 +32,11 @@ class ActionpairsError(Exception):
         return _rebuild, (type(self), self.message, self.cure)
 
 
+def one_line(error: Exception) -> str:
+    """What another library says, fit to stand within a message: on one line of at most 200 characters."""
+    return " ".join(str(error).split())[:200]
+
+
 def _rebuild(kind: type[ActionpairsError], message: str, cure: str) -> ActionpairsError:
     return kind(message, cure=cure)
 

@@ -83,6 +83,12 @@ def facts(folder: Folder, name: str) -> list[PairFacts]:
         return [columns.facts_of(row) for row in file.read(columns=columns.FACTS.names).to_pylist()]
 
 
+def all_facts(folder: Folder) -> list[PairFacts]:
+    """What is known of every video's pairs, sorted by segment id."""
+    known = [each for name in names(folder) for each in facts(folder, name)]
+    return sorted(known, key=lambda each: each.segment.id)
+
+
 def read(folder: Folder, name: str) -> Iterator[FramePair]:
     """One video's pairs with their pictures, a group of rows at a time."""
     with _opened(folder, name) as file:

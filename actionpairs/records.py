@@ -213,7 +213,8 @@ class Places:
 class Entry:
     """Where one sample lies in its shards folder, and what a loader needs to know before it reads it.
 
-    Offsets count bytes from the start of the tar to the first byte of the picture.
+    Offsets count bytes from the start of the tar to the first byte of the picture; width and height are those of
+    both pictures, in pixels.
     """
 
     key: str
@@ -228,6 +229,8 @@ class Entry:
     original_size: int
     edited_offset: int
     edited_size: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)

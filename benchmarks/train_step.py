@@ -148,7 +148,7 @@ def material(networks: Networks, options: Namespace, *, static: bool) -> Materia
 
 
 def _entry(number: int, text: str) -> Entry:
-    return Entry(f"{number}", "train", "", text, text, "", text, "", 0, 0, 0, 0)
+    return Entry(f"{number}", "train", "", text, text, "", text, "", 0, 0, 0, 0, 0, 0)
 
 
 class Script:

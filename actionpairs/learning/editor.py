@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
-from actionpairs.errors import ModelError
+from actionpairs.errors import ModelError, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,7 @@ def _pipeline(source: str) -> StableDiffusionInstructPix2PixPipeline:
             use_safetensors=True,
         )
     except (OSError, ValueError, TypeError, AttributeError, ImportError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
         raise ModelError(
-            f"{source}: cannot be loaded: {reason}.",
+            f"{source}: cannot be loaded: {one_line(error)}.",
             cure="Check the folder's path or the hub id, and the network; weights must be safetensors.",
         ) from error

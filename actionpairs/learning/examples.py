@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,7 +23,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 _NAMES = shards.ORIGINAL, shards.EDITED
 _REDUCTIONS = (8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2)
-_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def read_into(pictures: np.ndarray, example: Example, *, flipped: bool = False) 
     """Read both pictures of a pair into an array as `read` gives it; flipped mirrors both."""
     jpegs = shards.read_pictures(example.folder, example.entry)
     for place, (name, jpeg) in enumerate(zip(_NAMES, jpegs, strict=True)):
-        picture = _decoded(jpeg, pictures.shape[1])
+        picture = _decoded(jpeg, pictures.shape[1], short_side=min(example.entry.width, example.entry.height))
         if picture is None:
             raise ShardError(
                 f"{example.folder}/{example.entry.shard}: {example.entry.key}.{name} cannot be decoded.",
@@ -96,15 +94,13 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int
             pool.shutdown(cancel_futures=True)
 
 
-def _decoded(jpeg: bytes, size: int) -> np.ndarray | None:
+def _decoded(jpeg: bytes, size: int, *, short_side: int) -> np.ndarray | None:
     """A JPEG fitted to a square, size size 3 uint8 BGR; None where it cannot be decoded.
 
     It is decoded at 1/2, 1/4 or 1/8 of its size, as libjpeg can, while that is no smaller than what is wanted.
+    short_side: the JPEG's, in pixels.
     """
-    side = _short_side(jpeg)
-    if not side:
-        return None
-    flags = next((flag for by, flag in _REDUCTIONS if side // by >= size), cv2.IMREAD_COLOR)
+    flags = next((flag for by, flag in _REDUCTIONS if short_side // by >= size), cv2.IMREAD_COLOR)
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags)
     return None if picture is None else fit(picture, size)
 
@@ -161,18 +157,3 @@ def _sorted(examples: Sequence[Example]) -> tuple[Example, ...]:
             cure="Give each shards folder once; name data sets differently in `shard.dataset`.",
         )
     return tuple(by_name[name] for name in sorted(by_name))
-
-
-def _short_side(jpeg: bytes) -> int:
-    """The shorter side of a JPEG in pixels, from its frame header (ITU-T T.81, B.2.2); 0 where there is none."""
-    place = 2
-    try:
-        while jpeg[place] == 0xFF:
-            marker, length = struct.unpack_from(">BH", jpeg, place + 1)
-            if marker in _FRAME_MARKERS:
-                height, width = struct.unpack_from(">HH", jpeg, place + 5)
-                return int(min(height, width))
-            place += 1 if marker == 0xFF else 2 + length  # 0xFF may be repeated to fill
-    except (IndexError, struct.error):
-        pass
-    return 0

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import TimesformerConfig, TimesformerForVideoClassification
 
-from actionpairs.errors import ModelError
+from actionpairs.errors import ModelError, one_line
 from actionpairs.learning import draws
 from actionpairs.learning.examples import fit
 
@@ -157,9 +157,8 @@ def _loaded(source: str, **options: object) -> TimesformerForVideoClassification
     try:
         return TimesformerForVideoClassification.from_pretrained(source, use_safetensors=True, **options)
     except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
         raise ModelError(
-            f"{source}: not a TimeSformer that can be loaded: {reason}.",
+            f"{source}: not a TimeSformer that can be loaded: {one_line(error)}.",
             cure="Check the folder's path or the hub id, and the network; weights must be safetensors.",
         ) from error
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from diffusers import StableDiffusionInstructPix2PixPipeline
 
 from actionpairs import manifest, shards
-from actionpairs.errors import ModelError, ScoreError
+from actionpairs.errors import ModelError, ScoreError, one_line
 from actionpairs.manifest import FileDigest
 from actionpairs.storage import Folder
 
@@ -69,9 +69,8 @@ def locate(source: str) -> Path:
     try:
         return Path(StableDiffusionInstructPix2PixPipeline.download(source))
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
         raise ModelError(
-            f"{source}: neither a folder nor a model that could be downloaded: {reason}.",
+            f"{source}: neither a folder nor a model that could be downloaded: {one_line(error)}.",
             cure="Check the path, or the hub id and the network.",
         ) from error
 

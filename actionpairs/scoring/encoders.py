@@ -11,7 +11,7 @@ import torch
 from huggingface_hub import snapshot_download
 from transformers import AutoConfig, CLIPVisionModelWithProjection, Dinov2Model
 
-from actionpairs.errors import ScoreError
+from actionpairs.errors import ScoreError, one_line
 from actionpairs.scoring import contestants, metrics
 from actionpairs.scoring.features import Distance, resize
 
@@ -72,9 +72,8 @@ def located(source: str) -> Path:
     try:
         return Path(snapshot_download(source, allow_patterns=["config.json", "model.safetensors"]))
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
         raise ScoreError(
-            f"{source}: neither a folder nor a model that could be downloaded: {reason}.",
+            f"{source}: neither a folder nor a model that could be downloaded: {one_line(error)}.",
             cure="Check the path, or the hub id and the network.",
         ) from error
 
@@ -89,9 +88,8 @@ def _loaded(kind: Any, folder: Path, model_type: str, source: str) -> Any:
         if info["missing_keys"]:
             raise ValueError(f"{len(info['missing_keys'])} of its weights are missing")
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
         raise ScoreError(
-            f"{source}: cannot be loaded as {kind.__name__}: {reason}.",
+            f"{source}: cannot be loaded as {kind.__name__}: {one_line(error)}.",
             cure=f"Give --features {model_type}= a transformers folder or hub id of that kind, with safetensors.",
         ) from error
     return network.eval()

@@ -14,7 +14,7 @@ from actionpairs.errors import ScoreError
 from actionpairs.learning.recogniser import Recogniser
 from actionpairs.manifest import FileDigest
 from actionpairs.scoring import metrics
-from actionpairs.storage import Folder
+from actionpairs.storage import located
 
 _SIDE = 299
 INCEPTION_URL = "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/inception-2015-12-05.pt"
@@ -54,7 +54,7 @@ class TorchScriptFeatures:
     def __init__(self, path: str, *, device: str = "cpu") -> None:
         file = Path(path)
         try:
-            self.digest = FileDigest.of_file(Folder(file.parent), file.name).sha256
+            self.digest = FileDigest.of_file(*located(path)).sha256
             self._network = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
         except (RuntimeError, ValueError) as error:
             raise ScoreError(

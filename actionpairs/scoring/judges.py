@@ -14,7 +14,7 @@ from actionpairs.scoring import contestants, encoders
 from actionpairs.scoring.encoders import ClipFeatures, Dinov2Features
 from actionpairs.scoring.features import INCEPTION_URL, FeatureNetwork, RecogniserFeatures, TorchScriptFeatures
 from actionpairs.scoring.lpips import ALEXNET_URL, Lpips
-from actionpairs.storage import Folder
+from actionpairs.storage import located
 
 _NO_RECOGNISER = (
     "No action accuracy: no recogniser was given. Train one on the same shards with `actionpairs train` and a "
@@ -56,8 +56,7 @@ def digests(recogniser: str | None, features: Mapping[str, str]) -> dict[str, st
                 f"--features {kind}: no such feature network.", cure=f"There are: {', '.join(_ABSENT)}."
             )
         if kind in {"inception", "lpips"}:
-            path = Path(source)
-            found[f"features {kind}"] = FileDigest.of_file(Folder(path.parent), path.name).sha256
+            found[f"features {kind}"] = FileDigest.of_file(*located(source)).sha256
         else:
             found[f"features {kind}"] = contestants.digest(encoders.located(source))
     return found

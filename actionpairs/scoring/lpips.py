@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from actionpairs.errors import ScoreError
 from actionpairs.learning.examples import to_signed
 from actionpairs.manifest import FileDigest
-from actionpairs.storage import Folder
+from actionpairs.storage import located
 
 ALEXNET_URL = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
 LEAST_SIDE = 31  # pixels, below which AlexNet's last layers see nothing
@@ -31,8 +31,7 @@ class Lpips:
     """
 
     def __init__(self, path: str, *, device: str = "cpu") -> None:
-        file = Path(path)
-        self.digest = FileDigest.of_file(Folder(file.parent), file.name).sha256
+        self.digest = FileDigest.of_file(*located(path)).sha256
         self._layers = _alexnet()
         try:
             found = torch.load(path, map_location="cpu", weights_only=True)

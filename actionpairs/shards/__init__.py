@@ -9,7 +9,7 @@ from actionpairs.shards.layout import EDITED, METADATA, ORIGINAL, PROMPT, key_of
 from actionpairs.shards.reading import entries, placed_samples, read_index, read_pictures, samples
 from actionpairs.shards.table import row_of, rows
 from actionpairs.shards.tar import REMAKE
-from actionpairs.shards.writing import Packed, write, write_index, write_shards
+from actionpairs.shards.writing import write
 
 __all__ = [
     "EDITED",
@@ -17,7 +17,6 @@ __all__ = [
     "ORIGINAL",
     "PROMPT",
     "REMAKE",
-    "Packed",
     "entries",
     "key_of",
     "placed_samples",
@@ -29,6 +28,4 @@ __all__ = [
     "shard_name",
     "table_name",
     "write",
-    "write_index",
-    "write_shards",
 ]

@@ -22,7 +22,7 @@ _ROWS_AT_ONCE = 64  # as Python objects; the others wait as columns, which take 
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class _Packed:
     """A shard that is written, and the rows of its split's table that tell of it."""
 
     shard: Shard
@@ -41,13 +41,13 @@ def write(
 
     shard_of: (split, key) → shard name, for every sample.
     """
-    packed = write_shards(folder, samples, shard_of=shard_of)
-    return write_index(folder, packed, dataset=dataset, recipe_digest=recipe_digest)
+    packed = _write_shards(folder, samples, shard_of=shard_of)
+    return _write_index(folder, packed, dataset=dataset, recipe_digest=recipe_digest)
 
 
-def write_shards(
+def _write_shards(
     folder: Folder, samples: Iterable[Sample], *, shard_of: Mapping[tuple[str, str], str]
-) -> tuple[Packed, ...]:
+) -> tuple[_Packed, ...]:
     """Write samples to their tars in the order they come; returns the shards, sorted by name."""
     with ExitStack() as stack:
         open_shards = {
@@ -59,8 +59,8 @@ def write_shards(
         return tuple(shard.close() for shard in open_shards.values())
 
 
-def write_index(
-    folder: Folder, packed: Sequence[Packed], *, dataset: str, recipe_digest: str
+def _write_index(
+    folder: Folder, packed: Sequence[_Packed], *, dataset: str, recipe_digest: str
 ) -> tuple[ShardIndex, dict[str, FileDigest]]:
     """Write a table per split and the counts; returns these, and the digest of every file, tars included.
 
@@ -99,13 +99,13 @@ class _OpenShard:
         if len(self._rows) >= _ROWS_AT_ONCE:
             self._pack()
 
-    def close(self) -> Packed:
+    def close(self) -> _Packed:
         """End the tar, and give what is known of it."""
         self._pack()
         rows = pa.Table.from_batches(self._batches, table.SCHEMA).combine_chunks()
         digest = self._tar.close()
         split = rows["split"][0].as_py()
-        return Packed(Shard(self._name, split, digest.sha256, digest.size_bytes, rows.num_rows), rows)
+        return _Packed(Shard(self._name, split, digest.sha256, digest.size_bytes, rows.num_rows), rows)
 
     def _pack(self) -> None:
         self._batches.append(pa.RecordBatch.from_pylist(self._rows, table.SCHEMA))

@@ -66,8 +66,7 @@ class _Chart:
 
 def write_extracted(folder: Folder, counts: Mapping[str, int], rejections: Sequence[Rejection]) -> FileDigest:
     """Write the page of a pairs folder: every pair, with the measures that a filter can draw a line through."""
-    known = [facts for name in pairs.names(folder) for facts in pairs.facts(folder, name)]
-    known.sort(key=lambda facts: facts.segment.id)
+    known = pairs.all_facts(folder)
     sheets = [_Sheet("Pairs", f"{min(len(known), _SHOWN)} of {len(known)}.", _tiles(_spread(known, _SHOWN)))]
     for measure, label, _ in _MEASURES[:4]:
         sheets += _extremes(known, measure, label)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from itertools import islice
 from pathlib import Path
 
 from actionpairs import duplicates, manifest, pairs, selection, shards, splits
@@ -14,9 +12,10 @@ from actionpairs.configs import ShardConfig, SplitConfig
 from actionpairs.duplicates import Duplicate
 from actionpairs.errors import ShardError
 from actionpairs.manifest import FileDigest, Order
+from actionpairs.pairs import all_facts
 from actionpairs.progress import Progress
 from actionpairs.recipe import Recipe, load
-from actionpairs.records import FramePair, PairFacts, Places, Reason, Rejection, Sample, SampleMetadata
+from actionpairs.records import PairFacts, Places, Reason, Rejection, Sample, SampleMetadata
 from actionpairs.stages import dataset_card, pairs_page
 from actionpairs.storage import Folder
 
@@ -46,7 +45,7 @@ def shard(recipe: str | Path | Recipe, *, pairs: str, out: str) -> ShardSummary:
     order = Order("shard", recipe.name, config, {"pairs": manifest.read(source, stage="extract").digest})
     folder = Folder(out)
     with manifest.working(folder, order) as finished:
-        known = _facts(source)
+        known = all_facts(source)
         kept, dropped = _filtered(known, config)
         places = _placed(kept, dropped, config, where=str(source))
         if not finished:
@@ -82,12 +81,6 @@ def _pack(
     files[manifest.RECIPE_FILE] = FileDigest.of_file(folder, manifest.RECIPE_FILE)
     counts = {**index.samples_per_split, "dropped": len(places.dropped)}
     manifest.finish(folder, order, counts=counts, files=files, subsets=places.subsets)
-
-
-def _facts(source: Folder) -> list[PairFacts]:
-    """What is known of every pair, sorted by id: read once, and without a picture."""
-    known = [facts for name in pairs.names(source) for facts in pairs.facts(source, name)]
-    return sorted(known, key=lambda facts: facts.segment.id)
 
 
 def _filtered(known: Sequence[PairFacts], config: ShardConfig) -> tuple[list[PairFacts], list[Rejection]]:
@@ -170,7 +163,7 @@ def _samples(source: Folder, places: Places, recipe_digest: str) -> Iterator[Sam
     """The kept pairs as samples, once for every split that they are in, in one pass over the videos' files."""
     with Progress(total=len(places.split_of), unit="pair", desc="shard") as bar:
         for name in pairs.names(source):
-            for pair in _read_ahead(pairs.read(source, name)):
+            for pair in pairs.read(source, name):
                 segment = pair.facts.segment
                 known = {field.name: getattr(pair.facts, field.name) for field in fields(pair.facts)}
                 found = places.splits_of(segment.id)
@@ -183,13 +176,3 @@ def _samples(source: Folder, places: Places, recipe_digest: str) -> Iterator[Sam
                         metadata=SampleMetadata(**known, split=split, recipe_digest=recipe_digest),
                     )
                 bar.update(bool(found))
-
-
-def _read_ahead(found: Iterator[FramePair]) -> Iterator[FramePair]:
-    """Read in a thread of its own, while hashing and writing leave Python's lock free."""
-    groups = iter(lambda: list(islice(found, 16)), [])
-    with ThreadPoolExecutor(1, "reader") as reader:
-        coming: Future[list[FramePair]] = reader.submit(next, groups, [])
-        while group := coming.result():
-            coming = reader.submit(next, groups, [])
-            yield from group

@@ -9,6 +9,13 @@ import pytest
 
 from tests.conftest import MakeVideo
 
+SMALL_RECIPE = """
+extends: table
+shard:
+  filters: {min_change: 0.012}
+  splits: {tests: {tabletest: 2}}
+  samples_per_shard: 3
+"""
 HEADER = "segment_id,video,start_seconds,stop_seconds,instruction,verb,noun,participant\n"
 
 
@@ -36,3 +43,8 @@ def films(tmp_path: Path, make_video: MakeVideo) -> Films:
     ]
     table.write_text(HEADER + "".join(f"{row}\n" for row in rows))
     return Films(tmp_path / "videos", table)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

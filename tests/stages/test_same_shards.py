@@ -12,15 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stages.conftest import HEADER, Films
+from tests.stages.conftest import HEADER, SMALL_RECIPE, Films, content
 
-RECIPE = """
-extends: table
-shard:
-  filters: {min_change: 0.012}
-  splits: {tests: {tabletest: 2}}
-  samples_per_shard: 2
-"""
 BOOKKEEPING = {"manifest.json", "recipe.json"}  # these name the annotation file by its digest
 
 
@@ -31,7 +24,7 @@ def make(
     out.mkdir(mode=0o777)
     out.chmod(0o777)
     recipe = films.table.with_name("small.yaml")
-    recipe.write_text(RECIPE)
+    recipe.write_text(SMALL_RECIPE)
     python = f"{sys.executable} -m actionpairs"
     annotations = table or films.table
     script = f"""set -e; cd {Path(__file__).parents[2]}; {before}
@@ -39,10 +32,6 @@ def make(
 {python} shard {recipe} --pairs {out}/pairs --out {out}/shards"""
     subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True)
     return content(out / "shards")
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.fixture

@@ -14,15 +14,7 @@ from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import ShardSummary, shard
 from actionpairs.stages.verify import check, verify
 from actionpairs.storage import Folder
-from tests.stages.conftest import Films
-
-RECIPE = """
-extends: table
-shard:
-  filters: {min_change: 0.012}
-  splits: {tests: {tabletest: 2}}
-  samples_per_shard: 3
-"""
+from tests.stages.conftest import SMALL_RECIPE, Films, content
 
 
 @pytest.fixture
@@ -31,16 +23,12 @@ def cut(films: Films, tmp_path: Path) -> Path:
     extract(
         "table", videos=str(films.videos), annotations=[str(films.table)], out=str(tmp_path / "pairs"), workers=1
     )
-    (tmp_path / "small.yaml").write_text(RECIPE)
+    (tmp_path / "small.yaml").write_text(SMALL_RECIPE)
     return tmp_path
 
 
 def run(cut: Path, name: str = "shards", recipe: str = "small.yaml") -> ShardSummary:
     return shard(cut / recipe, pairs=str(cut / "pairs"), out=str(cut / name))
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_every_pair_is_in_a_split_or_has_its_reason(cut: Path) -> None:
@@ -78,12 +66,12 @@ def test_what_a_killed_run_left_is_made_good(cut: Path) -> None:
 
 def test_another_threshold_reads_no_video(cut: Path) -> None:
     shutil.rmtree(cut / "videos")
-    (cut / "loose.yaml").write_text(RECIPE.replace("0.012", "0.0"))
+    (cut / "loose.yaml").write_text(SMALL_RECIPE.replace("0.012", "0.0"))
     assert sum(run(cut, "loose", "loose.yaml").samples.values()) == 7
 
 
 def test_tests_larger_than_the_pool_are_refused(cut: Path) -> None:
-    (cut / "greedy.yaml").write_text(RECIPE.replace("tabletest: 2", "tabletest: 500"))
+    (cut / "greedy.yaml").write_text(SMALL_RECIPE.replace("tabletest: 2", "tabletest: 500"))
     with pytest.raises(ShardError, match="6 pairs are kept, but the test splits hold out 500"):
         run(cut, "greedy", "greedy.yaml")
 
@@ -122,7 +110,7 @@ def test_verify_names_the_first_wrong_file(cut: Path) -> None:
 def test_a_subset_is_a_split_of_its_own_with_rule_and_list_in_the_manifest(cut: Path) -> None:
     subset = "{most: {of: tabletest, count: 1, by: change, max_per_action: 1}}"
     (cut / "far.yaml").write_text(
-        RECIPE.replace("{tests: {tabletest: 2}}", f"{{tests: {{tabletest: 2}}, subsets: {subset}}}")
+        SMALL_RECIPE.replace("{tests: {tabletest: 2}}", f"{{tests: {{tabletest: 2}}, subsets: {subset}}}")
     )
     assert run(cut, "far", "far.yaml").subsets == {"most": 1}
     folder = Folder(cut / "far")
