@@ -35,7 +35,7 @@ class Folder:
         except (OSError, ValueError) as error:
             raise StorageError(f"{self}: {error}.", cure="Give a local path or a URL.") from None
         self.is_local = isinstance(self._system, LocalFileSystem)
-        self._opened = lru_cache(_FILES_KEPT_OPEN)(_Descriptor)
+        self._opened = lru_cache(_FILES_KEPT_OPEN)(lambda name: _Descriptor(self.local_path(name)))
 
     def __reduce__(self) -> tuple[type[Folder], tuple[str]]:
         """Another process opens its files itself."""
@@ -96,7 +96,7 @@ class Folder:
         """
         with self._translated(name):
             if self.is_local:
-                return _pread(self._opened(self.local_path(name)), start, stop)
+                return _pread(self._opened(name), start, stop)
             try:
                 return cast(bytes, self._system.cat_file(self._inside(name), start=start, end=stop))
             except (OSError, ImportError):

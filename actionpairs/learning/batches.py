@@ -68,7 +68,7 @@ def is_sided(text: str) -> bool:
 
 def is_flipped(row: Row, text: str, *, share: float, seed: int) -> bool:
     """Whether both pictures are mirrored this time; never where the text says left or right."""
-    return not is_sided(text) and draws.generator(seed, "flip", row.epoch, row.name).random() < share
+    return not is_sided(text) and draws.uniform(seed, "flip", row.epoch, row.name) < share
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Batches:
 
     def _shown(self, row: Row, rivals: Rivals) -> Row:
         show, entry, seed = self._presentation, self.examples[row.index].entry, self.order.seed
-        r = draws.generator(seed, "dropout", row.epoch, row.name).random()
+        r = draws.uniform(seed, "dropout", row.epoch, row.name)
         text_dropped = r < 2 * show.conditioning_dropout
         row = replace(
             row,

@@ -13,6 +13,11 @@ def generator(seed: int, *purpose: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(_digest(seed, purpose)))
 
 
+def uniform(seed: int, *purpose: str | int) -> float:
+    """One number in [0, 1) for one purpose, ten times as fast as a generator that is asked once."""
+    return (_digest(seed, purpose) >> 75) * 2.0**-53
+
+
 def torch_seed(seed: int, *purpose: str | int) -> int:
     """A seed for a torch generator, in [0, 2⁶³)."""
     return _digest(seed, purpose) >> 65

@@ -22,7 +22,11 @@ from actionpairs.storage import Folder
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _NAMES = shards.ORIGINAL, shards.EDITED
-_REDUCTIONS = (8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2)
+_REDUCED = (
+    (8, cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_COLOR_RGB),  # RGB wins over grey; with COLOR_8, BGR would
+    (4, cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_COLOR_RGB),
+    (2, cv2.IMREAD_REDUCED_GRAYSCALE_2 | cv2.IMREAD_COLOR_RGB),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,9 @@ def read_into(pictures: np.ndarray, example: Example, *, flipped: bool = False) 
                 cure="Make the shards anew with `actionpairs shard`, or copy them again.",
             )
         if flipped:
-            picture = cv2.flip(picture, 1)
-        cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=pictures[place])
+            cv2.flip(picture, 1, dst=pictures[place])
+        else:
+            pictures[place] = picture
 
 
 def read_all(examples: Sequence[Example], size: int, *, workers: int = 0) -> Iterator[np.ndarray]:
@@ -95,12 +100,12 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int
 
 
 def _decoded(jpeg: bytes, size: int, *, short_side: int) -> np.ndarray | None:
-    """A JPEG fitted to a square, size size 3 uint8 BGR; None where it cannot be decoded.
+    """A JPEG fitted to a square, size size 3 uint8 RGB; None where it cannot be decoded.
 
     It is decoded at 1/2, 1/4 or 1/8 of its size, as libjpeg can, while that is no smaller than what is wanted.
     short_side: the JPEG's, in pixels.
     """
-    flags = next((flag for by, flag in _REDUCTIONS if short_side // by >= size), cv2.IMREAD_COLOR)
+    flags = next((flag for by, flag in _REDUCED if short_side // by >= size), cv2.IMREAD_COLOR_RGB)
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags)
     return None if picture is None else fit(picture, size)
 

@@ -6,9 +6,11 @@ Samples are counted from the start of training, over all epochs and all processe
 
 from __future__ import annotations
 
+import sys
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count, tee
+from itertools import count
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from actionpairs.errors import TrainingError
 from actionpairs.learning import examples
 from actionpairs.learning.batches import Batches, Row
 
+_OURS_ALONE = 3  # references to an array: the list's, the loop's, the question's
 _PAIRS_A_TASK = 8  # handing one over costs about as much as a tenth of a pair
 
 
@@ -61,6 +64,7 @@ class Loader:
         self._workers = workers
         share = batches.order.batch_size // ranks
         self._part = slice(rank * share, (rank + 1) * share)
+        self._arrays: list[np.ndarray] = []
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
         """This process's share of the samples [start, stop), without end where there is no stop.
@@ -68,13 +72,20 @@ class Loader:
         Only the first and the last batch are smaller, where start or stop falls inside them; a share with no
         sample is left out.
         """
-        made, to_fill = tee((rows, self._blank(len(rows))) for rows in self._shares(start, stop))
-        tasks = (task for rows, pictures in to_fill for task in _tasks(rows, pictures))
-        done = examples.ahead(self._fill, tasks, workers=self._workers)
-        for rows, pictures in made:
-            for _ in _tasks(rows, pictures):
-                next(done)
-            yield Batch(pictures[0], pictures[1], rows)
+        begun: deque[tuple[tuple[Row, ...], np.ndarray]] = deque()
+
+        def tasks() -> Iterator[tuple[tuple[Row, ...], np.ndarray]]:
+            for rows in self._shares(start, stop):
+                begun.append((rows, self._blank(len(rows))))
+                yield from _tasks(*begun[-1])
+
+        filled = 0
+        for pairs in examples.ahead(self._fill, tasks(), workers=self._workers):
+            filled += pairs
+            if filled == len(begun[0][0]):
+                rows, pictures = begun.popleft()
+                yield Batch(pictures[0], pictures[1], rows)
+                filled = 0
 
     def _shares(self, start: int, stop: int | None) -> Iterator[tuple[Row, ...]]:
         """The rows of one batch after another, those within [start, stop)."""
@@ -89,14 +100,25 @@ class Loader:
                 yield self._batches.rows(step, slice(begin, end))
 
     def _blank(self, count: int) -> np.ndarray:
-        return np.empty((2, count, self._size, self._size, 3), np.uint8)
+        """Room for so many pairs: 2 count S S 3.
 
-    def _fill(self, task: tuple[tuple[Row, ...], np.ndarray]) -> None:
-        """Read some pairs as their rows show them into their place in a batch: 2 n S S 3."""
+        An array that nobody looks at any more is used again, since the first touch of fresh memory costs a sixth
+        of a pair's decoding. Every view, and every tensor that shares the memory, holds on to its array.
+        """
+        for array in self._arrays:
+            if array.shape[1] >= count and sys.getrefcount(array) == _OURS_ALONE:
+                return array[:, :count]
+        fresh = np.empty((2, count, self._size, self._size, 3), np.uint8)
+        self._arrays.append(fresh)
+        return fresh[:]
+
+    def _fill(self, task: tuple[tuple[Row, ...], np.ndarray]) -> int:
+        """Read n pairs as their rows show them into their place in a batch, 2 n S S 3; returns n."""
         rows, pictures = task
         for place, row in enumerate(rows):
             example = self._batches.examples[row.index]
             examples.read_into(pictures[:, place], example, flipped=row.flipped)
+        return len(rows)
 
 
 def _tasks(rows: tuple[Row, ...], pictures: np.ndarray) -> Iterator[tuple[tuple[Row, ...], np.ndarray]]:

@@ -119,9 +119,7 @@ def hold_out(
     examples: Sequence[Example], *, share: float, seed: int
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """Put a share of the pairs aside to score with, drawn by name: what is learned from, and what is not."""
-    aside = {
-        example.name for example in examples if draws.generator(seed, "held out", example.name).random() < share
-    }
+    aside = {example.name for example in examples if draws.uniform(seed, "held out", example.name) < share}
     learned = tuple(example for example in examples if example.name not in aside)
     return learned, tuple(example for example in examples if example.name in aside)
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import av
 import cv2
 import fsspec
 import numpy as np
 import pytest
+import torch
 
 from actionpairs.errors import ShardError, TrainingError
 from actionpairs.learning import examples
@@ -111,6 +118,91 @@ def test_a_remote_folder_gives_the_same_pictures(squares: Path, pairs: tuple[Exa
         store.rm("/far", recursive=True)
 
 
+class Ranged(SimpleHTTPRequestHandler):
+    """A server of files that knows byte ranges, as every object store does."""
+
+    def do_GET(self) -> None:
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        path = Path(self.translate_path(self.path))
+        if not wanted or not path.is_file():
+            super().do_GET()
+            return
+        first, last = map(int, wanted.groups())
+        data = path.read_bytes()
+        part = data[first : last + 1]
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Plain(Ranged):
+    """A server that sends whole files whatever part is asked for."""
+
+    do_GET = SimpleHTTPRequestHandler.do_GET  # noqa: N815
+
+
+@contextmanager
+def served(folder: Path, handler: type[SimpleHTTPRequestHandler]) -> Iterator[Folder]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield Folder(f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_shards_on_a_web_server_are_read_by_ranges(tmp_path: Path, workers: int) -> None:
+    write_squares(tmp_path)
+    pairs = examples.training([Folder(tmp_path)])
+    with served(tmp_path, Ranged) as far:
+        near, other = (
+            list(Loader(batches_of(found), SIDE, workers=workers).batches(0, 20))
+            for found in (pairs, examples.training([far]))
+        )
+    assert len(near) == len(other) == 3
+    assert all(np.array_equal(a.originals, b.originals) for a, b in zip(near, other, strict=True))
+    assert all(np.array_equal(a.edits, b.edits) for a, b in zip(near, other, strict=True))
+
+
+def test_a_web_server_without_ranges_is_turned_down(tmp_path: Path) -> None:
+    write_squares(tmp_path)
+    with served(tmp_path, Plain) as far:
+        pairs = examples.training([far])
+        with pytest.raises(ShardError, match="sends the whole file for a part"):
+            list(Loader(batches_of(pairs), SIDE).batches(0, len(pairs)))
+
+
+def test_a_batch_keeps_its_pictures_while_others_are_read(pairs: tuple[Example, ...]) -> None:
+    count = 4 * len(pairs)
+    kept = list(Loader(batches_of(pairs), SIDE, workers=2).batches(0, count))
+    at_once = [
+        (batch.originals.copy(), batch.edits.copy())
+        for batch in Loader(batches_of(pairs), SIDE, workers=2).batches(0, count)
+    ]
+    for batch, (originals, edits) in zip(kept, at_once, strict=True):
+        assert np.array_equal(batch.originals, originals)
+        assert np.array_equal(batch.edits, edits)
+
+
+def test_arrays_that_nobody_holds_are_used_again(pairs: tuple[Example, ...]) -> None:
+    loader = Loader(batches_of(pairs), SIDE, workers=2)
+    places, tensors = set(), []
+    for number, batch in enumerate(loader.batches(0, 40 * 8)):
+        places.add(batch.originals.ctypes.data)
+        if number < 2:
+            tensors.append((torch.from_numpy(batch.edits), batch.edits.copy()))  # shares the batch's memory
+        del batch
+    assert len(places) < 20
+    assert all(np.array_equal(tensor.numpy(), copy) for tensor, copy in tensors)
+
+
 def test_a_picture_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
     write_squares(tmp_path)
     pairs = examples.training([Folder(tmp_path)])
@@ -138,6 +230,6 @@ def test_scaled_decoding_is_close_to_full_decoding(shared: Path, size: int) -> N
         frame = next(container.decode(video=0)).to_ndarray(format="bgr24")
     jpeg = cv2.imencode(".jpg", examples.fit(frame, 512), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
     scaled = examples._decoded(jpeg, size, short_side=512)
-    whole = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    whole = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
     assert scaled is not None
     assert cv2.PSNR(scaled, np.ascontiguousarray(examples.fit(whole, size))) > 38
