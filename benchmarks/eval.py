@@ -1,28 +1,35 @@
 """Generation in batches against diffusers' pipeline one by one; the Fréchet term against torchmetrics and scipy.
 
-`python benchmarks/eval.py --json` prints `batched_vs_single` and `frechet_vs_torchmetrics`, ratios of times in
-one run on the same work.
+    python benchmarks/eval.py [--json]  # the demo's tiny editor, on the CPU
+    python benchmarks/eval.py --size sd15 --device cuda [--resolution 512] --steps 100  # on one GPU
+
+Both sides sample the same edits with the same scheduler and the same guidance, from random weights.
+
+batched_vs_single: how many times faster a batch is; frechet_vs_torchmetrics: our Fréchet term of two sets of
+500 × 2048 against torchmetrics'. images_per_second: of the batches.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
+from argparse import Namespace
 from collections.abc import Callable
 
 import numpy as np
 import scipy.linalg
 import torch
-from diffusers import EulerAncestralDiscreteScheduler
+from contest import arguments, finish, machine, table
+from diffusers import DDPMScheduler, EulerAncestralDiscreteScheduler
+from networks import NOISE, Networks
 from PIL import Image
 from torchmetrics.image.fid import _compute_fid
 
-from actionpairs.configs import TinyModel
 from actionpairs.learning import tiny
+from actionpairs.learning.editor import Editor
 from actionpairs.scoring import generate, metrics
+from actionpairs.scoring.generate import Sampling
 
-SIDE, STEPS, COUNT, BATCH = 64, 20, 16, 16
+TEXT, IMAGE_GUIDANCE, TEXT_GUIDANCE = "take cup", 1.5, 7.5
 
 
 def seconds(work: Callable[[], object], *, repeats: int = 1) -> float:
@@ -35,35 +42,43 @@ def seconds(work: Callable[[], object], *, repeats: int = 1) -> float:
     return min(found)
 
 
-def generation() -> dict[str, float]:
-    """Seconds for the same edits, both ways, of a tiny model."""
-    draw = np.random.default_rng(0)
-    pictures = draw.integers(0, 256, (COUNT, SIDE, SIDE, 3), np.uint8)
-    editor = tiny.build(
-        TinyModel(tiny=True, autoencoder_steps=1), pictures, ["take cup"], seed=0, device=torch.device("cpu")
-    )
-    sampling = generate.Sampling("EulerAncestralDiscreteScheduler", STEPS, 1.5, 7.5)
+def random_editor(options: Namespace) -> Editor:
+    """An editor of random weights whose tokenizer knows little more than letters."""
+    networks = Networks.of(options.size, options.resolution, torch.device(options.device))
+    length = networks.text_encoder.config.max_position_embeddings
+    tokenizer = tiny.train_tokenizer([TEXT], vocabulary=1000, length=length)
+    unet = networks.unet.eval()
+    return Editor(unet, networks.vae, networks.text_encoder, tokenizer, DDPMScheduler(**NOISE))
+
+
+def generation(options: Namespace) -> dict[str, float]:
+    """Seconds for the same edits, one by one and in batches, each warmed up with one batch."""
+    shape = options.count, options.resolution, options.resolution, 3
+    pictures, editor = np.random.default_rng(0).integers(0, 256, shape, np.uint8), random_editor(options)
+    sampling = Sampling("EulerAncestralDiscreteScheduler", options.steps, IMAGE_GUIDANCE, TEXT_GUIDANCE)
     pipeline = editor.pipeline()
     pipeline.scheduler = EulerAncestralDiscreteScheduler.from_config(editor.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
 
-    def single() -> None:
-        for seed, picture in enumerate(pictures):
+    def single(count: int = options.count) -> None:
+        for seed, picture in enumerate(pictures[:count]):
             pipeline(
-                "take cup",
+                TEXT,
                 image=Image.fromarray(picture),
-                num_inference_steps=STEPS,
-                image_guidance_scale=1.5,
-                guidance_scale=7.5,
+                num_inference_steps=options.steps,
+                image_guidance_scale=IMAGE_GUIDANCE,
+                guidance_scale=TEXT_GUIDANCE,
                 generator=torch.Generator().manual_seed(seed),
             )
 
-    def batched() -> None:
-        for start in range(0, COUNT, BATCH):
-            part = pictures[start : start + BATCH]
+    def batched(count: int = options.count) -> None:
+        for start in range(0, count, options.batch):
+            part = pictures[start : start + options.batch]
             seeds = range(start, start + len(part))
-            generate.edit(editor, part, ["take cup"] * len(part), seeds=seeds, sampling=sampling)
+            generate.edit(editor, part, [TEXT] * len(part), seeds=seeds, sampling=sampling)
 
+    single(1)
+    batched(options.batch)
     return {"single_seconds": seconds(single), "batched_seconds": seconds(batched)}
 
 
@@ -84,23 +99,39 @@ def frechet() -> dict[str, float]:
     return {
         "torchmetrics_seconds": seconds(peer),
         "sqrtm_seconds": seconds(by_root),
-        "ours_seconds": seconds(lambda: metrics.frechet(x, y), repeats=3),
+        "frechet_seconds": seconds(lambda: metrics.frechet(x, y), repeats=3),
         "relative_difference": abs(metrics.frechet(x, y) - peer()) / peer(),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="One line of JSON.")
-    wanted = parser.parse_args()
-    found = generation() | frechet()
-    found["batched_vs_single"] = found["single_seconds"] / found["batched_seconds"]
-    found["frechet_vs_torchmetrics"] = found["torchmetrics_seconds"] / found["ours_seconds"]
-    if wanted.json:
-        print(json.dumps(found))
-    else:
-        for name, value in found.items():
-            print(f"{value:12.4g}  {name}")
+    """Print a table; with --json one line of JSON after it."""
+    parser = arguments(__doc__)
+    parser.add_argument("--size", choices=("tiny", "sd15"), default="tiny")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--resolution", type=int, help="pixels; 64 for tiny, 256 for sd15")
+    parser.add_argument("--steps", type=int, default=20, help="of the scheduler")
+    parser.add_argument("--count", type=int, default=16, help="edits")
+    parser.add_argument("--batch", type=int, default=16)
+    options = parser.parse_args()
+    options.resolution = options.resolution or {"tiny": 64, "sd15": 256}[options.size]
+    made, distance = generation(options), frechet()
+    print(machine("torch", "diffusers", "torchmetrics", "scipy"), "\n")
+    single, batched = made["single_seconds"], made["batched_seconds"]
+    term = distance["frechet_seconds"]
+    rows = [
+        [f"{options.count} edits, one by one with diffusers' pipeline", single, single / batched],
+        [f"the same in batches of {options.batch}", batched, ""],
+        ["Fréchet term, torchmetrics", distance["torchmetrics_seconds"], distance["torchmetrics_seconds"] / term],
+        ["Fréchet term, scipy's matrix root", distance["sqrtm_seconds"], distance["sqrtm_seconds"] / term],
+        ["Fréchet term, ours", term, ""],
+    ]
+    print(table(["", "s", "theirs ÷ ours"], rows))
+    figures = made | distance
+    figures["batched_vs_single"] = single / batched
+    figures["images_per_second"] = options.count / batched
+    figures["frechet_vs_torchmetrics"] = distance["torchmetrics_seconds"] / term
+    finish(figures, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -32,13 +32,13 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from contest import arguments, finish, machine, table
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from diffusers import DDPMScheduler
+from networks import CHANNELS, NOISE, Networks
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import CLIPTextConfig, CLIPTextModel
 
-from actionpairs.configs import ActionLossConfig, LoopConfig, TinyModel
-from actionpairs.learning import devices, editor, loop, losses, tiny
+from actionpairs.configs import ActionLossConfig, LoopConfig
+from actionpairs.learning import devices, editor, loop, losses
 from actionpairs.learning.batches import Batches, Presentation
 from actionpairs.learning.editor_lesson import Diffusion, EditorLesson, Material, Objective
 from actionpairs.learning.examples import Example
@@ -46,59 +46,9 @@ from actionpairs.learning.latents import Latents, TextEmbeddings
 from actionpairs.records import Entry
 from actionpairs.storage import Folder
 
-PAIRS, ACTIONS, CHANNELS = 64, 8, 4
-SD15_UNET = {
-    "in_channels": 2 * CHANNELS,
-    "cross_attention_dim": 768,
-    "attention_head_dim": 8,
-    "block_out_channels": (320, 640, 1280, 1280),
-    "layers_per_block": 2,
-    "sample_size": 64,
-}  # https://huggingface.co/timbrooks/instruct-pix2pix/blob/main/unet/config.json
-SD15_VAE = {
-    "block_out_channels": (128, 256, 512, 512),
-    "down_block_types": ("DownEncoderBlock2D",) * 4,
-    "up_block_types": ("UpDecoderBlock2D",) * 4,
-    "layers_per_block": 2,
-    "latent_channels": CHANNELS,
-    "sample_size": 512,
-}  # …/vae/config.json
-SD15_TEXT = {
-    "hidden_size": 768,
-    "intermediate_size": 3072,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-}  # …/text_encoder/config.json; the rest are CLIP's defaults
-NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+PAIRS, ACTIONS = 64, 8
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Step = Callable[[int], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Networks:
-    """What both sides train with. factor: pixels per latent, in either direction."""
-
-    unet: UNet2DConditionModel
-    vae: AutoencoderKL
-    text_encoder: CLIPTextModel
-    factor: int
-
-    @classmethod
-    def of(cls, size: str, resolution: int, device: torch.device) -> Networks:
-        """Random weights in the demo's sizes, or in Stable Diffusion's."""
-        torch.manual_seed(0)
-        if size == "sd15":
-            with device:
-                unet, vae = UNet2DConditionModel(**SD15_UNET), AutoencoderKL(**SD15_VAE)
-                text_encoder = CLIPTextModel(CLIPTextConfig(**SD15_TEXT))
-        else:
-            blank = np.zeros((8, resolution, resolution, 3), np.uint8)
-            sizes = TinyModel(tiny=True, autoencoder_steps=1)
-            made = tiny.build(sizes, blank, ["put the cup"], seed=0, device=device)
-            unet, vae, text_encoder = made.unet, made.vae, made.text_encoder
-        for frozen in (vae, text_encoder):
-            frozen.requires_grad_(False).eval()
-        return cls(unet.train(), vae, text_encoder, 2 ** (len(vae.config.block_out_channels) - 1))
 
 
 def objective(*, static: bool) -> Objective:

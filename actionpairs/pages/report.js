@@ -18,6 +18,36 @@ function show() {
     `${cases.filter((item) => !item.element.hidden).length} shown`;
 }
 
+// Motion as gallery.motion_text writes it, as arrows in a square of 100 units: a line and two barbs for each cell.
+function arrows(text) {
+  const halves = Int8Array.from(atob(text), (byte) => byte.charCodeAt(0));
+  const cells = Math.sqrt(halves.length / 2);
+  let path = "";
+  for (let cell = 0; cell < cells * cells; cell++) {
+    const [right, down] = [halves[2 * cell] / 2, halves[2 * cell + 1] / 2];
+    const length = Math.hypot(right, down);
+    if (!length) continue;
+    const [x, y] = [((cell % cells) + 0.5) * (100 / cells), (Math.floor(cell / cells) + 0.5) * (100 / cells)];
+    const barb = Math.min(2.5, length / 2) / length;
+    path += `M${x} ${y}l${right} ${down}`;
+    for (const side of [0.6, -0.6])
+      path += `M${x + right} ${y + down}l${-barb * (right - side * down)} ${-barb * (down + side * right)}`;
+  }
+  return path;
+}
+
+// Thousands of drawings at once would hold the page up: each sample's are made when it comes near the window.
+const near = new IntersectionObserver((entries) => {
+  for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
+    for (const drawing of target.querySelectorAll(".motion")) {
+      const path = arrows(drawing.dataset.cells);
+      drawing.innerHTML = `<path class="shade" d="${path}"/><path d="${path}"/>`;
+    }
+    near.unobserve(target);
+  }
+}, { rootMargin: "100%" });
+for (const { element } of cases) near.observe(element);
+
 document.getElementById("motion").addEventListener("change", (event) => list.classList.toggle("moving", event.target.checked));
 sort.addEventListener("change", show);
 action.addEventListener("change", show);

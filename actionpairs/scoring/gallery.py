@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from actionpairs.learning import examples
 from actionpairs.scoring import flow
 
 _SIDES = (256, 192, 128, 96, 64)
-_ARROWS, _STILL_PERCENT = 12, 1.0  # arrows a side; motion shorter than that share of the side is left out
+_CELLS, _STILL_PERCENT = 12, 1.0  # cells a side; motion shorter than that share of the side is left out
 _PAGE_LIMIT_BYTES = 5_000_000  # of pictures: 6.7 MB in base64, which leaves room for the texts of a page below 8
 
 
@@ -31,13 +31,13 @@ class Exhibit:
 
 @dataclass(frozen=True, slots=True)
 class Thumbnails:
-    """The same as data URIs, and how each edit and the truth moved, as a path in a square of 100 units."""
+    """The same as data URIs, and how each edit and the truth moved, as `motion_text` writes it."""
 
     key: str
     original: str
     edits: Mapping[str, str]
     truth: str
-    edit_motion: Mapping[str, str]  # row name → path
+    edit_motion: Mapping[str, str]  # row name → text
     true_motion: str
 
 
@@ -54,35 +54,24 @@ def thumbnails(exhibits: Sequence[Exhibit]) -> tuple[Thumbnails, ...]:
     raise ScoreError(f"{len(exhibits)} samples are too many pictures for one page.", cure="Lower `eval.gallery`.")
 
 
-def arrows(field: np.ndarray) -> str:
-    """Optical flow, S S 2 in pixels, as an SVG path in a square of 100 units; nothing where nothing moves.
+def motion_text(field: np.ndarray) -> str:
+    """Optical flow, S S 2 in pixels, for a page's script to draw; nothing where nothing moves.
 
-    An arrow for each cell of a grid, with the mean flow there, where that is longer than noise.
+    The mean flow in each cell of a grid, row by row, right and down, as signed bytes of half a hundredth of the
+    side, in base64: a path of arrows would be thirty times as long, and a page holds thousands.
     """
-    cells = cv2.resize(field, (_ARROWS, _ARROWS), interpolation=cv2.INTER_AREA) * (100 / len(field))
-    step = 100 / _ARROWS
-    return "".join(
-        _arrow(step * (column + 0.5), step * (line + 0.5), *map(float, cells[line, column]))
-        for line in range(_ARROWS)
-        for column in range(_ARROWS)
-        if np.hypot(*cells[line, column]) >= _STILL_PERCENT
-    )
-
-
-def _arrow(x: float, y: float, dx: float, dy: float) -> str:
-    """A line with two barbs at its end."""
-    length = math.hypot(dx, dy)
-    barb, side = min(2.5, 0.5 * length) / length, 0.6
-    tip = f"{x + dx:.1f} {y + dy:.1f}"
-    ends = [(-barb * (dx - sign * side * dy), -barb * (dy + sign * side * dx)) for sign in (1, -1)]
-    barbs = "".join(f"M{tip}l{right:.1f} {down:.1f}" for right, down in ends)
-    return f"M{x:.1f} {y:.1f}L{tip}{barbs}"
+    cells = cv2.resize(field, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA) * (100 / len(field))
+    moves = np.linalg.norm(cells, axis=-1, keepdims=True) >= _STILL_PERCENT
+    if not moves.any():
+        return ""
+    halves = np.where(moves, 2 * cells, 0).round().clip(-127, 127).astype(np.int8)
+    return base64.b64encode(halves.tobytes()).decode()
 
 
 def _motions(exhibit: Exhibit) -> dict[str, str]:
-    """The path of every edit by the name of its row, and that of the truth by the name that no row has."""
+    """The motion of every edit by the name of its row, and that of the truth by the name that no row has."""
     pictures = {**exhibit.edits, "": exhibit.truth}
-    return {name: arrows(flow.between(exhibit.original, picture)) for name, picture in pictures.items()}
+    return {name: motion_text(flow.between(exhibit.original, picture)) for name, picture in pictures.items()}
 
 
 def _thumbnails(exhibit: Exhibit, side: int, motion: Mapping[str, str]) -> Thumbnails:
@@ -91,7 +80,7 @@ def _thumbnails(exhibit: Exhibit, side: int, motion: Mapping[str, str]) -> Thumb
         _webp(exhibit.original, side),
         {name: _webp(picture, side) for name, picture in exhibit.edits.items()},
         _webp(exhibit.truth, side),
-        {name: path for name, path in motion.items() if name},
+        {name: text for name, text in motion.items() if name},
         motion[""],
     )
 

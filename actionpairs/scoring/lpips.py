@@ -51,7 +51,15 @@ class Lpips:
 
     @torch.inference_mode()
     def __call__(self, pictures: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Each picture against its other: both B H W 3 uint8, H and W at least LEAST_SIDE; returns B float64."""
+        """Each picture against its other: both B H W 3 uint8; returns B float64.
+
+        Raises ScoreError where a side is below LEAST_SIDE.
+        """
+        if min(pictures.shape[1:3]) < LEAST_SIDE:
+            raise ScoreError(
+                f"LPIPS needs pictures of {LEAST_SIDE} pixels a side, not {min(pictures.shape[1:3])}.",
+                cure="Raise `eval.resolution`, or leave --features lpips out.",
+            )
         pairs = zip(self._features(pictures), self._features(others), self._linear, strict=True)
         distances = [((unit(one) - unit(other)) ** 2 * weight).sum(1).mean((1, 2)) for one, other, weight in pairs]
         return np.asarray(torch.stack(distances).sum(0).double().cpu())

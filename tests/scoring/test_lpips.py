@@ -51,3 +51,10 @@ def test_what_is_no_alexnet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.pth").write_bytes(b"no weights")
     with pytest.raises(ScoreError, match="not AlexNet's weights"):
         lpips.Lpips(str(tmp_path / "x.pth"))
+
+
+def test_pictures_that_its_layers_cannot_see_are_refused(weights: Path) -> None:
+    network, smallest = lpips.Lpips(str(weights)), np.zeros((1, lpips.LEAST_SIDE, 64, 3), np.uint8)
+    assert network(smallest, smallest).tolist() == [0]
+    with pytest.raises(ScoreError, match="31 pixels a side, not 30"):
+        network(smallest[:, 1:], smallest[:, 1:])

@@ -6,10 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import pytest
 
 from actionpairs import shards
 from actionpairs.errors import ShardError, StorageError
+from actionpairs.stages import pairs_page
 from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import ShardSummary, shard
 from actionpairs.stages.verify import check, verify
@@ -64,8 +66,13 @@ def test_what_a_killed_run_left_is_made_good(cut: Path) -> None:
     assert content(cut / "cut") == content(cut / "whole")
 
 
-def test_another_threshold_reads_no_video(cut: Path) -> None:
+def test_another_threshold_reads_no_video_and_decodes_only_what_the_page_shows(
+    cut: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.rmtree(cut / "videos")
+    monkeypatch.setattr(pairs_page, "_thumbnail", lambda jpeg: "")
+    for name in ("imdecode", "imencode", "imread"):
+        monkeypatch.setattr(cv2, name, lambda *_: pytest.fail("a picture was decoded"))
     (cut / "loose.yaml").write_text(SMALL_RECIPE.replace("0.012", "0.0"))
     assert sum(run(cut, "loose", "loose.yaml").samples.values()) == 7
 
