@@ -122,9 +122,23 @@ def extract(
 @recipe_argument
 @click.option("--pairs", required=True, help="Folder that `extract` wrote.")
 @click.option("--out", required=True, help="Folder for the shards.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="One by default, in one pass; more write in two phases."
+)
+@executor_option
+@address_option
 @click.option("--check", "expected", help="Compare the result with a reviewed manifest.")
 @json_option
-def shard(recipe: str, pairs: str, out: str, expected: str | None, as_json: bool) -> None:
+def shard(
+    recipe: str,
+    pairs: str,
+    out: str,
+    workers: int | None,
+    executor: str,
+    address: str | None,
+    expected: str | None,
+    as_json: bool,
+) -> None:
     """Filter, split and pack pairs into WebDataset shards.
 
     \b
@@ -133,7 +147,9 @@ def shard(recipe: str, pairs: str, out: str, expected: str | None, as_json: bool
     """
     from actionpairs.stages.shard import shard as run
 
-    _show(run(recipe, pairs=pairs, out=out), as_json)
+    workers = workers or (1 if executor == "local" else None)
+    found = run(recipe, pairs=pairs, out=out, workers=workers, executor=_executor(executor, address))
+    _show(found, as_json)
     if expected:
         from actionpairs.stages.verify import check
 

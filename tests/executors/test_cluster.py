@@ -75,6 +75,12 @@ def test_killing_a_worker_and_a_node_changes_no_byte(nodes: Any, tmp_path: Path)
     found = extract("demo", **given, out=str(tmp_path / "ray"), executor=ray.at(cluster.address))  # type: ignore[arg-type]
     assert found.lost >= 1
     assert content(tmp_path / "ray") == content(tmp_path / "local")
-    for name in ("local", "ray"):
-        shard("demo", pairs=str(tmp_path / name), out=str(tmp_path / f"{name}-shards"))
+    shard("demo", pairs=str(tmp_path / "local"), out=str(tmp_path / "local-shards"))
+    shard(
+        "demo",
+        pairs=str(tmp_path / "ray"),
+        out=str(tmp_path / "ray-shards"),
+        workers=None,
+        executor=ray.at(cluster.address),
+    )
     assert content(tmp_path / "ray-shards") == content(tmp_path / "local-shards")
