@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from actionpairs.errors import ActionpairsError
+
+if TYPE_CHECKING:
+    from actionpairs.executors import Executor
 
 _PANEL = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -31,6 +34,14 @@ class _Commands(click.Group):
 
 
 recipe_argument = click.argument("recipe")
+executor_option = click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Processes of this machine, or a Ray cluster.",
+)
+address_option = click.option("--address", help="HOST:PORT of the Ray cluster; RAY_ADDRESS or a new one without.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the summary as one line of JSON.")
 device_option = click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps, or auto."
@@ -56,6 +67,8 @@ def main(debug: bool) -> None:
 @click.option("--out", help="Folder for the pairs.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; as many as there are cores by default.")
 @click.option("--limit", type=click.IntRange(min=1), help="Take only the first so many segments.")
+@executor_option
+@address_option
 @click.option("--dry-run", is_flag=True, help="Read the annotations only, and say what would be extracted.")
 @json_option
 def extract(
@@ -66,6 +79,8 @@ def extract(
     out: str | None,
     workers: int | None,
     limit: int | None,
+    executor: str,
+    address: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -91,7 +106,14 @@ def extract(
     from actionpairs.stages.extract import extract as run
 
     found = run(
-        recipe, videos=videos, frames=frames, annotations=annotations, out=out, workers=workers, limit=limit
+        recipe,
+        videos=videos,
+        frames=frames,
+        annotations=annotations,
+        out=out,
+        workers=workers,
+        limit=limit,
+        executor=_executor(executor, address),
     )
     _show(found, as_json)
 
@@ -100,9 +122,23 @@ def extract(
 @recipe_argument
 @click.option("--pairs", required=True, help="Folder that `extract` wrote.")
 @click.option("--out", required=True, help="Folder for the shards.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="One by default, in one pass; more write in two phases."
+)
+@executor_option
+@address_option
 @click.option("--check", "expected", help="Compare the result with a reviewed manifest.")
 @json_option
-def shard(recipe: str, pairs: str, out: str, expected: str | None, as_json: bool) -> None:
+def shard(
+    recipe: str,
+    pairs: str,
+    out: str,
+    workers: int | None,
+    executor: str,
+    address: str | None,
+    expected: str | None,
+    as_json: bool,
+) -> None:
     """Filter, split and pack pairs into WebDataset shards.
 
     \b
@@ -111,7 +147,9 @@ def shard(recipe: str, pairs: str, out: str, expected: str | None, as_json: bool
     """
     from actionpairs.stages.shard import shard as run
 
-    _show(run(recipe, pairs=pairs, out=out), as_json)
+    workers = workers or (1 if executor == "local" else None)
+    found = run(recipe, pairs=pairs, out=out, workers=workers, executor=_executor(executor, address))
+    _show(found, as_json)
     if expected:
         from actionpairs.stages.verify import check
 
@@ -268,6 +306,19 @@ def demo(out: str, workers: int | None) -> None:
     from actionpairs import demo as run
 
     click.echo(run(out=out, workers=workers))
+
+
+def _executor(name: str, address: str | None) -> Executor:
+    """What runs the tasks."""
+    if name == "ray":
+        from actionpairs.executors import ray
+
+        return ray.at(address)
+    if address:
+        raise click.UsageError("--address goes with --executor ray.")
+    from actionpairs.executors import local
+
+    return local.run
 
 
 def _show(summary: Any, as_json: bool) -> None:

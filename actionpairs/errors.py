@@ -10,6 +10,7 @@ ActionpairsError               has a message (where, what) and a cure
 ├── ModelError                 a model or checkpoint cannot be loaded or does not fit
 ├── TrainingError              training cannot go on
 ├── ScoreError                 a score cannot be computed from what was given
+├── ClusterError               a cluster cannot be reached, or has no room
 └── MissingExtraError          an optional part is not installed
 """
 
@@ -75,6 +76,10 @@ class TrainingError(ActionpairsError):
 
 class ScoreError(ActionpairsError):
     """A score cannot be computed from what was given."""
+
+
+class ClusterError(ActionpairsError):
+    """A cluster cannot be reached, or has no room."""
 
 
 class MissingExtraError(ActionpairsError):

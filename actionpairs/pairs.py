@@ -77,6 +77,12 @@ def count(folder: Folder, name: str) -> int:
         return int(file.metadata.num_rows)
 
 
+def ids(folder: Folder, name: str) -> list[str]:
+    """The segments of one video's pairs."""
+    with _opened(folder, name) as file:
+        return [str(each) for each in file.read(columns=["id"])["id"].to_pylist()]
+
+
 def facts(folder: Folder, name: str) -> list[PairFacts]:
     """What is known of one video's pairs, without reading a picture."""
     with _opened(folder, name) as file:

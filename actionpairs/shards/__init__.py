@@ -9,16 +9,18 @@ from actionpairs.shards.layout import EDITED, METADATA, ORIGINAL, PROMPT, key_of
 from actionpairs.shards.reading import entries, placed_samples, read_index, read_pictures, samples
 from actionpairs.shards.table import row_of, rows
 from actionpairs.shards.tar import REMAKE
-from actionpairs.shards.writing import write
+from actionpairs.shards.writing import Packed, pack, spool, write, write_index
 
 __all__ = [
     "EDITED",
     "METADATA",
     "ORIGINAL",
     "PROMPT",
+    "Packed",
     "REMAKE",
     "entries",
     "key_of",
+    "pack",
     "placed_samples",
     "read_index",
     "read_pictures",
@@ -26,6 +28,8 @@ __all__ = [
     "rows",
     "samples",
     "shard_name",
+    "spool",
     "table_name",
     "write",
+    "write_index",
 ]

@@ -22,7 +22,7 @@ _ROWS_AT_ONCE = 64  # as Python objects; the others wait as columns, which take 
 
 
 @dataclass(frozen=True, slots=True)
-class _Packed:
+class Packed:
     """A shard that is written, and the rows of its split's table that tell of it."""
 
     shard: Shard
@@ -41,13 +41,13 @@ def write(
 
     shard_of: (split, key) → shard name, for every sample.
     """
-    packed = _write_shards(folder, samples, shard_of=shard_of)
-    return _write_index(folder, packed, dataset=dataset, recipe_digest=recipe_digest)
+    packed = pack(folder, samples, shard_of=shard_of)
+    return write_index(folder, packed, dataset=dataset, recipe_digest=recipe_digest)
 
 
-def _write_shards(
+def pack(
     folder: Folder, samples: Iterable[Sample], *, shard_of: Mapping[tuple[str, str], str]
-) -> tuple[_Packed, ...]:
+) -> tuple[Packed, ...]:
     """Write samples to their tars in the order they come; returns the shards, sorted by name."""
     with ExitStack() as stack:
         open_shards = {
@@ -59,8 +59,8 @@ def _write_shards(
         return tuple(shard.close() for shard in open_shards.values())
 
 
-def _write_index(
-    folder: Folder, packed: Sequence[_Packed], *, dataset: str, recipe_digest: str
+def write_index(
+    folder: Folder, packed: Sequence[Packed], *, dataset: str, recipe_digest: str
 ) -> tuple[ShardIndex, dict[str, FileDigest]]:
     """Write a table per split and the counts; returns these, and the digest of every file, tars included.
 
@@ -80,6 +80,27 @@ def _write_index(
     return index, files | {INDEX_FILE: FileDigest.of(data)}
 
 
+def spool(folder: Folder, samples: Iterable[Sample], *, spool_of: Mapping[tuple[str, str], str]) -> None:
+    """Write samples to tars that belong to no data set, in the order they come. spool_of: (split, key) → name."""
+    with ExitStack() as stack:
+        tars = {
+            name: TarWriter(stack.enter_context(folder.create(name))) for name in sorted(set(spool_of.values()))
+        }
+        for sample in samples:
+            _add(tars[spool_of[sample.metadata.split, sample.key]], sample)
+        for tar in tars.values():
+            tar.close()
+
+
+def _add(tar: TarWriter, sample: Sample) -> tuple[int, int]:
+    """Append a sample's four members; returns the offsets of its pictures."""
+    original_offset = tar.add(f"{sample.key}.{ORIGINAL}", sample.original_image)
+    edited_offset = tar.add(f"{sample.key}.{EDITED}", sample.edited_image)
+    tar.add(f"{sample.key}.{PROMPT}", sample.edit_prompt.encode())
+    tar.add(f"{sample.key}.{METADATA}", _json(sample.metadata))
+    return original_offset, edited_offset
+
+
 class _OpenShard:
     """A tar that is being written, and the rows that tell of it so far."""
 
@@ -90,22 +111,18 @@ class _OpenShard:
         self._batches: list[pa.RecordBatch] = []
 
     def add(self, sample: Sample) -> None:
-        """Append a sample's four members."""
-        original_offset = self._tar.add(f"{sample.key}.{ORIGINAL}", sample.original_image)
-        edited_offset = self._tar.add(f"{sample.key}.{EDITED}", sample.edited_image)
-        self._tar.add(f"{sample.key}.{PROMPT}", sample.edit_prompt.encode())
-        self._tar.add(f"{sample.key}.{METADATA}", _json(sample.metadata))
-        self._rows.append(table.row_of(sample, self._name, (original_offset, edited_offset)))
+        """Append a sample."""
+        self._rows.append(table.row_of(sample, self._name, _add(self._tar, sample)))
         if len(self._rows) >= _ROWS_AT_ONCE:
             self._pack()
 
-    def close(self) -> _Packed:
+    def close(self) -> Packed:
         """End the tar, and give what is known of it."""
         self._pack()
         rows = pa.Table.from_batches(self._batches, table.SCHEMA).combine_chunks()
         digest = self._tar.close()
         split = rows["split"][0].as_py()
-        return _Packed(Shard(self._name, split, digest.sha256, digest.size_bytes, rows.num_rows), rows)
+        return Packed(Shard(self._name, split, digest.sha256, digest.size_bytes, rows.num_rows), rows)
 
     def _pack(self) -> None:
         self._batches.append(pa.RecordBatch.from_pylist(self._rows, table.SCHEMA))

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from actionpairs import manifest, pairs
 from actionpairs.annotations import files as annotation_files
 from actionpairs.configs import ExtractConfig
 from actionpairs.errors import StorageError, VideoError
-from actionpairs.executors import Died, local
+from actionpairs.executors import Died, Done, Executor, local
 from actionpairs.manifest import FileDigest, Order
 from actionpairs.progress import Progress
 from actionpairs.recipe import Recipe, load
 from actionpairs.records import Reason, Rejection, Segment
 from actionpairs.stages import pairs_page, plan
-from actionpairs.stages.cut import Cut, VideoTask, cut_video
+from actionpairs.stages.cut import Cut, VideoTask, cut_video, memory_bytes
 from actionpairs.storage import Folder, located
 from actionpairs.video import released
 from actionpairs.video.catalogue import Catalogue
@@ -52,6 +52,7 @@ class ExtractSummary:
     videos: int
     pairs: int
     rejected: Mapping[str, int]  # reason → count
+    lost: int = 0  # workers and nodes of a cluster that went away, and whose videos were cut elsewhere
 
 
 def extract(
@@ -63,12 +64,13 @@ def extract(
     out: str,
     workers: int | None = None,
     limit: int | None = None,
+    executor: Executor = local.run,
 ) -> ExtractSummary:
     """Cut the first and last frame of every wanted segment; the same call again goes on where it stopped.
 
     videos, frames: the folder of the videos, or of the frames released instead of them; one of the two. The
-    number of workers changes no byte. Raises ActionpairsError subclasses; what is wrong with a single row
-    or video becomes a rejection instead.
+    number of workers and the executor change no byte. Raises ActionpairsError subclasses; what is wrong with a
+    single row or video becomes a rejection instead.
     """
     recipe = load(recipe)
     config = recipe.extract
@@ -79,12 +81,18 @@ def extract(
     folder = Folder(out)
     with manifest.working(folder, order) as finished:
         todo = plan.make(annotations, config, limit=limit)
-        tasks, unfound = _tasks(todo.segments, source, out, config)
+        tasks, unfound = _tasks(todo.segments, source, folder, config)
         pending = [task for task in tasks if not folder.exists(task.name)]
         if finished and not pending:
             return _summary(out, todo, finished.counts["videos"], pairs.read_rejections(folder), finished.counts)
         folder.remove(manifest.MANIFEST_FILE)
-        cuts, died = _run(pending, _resumed(folder, tasks, pending), workers=workers, config=config, lost=unfound)
+        cuts, died, lost = _run(
+            pending,
+            _resumed(folder, tasks, pending),
+            unfound,
+            executor=partial(executor, workers=workers, memory_bytes=memory_bytes(pending)),
+            allowed=config.max_rejected,
+        )
         rejections = sorted(
             [*todo.rejections, *unfound, *died, *(item for cut in cuts for item in cut.rejections)],
             key=lambda item: (item.segment_id, item.reason, item.detail),
@@ -101,7 +109,7 @@ def extract(
         }
         files[pairs_page.PAGE_FILE] = pairs_page.write_extracted(folder, counts, rejections)
         manifest.finish(folder, order, counts=counts, files=files)
-        return _summary(out, todo, len(cuts), rejections, counts)
+        return replace(_summary(out, todo, len(cuts), rejections, counts), lost=lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +138,7 @@ def _inputs(annotations: Sequence[str], limit: int | None, source: _Source) -> d
 
 
 def _tasks(
-    segments: Sequence[Segment], source: _Source, out: str, config: ExtractConfig
+    segments: Sequence[Segment], source: _Source, out: Folder, config: ExtractConfig
 ) -> tuple[list[VideoTask], list[Rejection]]:
     """One task per video file, longest first, and the segments whose video is not there."""
     folder = Folder(source.url)
@@ -147,7 +155,9 @@ def _tasks(
         else:
             unfound.append(Rejection(segment.id, segment.video, "extract", *why))
     tasks = [
-        VideoTask(source.url, file, tuple(wanted), out, pairs.file_name(file), config, source.frames_released)
+        VideoTask(
+            folder.path(), file, tuple(wanted), out.path(), pairs.file_name(file), config, source.frames_released
+        )
         for file, wanted in by_file.items()
     ]
     return sorted(tasks, key=lambda task: (-len(task.segments), task.file)), unfound
@@ -195,36 +205,38 @@ def _resumed(folder: Folder, tasks: Sequence[VideoTask], pending: Sequence[Video
 def _run(
     pending: Sequence[VideoTask],
     cuts: list[Cut],
+    unfound: Sequence[Rejection],
     *,
-    workers: int | None,
-    config: ExtractConfig,
-    lost: Sequence[Rejection],
-) -> tuple[list[Cut], list[Rejection]]:
-    """Run what is left; stops the run where more fails than the recipe allows."""
+    executor: Callable[..., Iterator[Done[VideoTask, Cut] | Died[VideoTask]]],
+    allowed: float,
+) -> tuple[list[Cut], list[Rejection], int]:
+    """Run what is left; stops the run where more fails than allowed. Counts the workers that were lost, too."""
     died: list[Rejection] = []
-    tally = _Tally(config.max_rejected)
-    tally.add(len(lost), lost)
+    lost = 0
+    tally = _Tally(allowed)
+    tally.add(len(unfound), unfound)
     for cut in cuts:
         tally.add(cut.pairs + len(cut.rejections), cut.rejections)
     total = tally.attempted + sum(len(task.segments) for task in pending)
     with Progress(total=total, initial=tally.attempted, unit="segment", desc="extract") as bar:
         videos, done = len(cuts) + len(pending), len(cuts)
-        for outcome in local.run(cut_video, pending, workers=workers or len(os.sched_getaffinity(0))):
+        for outcome in executor(cut_video, pending):
             segments = outcome.task.segments
             if isinstance(outcome, Died):
-                lost = [_died(segment, outcome) for segment in segments]
-                died += lost
+                rejected: Sequence[Rejection] = [_died(segment, outcome) for segment in segments]
+                died += rejected
             else:
-                lost = outcome.result.rejections
+                rejected = outcome.result.rejections
                 cuts.append(outcome.result)
-            tally.add(len(segments), lost)
+            tally.add(len(segments), rejected)
+            lost += outcome.lost
             if tally.attempted >= _ENOUGH_TO_JUDGE:
                 tally.check()
             done += 1
-            bar.set_postfix(videos=f"{done}/{videos}", rejected=len(tally.failures), refresh=False)
+            bar.set_postfix(videos=f"{done}/{videos}", rejected=len(tally.failures), lost=lost, refresh=False)
             bar.update(len(segments))
     tally.check()
-    return cuts, died
+    return cuts, died, lost
 
 
 _ENOUGH_TO_JUDGE = 100

@@ -11,12 +11,22 @@ from actionpairs import duplicates, manifest, pairs, selection, shards, splits
 from actionpairs.configs import ShardConfig, SplitConfig
 from actionpairs.duplicates import Duplicate
 from actionpairs.errors import ShardError
+from actionpairs.executors import Executor, local
 from actionpairs.manifest import FileDigest, Order
 from actionpairs.pairs import all_facts
 from actionpairs.progress import Progress
 from actionpairs.recipe import Recipe, load
-from actionpairs.records import PairFacts, Places, Reason, Rejection, Sample, SampleMetadata
-from actionpairs.stages import dataset_card, pairs_page
+from actionpairs.records import (
+    FramePair,
+    PairFacts,
+    Places,
+    Reason,
+    Rejection,
+    Sample,
+    SampleMetadata,
+    ShardIndex,
+)
+from actionpairs.stages import dataset_card, pairs_page, shuffle
 from actionpairs.storage import Folder
 
 
@@ -34,10 +44,18 @@ class ShardSummary:
     subsets: Mapping[str, int]  # subset → count
 
 
-def shard(recipe: str | Path | Recipe, *, pairs: str, out: str) -> ShardSummary:
+def shard(
+    recipe: str | Path | Recipe,
+    *,
+    pairs: str,
+    out: str,
+    workers: int | None = 1,
+    executor: Executor = local.run,
+) -> ShardSummary:
     """Filter, split and pack pairs; bytes depend on the pairs and the recipe alone.
 
-    The same call again starts over where it was cut off, and does nothing where all is done.
+    One worker writes in one pass, more of them in two phases (see shuffle.py); None is all that there are. The
+    same call again starts over where it was cut off, and does nothing where all is done.
     """
     recipe = load(recipe)
     config = recipe.shard
@@ -49,7 +67,8 @@ def shard(recipe: str | Path | Recipe, *, pairs: str, out: str) -> ShardSummary:
         kept, dropped = _filtered(known, config)
         places = _placed(kept, dropped, config, where=str(source))
         if not finished:
-            _pack(source, folder, order, config, known, places)
+            written = _written(source, folder, config, places, executor=executor, workers=workers)
+            _finish(source, folder, order, config, known, places, written)
         return ShardSummary(
             out,
             len(places.split_of) + len(places.dropped),
@@ -59,22 +78,46 @@ def shard(recipe: str | Path | Recipe, *, pairs: str, out: str) -> ShardSummary:
         )
 
 
-def _pack(
+_Written = tuple[ShardIndex, dict[str, FileDigest]]
+
+
+def _written(
+    source: Folder,
+    folder: Folder,
+    config: ShardConfig,
+    places: Places,
+    *,
+    executor: Executor,
+    workers: int | None,
+) -> _Written:
+    """Write shards, tables and index, in one pass or in two phases."""
+    digest, shard_of = config.digest(), _spread(places, config)
+    if workers == 1:
+        packed = shards.pack(folder, _samples(source, places, digest), shard_of=shard_of)
+    else:
+        packed = shuffle.write(
+            source,
+            folder,
+            places,
+            shard_of,
+            _samples_of,
+            recipe_digest=digest,
+            executor=executor,
+            workers=workers,
+        )
+    return shards.write_index(folder, packed, dataset=config.dataset, recipe_digest=digest)
+
+
+def _finish(
     source: Folder,
     folder: Folder,
     order: Order,
     config: ShardConfig,
     known: Sequence[PairFacts],
     places: Places,
+    written: _Written,
 ) -> None:
-    digest = config.digest()
-    index, files = shards.write(
-        folder,
-        _samples(source, places, digest),
-        shard_of=_spread(places, config),
-        dataset=config.dataset,
-        recipe_digest=digest,
-    )
+    index, files = written
     files[dataset_card.CARD_FILE] = dataset_card.write(folder, config, index, places)
     files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, places.dropped)
     files[pairs_page.PAGE_FILE] = pairs_page.write_sharded(folder, source, known, config, places)
@@ -164,15 +207,20 @@ def _samples(source: Folder, places: Places, recipe_digest: str) -> Iterator[Sam
     with Progress(total=len(places.split_of), unit="pair", desc="shard") as bar:
         for name in pairs.names(source):
             for pair in pairs.read(source, name):
-                segment = pair.facts.segment
-                known = {field.name: getattr(pair.facts, field.name) for field in fields(pair.facts)}
-                found = places.splits_of(segment.id)
-                for split in found:
-                    yield Sample(
-                        key=shards.key_of(segment.id),
-                        original_image=pair.before_jpeg,
-                        edited_image=pair.after_jpeg,
-                        edit_prompt=segment.instruction,
-                        metadata=SampleMetadata(**known, split=split, recipe_digest=recipe_digest),
-                    )
+                found = places.splits_of(pair.facts.segment.id)
+                yield from _samples_of(pair, found, recipe_digest)
                 bar.update(bool(found))
+
+
+def _samples_of(pair: FramePair, splits: Sequence[str], recipe_digest: str) -> Iterator[Sample]:
+    """A pair as samples, one for each of its splits."""
+    segment = pair.facts.segment
+    known = {field.name: getattr(pair.facts, field.name) for field in fields(pair.facts)}
+    for split in splits:
+        yield Sample(
+            key=shards.key_of(segment.id),
+            original_image=pair.before_jpeg,
+            edited_image=pair.after_jpeg,
+            edit_prompt=segment.instruction,
+            metadata=SampleMetadata(**known, split=split, recipe_digest=recipe_digest),
+        )

@@ -56,6 +56,19 @@ def test_same_pairs_same_bytes(cut: Path) -> None:
     assert content(cut / "one") == content(cut / "two")
 
 
+def test_two_phases_write_the_bytes_of_one_pass(cut: Path) -> None:
+    subset = "{most: {of: tabletest, count: 1, by: change, max_per_action: 1}}"
+    (cut / "far.yaml").write_text(
+        SMALL_RECIPE.replace("{tests: {tabletest: 2}}", f"{{tests: {{tabletest: 2}}, subsets: {subset}}}")
+    )
+    run(cut, "one", "far.yaml")
+    (cut / "two").mkdir()
+    shutil.copy(cut / "one/recipe.json", cut / "two")
+    (cut / "two/000099-000000.spool").write_bytes(b"left by a run that was killed")
+    shard(cut / "far.yaml", pairs=str(cut / "pairs"), out=str(cut / "two"), workers=2)
+    assert content(cut / "one") == content(cut / "two")
+
+
 def test_what_a_killed_run_left_is_made_good(cut: Path) -> None:
     run(cut, "whole")
     shutil.copytree(cut / "whole", cut / "cut")

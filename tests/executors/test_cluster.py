@@ -1,0 +1,86 @@
+"""A cluster of two nodes on this machine: the same bytes as without one, whatever is killed on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from actionpairs import tabletop
+from actionpairs.stages.extract import extract
+from actionpairs.stages.shard import shard
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A head that runs no task, and two nodes of one CPU each."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": 100 << 20},
+    )
+    yield cluster, [cluster.add_node(num_cpus=1, object_store_memory=100 << 20) for _ in range(2)]
+    cluster.shutdown()
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def worker_pids() -> list[int]:
+    """Processes of Ray that are at one of our tasks."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            said = path.read_bytes()
+        except OSError:
+            continue
+        if said.startswith(b"ray::_attempt"):
+            found.append(int(path.parent.name))
+    return found
+
+
+def test_killing_a_worker_and_a_node_changes_no_byte(nodes: Any, tmp_path: Path) -> None:
+    from actionpairs.executors import ray
+
+    cluster, [_, second] = nodes
+    films = tabletop.render_set(
+        tmp_path / "films", camera="fixed", videos=8, actions_per_video=14, seed=1, frame_rate=10, workers=2
+    )
+    given = {"videos": str(films.videos), "annotations": [str(films.epic100)]}
+    extract("demo", **given, out=str(tmp_path / "local"), workers=1)  # type: ignore[arg-type]
+    done = tmp_path / "ray/pairs"
+
+    def harm() -> None:
+        while not worker_pids():
+            time.sleep(0.05)
+        time.sleep(0.3)
+        os.kill(worker_pids()[0], signal.SIGKILL)
+        while not any(done.glob("*.parquet")) or not worker_pids():
+            time.sleep(0.05)
+        cluster.remove_node(second, allow_graceful=False)
+
+    Thread(target=harm, daemon=True).start()
+    found = extract("demo", **given, out=str(tmp_path / "ray"), executor=ray.at(cluster.address))  # type: ignore[arg-type]
+    assert found.lost >= 1
+    assert content(tmp_path / "ray") == content(tmp_path / "local")
+    shard("demo", pairs=str(tmp_path / "local"), out=str(tmp_path / "local-shards"))
+    shard(
+        "demo",
+        pairs=str(tmp_path / "ray"),
+        out=str(tmp_path / "ray-shards"),
+        workers=None,
+        executor=ray.at(cluster.address),
+    )
+    assert content(tmp_path / "ray-shards") == content(tmp_path / "local-shards")
