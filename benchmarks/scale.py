@@ -1,8 +1,8 @@
 """More workers and more segments: throughput, and what a segment costs as they grow a hundredfold.
 
 Cuts eight 1080p59.94 videos with one worker and with two. Plans tables (`--dry-run`) and shards pairs with small
-pictures (one worker), from 1,000 segments to a million or --most. The cost of a segment is the time of planning and
-sharding beyond that of a thousand. Memory is the peak resident set that /proc tells, looked at every 20 ms.
+pictures (one worker), from 1,000 segments to a million or --most. The cost of a segment is the time of planning
+and sharding beyond that of a thousand. Memory is the peak resident set that /proc tells, looked at every 20 ms.
 """
 
 from __future__ import annotations
