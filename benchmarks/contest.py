@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,44 @@ def timed(command: Sequence[str], *, quiet: bool = True) -> Cost:
         raise subprocess.CalledProcessError(process.returncode, command, output=said[-2000:])
     wall = time.perf_counter() - begun
     return Cost(wall, used.ru_utime + used.ru_stime)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a command took."""
+
+    wall_seconds: float
+    parent_mb: float
+    child_mb: float  # the largest of its children
+
+
+def watched(command: Sequence[str]) -> Run:
+    """Run a command and look at its memory and its children's while it runs."""
+    begun = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        parent = child = 0.0
+        while process.poll() is None:
+            parent = max(parent, _peak_mb(process.pid))
+            child = max([child, *map(_peak_mb, _children(process.pid))])
+            time.sleep(0.02)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Run(time.perf_counter() - begun, parent, child)
+
+
+def _peak_mb(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return max((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), default=0.0)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -13,14 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-from contest import arguments, finish, machine, table
-from extract_scale import watched
+from contest import arguments, finish, machine, table, watched
 
 from actionpairs import manifest, pairs, shards
 from actionpairs.manifest import Order
@@ -44,9 +43,13 @@ def jpegs(count: int) -> list[bytes]:
     return found
 
 
-def videos(count: int) -> Iterator[tuple[str, list[FramePair]]]:
+def small_jpeg() -> bytes:
+    """A grey picture of less than a kilobyte."""
+    return cv2.imencode(".jpg", np.full((36, 64, 3), 128, np.uint8))[1].tobytes()
+
+
+def videos(count: int, pictures: Sequence[bytes]) -> Iterator[tuple[str, list[FramePair]]]:
     """Pairs video by video; a tenth of them change too little for the filter."""
-    pictures = jpegs(PICTURES)
     measures = Measures(
         change=0.1, sharpness_before=0.7, sharpness_after=0.7, dark=0.0, blown=0.0, ssim=0.9, cut=0.02,
         camera_shift=0.001, camera_rotation_degrees=0.0, camera_zoom=1.0, camera_inliers=200, displacement=0.12,
@@ -73,17 +76,20 @@ def videos(count: int) -> Iterator[tuple[str, list[FramePair]]]:
                 segment, start, start + 0.9, number, number + 54, 0.0, 0.02, "", SIDE[1], SIDE[0],
                 replace(measures, change=0.001 if number % 10 == 0 else 0.1),
             )  # fmt: skip
-            found.append(FramePair(facts, pictures[number % PICTURES], pictures[(number * 7 + 1) % PICTURES]))
+            found.append(
+                FramePair(facts, pictures[number % len(pictures)], pictures[(number * 7 + 1) % len(pictures)])
+            )
         yield video, found
 
 
-def make_pairs(folder: Folder, count: int) -> None:
+def make_pairs(folder: Folder, count: int, *, small: bool = False) -> None:
     """A finished pairs folder, as `extract` leaves it."""
+    pictures = [small_jpeg()] if small else jpegs(PICTURES)
     order = Order("extract", "benchmark", load("table").extract, {})
     with manifest.working(folder, order):
         files = {
             pairs.file_name(name): pairs.write(folder, pairs.file_name(name), found, [])
-            for name, found in videos(count)
+            for name, found in videos(count, pictures)
         }
         files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, [])
         manifest.finish(folder, order, counts={"rows": count, "selected": count, "pairs": count}, files=files)
