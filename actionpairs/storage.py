@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -178,7 +179,7 @@ def _pread(file: _Descriptor, start: int, stop: int) -> bytes:
 @contextmanager
 def _published(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + _PARTIAL)
+    partial = path.with_name(f"{path.name}.{uuid4().hex[:8]}{_PARTIAL}")  # a cluster may try one task twice
     try:
         with partial.open("wb") as file:
             yield file

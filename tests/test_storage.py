@@ -76,3 +76,12 @@ def test_an_unknown_protocol_is_a_storage_error() -> None:
 def test_a_files_path_is_its_folder_and_its_name(url: str, parent: str, name: str) -> None:
     folder, found = located(url)
     assert (folder.url, found) == (parent, name)
+
+
+def test_two_who_write_one_file_at_once_do_not_mix(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    with folder.create("a") as first, folder.create("a") as second:
+        first.write(b"first" * 1000)
+        second.write(b"second")
+    assert folder.read_bytes("a") == b"first" * 1000
+    assert folder.names() == ["a"]
