@@ -30,5 +30,5 @@ clean:
 # The pins are what we run; setup.cfg holds the ranges that we promise.
 $(VENV)/installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,mpii,test]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,mpii,ray,test]"
 	touch $@

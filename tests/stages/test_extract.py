@@ -244,7 +244,9 @@ def test_ctrl_c_stops_at_once_and_says_how_to_go_on(films: Films, make_video: Ma
     make_video("videos/long.mp4", frames=3000, size=(640, 360))
     films.add(*(f"long_{second},long.mp4,{second},{second + 0.9},x,x,x,g" for second in range(95)))
     process = started(films, tmp_path / "out", "--workers", "2")
-    time.sleep(1.5)
+    while not (tmp_path / "out/.lock").exists():  # before that, Python is still at its imports
+        time.sleep(0.05)
+    time.sleep(0.5)
     begun = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the run
     _, said = process.communicate(timeout=20)
