@@ -236,8 +236,18 @@ def started(films: Films, out: Path, *options: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "actionpairs", "extract", "table", "--videos", str(films.videos)]
     command += ["--annotations", str(films.table), "--out", str(out), *options]
     return subprocess.Popen(
-        command, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,
     )
+
+
+def hear_interrupts() -> None:
+    """A suite that a script runs in the background has SIGINT ignored, and would hand that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_ctrl_c_stops_at_once_and_says_how_to_go_on(films: Films, make_video: MakeVideo, tmp_path: Path) -> None:
