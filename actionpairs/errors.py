@@ -6,6 +6,7 @@ ActionpairsError               has a message (where, what) and a cure
 ├── VideoError                 one video cannot be used; extract turns it into rejections
 │   └── NoVideoStreamError     the file can be read, but shows no moving picture
 ├── StorageError               a folder or file cannot be read, written, or belongs to something else
+│   └── UnreachableError       a store does not answer; the same run can go on when it does
 ├── ShardError                 a shard is not what its index says
 ├── ModelError                 a model or checkpoint cannot be loaded or does not fit
 ├── TrainingError              training cannot go on
@@ -60,6 +61,10 @@ class NoVideoStreamError(VideoError):
 
 class StorageError(ActionpairsError):
     """A folder or file cannot be read, written, or belongs to something else."""
+
+
+class UnreachableError(StorageError):
+    """A store does not answer; the same run can go on when it does."""
 
 
 class ShardError(ActionpairsError):

@@ -1,24 +1,31 @@
 """Folders on a disk and in object stores, read and written alike.
 
 A name inside a folder is a relative path with forward slashes. Nothing is published before it is whole: on a
-disk a file is written under a temporary name, synced and renamed; an object store shows it when it is closed.
+disk a file is written under a temporary name, synced and renamed; an object store gets it in one upload, from a
+temporary file on this machine (in TMPDIR), and shows it when that is whole.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
-from pathlib import Path
-from typing import BinaryIO, cast
-from urllib.parse import urlsplit, urlunsplit
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache, partial
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, TypeVar, cast
 from uuid import uuid4
 
-import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from actionpairs import stores
 from actionpairs.errors import MissingExtraError, StorageError
+from actionpairs.ranges import RangedFile
+from actionpairs.stores import without_secrets
+
+__all__ = ["Folder", "located", "without_secrets"]
+
+Answer = TypeVar("Answer")
 
 _PARTIAL = ".partial"
 _FILES_KEPT_OPEN = 256  # of one folder; many systems allow a process 1,024
@@ -30,11 +37,11 @@ class Folder:
     def __init__(self, url: str | os.PathLike[str]) -> None:
         self.url = os.fspath(url).rstrip("/") or "/"
         try:
-            self._system, self._root = fsspec.core.url_to_fs(self.url)
-        except ImportError:
-            raise MissingExtraError.of("s3", needed_for=without_secrets(self.url)) from None
+            self._system, self._root = stores.connect(self.url)
+        except ImportError as error:
+            raise _missing_package(self.url, error) from None
         except (OSError, ValueError) as error:
-            raise StorageError(f"{self}: {error}.", cure="Give a local path or a URL.") from None
+            raise StorageError(f"{self}: {stores.said(error)}.", cure="Give a local path or a URL.") from None
         self.is_local = isinstance(self._system, LocalFileSystem)
         self._opened = lru_cache(_FILES_KEPT_OPEN)(lambda name: _Descriptor(self.local_path(name)))
 
@@ -48,7 +55,7 @@ class Folder:
     def local_path(self, name: str = "") -> Path:
         """The path on this machine's disk; raises StorageError for a folder that is elsewhere."""
         if not self.is_local:
-            raise StorageError(f"{self}: not on this machine's disk.", cure="Copy it here first.")
+            raise StorageError(f"{self}: not on this machine's disk.", cure="Give a folder on this machine.")
         return Path(self._root, name)
 
     def path(self, name: str = "") -> str:
@@ -59,35 +66,49 @@ class Folder:
 
     def names(self, suffix: str = "") -> list[str]:
         """Every file below this folder whose name ends in `suffix`, sorted; none where there is no folder."""
-        with self._translated(""):
-            if not self._system.exists(self._root):
-                return []
-            found = cast(list[str], self._system.find(self._root))
+        found: list[str] = []
+        with self._translated(""), suppress(FileNotFoundError):
+            found = self._ask("", lambda: self._system.find(self._root))
         start = len(str(self._root).rstrip("/")) + 1
         return sorted(path[start:] for path in found if path.endswith(suffix) and not path.endswith(_PARTIAL))
 
     def entries(self, name: str = "") -> Iterator[tuple[str, bool]]:
         """What stands directly in a folder, sorted: the path below this one, and whether it is a folder itself."""
         with self._translated(name):
-            found = self._system.ls(self._inside(name), detail=True)
+            found = self._ask(name, lambda: self._system.ls(self._inside(name), detail=True))
         start = len(str(self._root).rstrip("/")) + 1
         for path, kind in sorted((str(item["name"]), item["type"]) for item in found):
             yield path.rstrip("/")[start:], kind == "directory"
 
     def exists(self, name: str = "") -> bool:
         """Whether the file (or the folder itself) is there."""
+        # Not by the stores' own `exists`: some say no where they mean that they do not know.
+        look = self._system.info if name or self.is_local else self._system.ls
         with self._translated(name):
-            return bool(self._system.exists(self._inside(name)))
+            try:
+                self._ask(name, lambda: look(self._inside(name)))
+            except (FileNotFoundError, NotADirectoryError) as error:
+                if stores.refused(error):
+                    raise
+                return False
+        return True
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file for reading and seeking."""
+        """Open a file for reading and seeking; one that is far away is a RangedFile."""
         with self._translated(name):
-            return cast(BinaryIO, self._system.open(self._inside(name), "rb"))
+            if self.is_local:
+                return cast(BinaryIO, self._system.open(self._inside(name), "rb"))
+            size_bytes = self._ask(name, lambda: self._system.info(self._inside(name))["size"])
+        if size_bytes is None:
+            raise StorageError(f"{self}/{name}: its server does not say its size.", cure="Copy the file first.")
+        return cast(
+            BinaryIO, RangedFile(partial(self.read_range, name), size_bytes=size_bytes, where=f"{self}/{name}")
+        )
 
     def read_bytes(self, name: str) -> bytes:
         """The whole of a file."""
-        with self._translated(name), self._system.open(self._inside(name), "rb") as file:
-            return cast(bytes, file.read())
+        with self._translated(name):
+            return cast(bytes, self._ask(name, lambda: self._system.cat_file(self._inside(name))))
 
     def read_range(self, name: str, start: int, stop: int) -> bytes:
         """The bytes [start, stop) of a file, fewer where it ends before; threads may share the folder.
@@ -99,13 +120,14 @@ class Folder:
             if self.is_local:
                 return _pread(self._opened(name), start, stop)
             try:
-                return cast(bytes, self._system.cat_file(self._inside(name), start=start, end=stop))
-            except (OSError, ImportError):
-                raise
-            except Exception as error:  # every store's library has errors of its own
-                if getattr(error, "status", None) == 416:  # HTTP: the file ends before this range
+                return cast(
+                    bytes,
+                    self._ask(name, lambda: self._system.cat_file(self._inside(name), start=start, end=stop)),
+                )
+            except OSError as error:
+                if stores.status(error) == 416:  # HTTP: the file ends before this range
                     return b""
-                raise OSError(f"bytes {start} to {stop} cannot be read: {error}") from error
+                raise
 
     @contextmanager
     def create(self, name: str) -> Iterator[BinaryIO]:
@@ -115,7 +137,7 @@ class Folder:
                 with _published(self.local_path(name)) as file:
                     yield file
             else:
-                with self._system.open(self._inside(name), "wb") as file:
+                with self._uploaded(name) as file:
                     yield file
 
     def write_bytes(self, name: str, data: bytes) -> None:
@@ -125,9 +147,8 @@ class Folder:
 
     def remove(self, name: str) -> None:
         """Remove a file; nothing happens where there is none."""
-        with self._translated(name):
-            if self._system.exists(self._inside(name)):
-                self._system.rm(self._inside(name))
+        with self._translated(name), suppress(FileNotFoundError):
+            self._ask(name, lambda: self._system.rm(self._inside(name)))
 
     def remove_partials(self) -> None:
         """Remove what a killed run left half written. Only for the one run that holds this folder."""
@@ -138,21 +159,41 @@ class Folder:
     def _inside(self, name: str) -> str:
         return f"{self._root}/{name}" if name else str(self._root)
 
+    def _ask(self, name: str, call: Callable[[], Answer]) -> Answer:
+        """What the disk answers, or the store, which is asked again while it is not well."""
+        return call() if self.is_local else stores.patiently(call, where=f"{self}/{name}".rstrip("/"))
+
+    @contextmanager
+    def _uploaded(self, name: str) -> Iterator[BinaryIO]:
+        if not stores.can_be_written(self.url):
+            raise StorageError(
+                f"{self}: a web server is for reading.", cure="Give a folder or a bucket for --out."
+            )
+        with tempfile.NamedTemporaryFile(suffix=PurePosixPath(name).suffix) as file:
+            yield cast(BinaryIO, file)
+            file.flush()
+            try:
+                self._ask(name, lambda: self._system.put_file(file.name, self._inside(name)))
+            except FileNotFoundError:
+                raise StorageError(f"{self}: no such bucket.", cure="Check its name, or create it.") from None
+
     @contextmanager
     def _translated(self, name: str) -> Iterator[None]:
         """Turn what the operating system or the store says into a StorageError."""
+        where = f"{self}/{name}" if name else str(self)
         try:
             yield
-        except FileNotFoundError:
-            raise StorageError(
-                f"{self}: {name or 'the folder'} is not there.",
-                cure="Check the path, and that its stage is done.",
-            ) from None
-        except ImportError:
-            raise MissingExtraError.of("s3", needed_for=str(self)) from None
+        except ImportError as error:
+            raise _missing_package(self.url, error) from None
         except OSError as error:
-            where = f"{self}/{name}" if name else str(self)
-            raise StorageError(f"{where}: {error.strerror or error}.", cure=_cure(error)) from error
+            if not self.is_local and stores.refused(error):
+                raise StorageError(f"{where}: {stores.said(error)}.", cure=stores.CREDENTIALS) from None
+            if isinstance(error, FileNotFoundError):
+                raise StorageError(
+                    f"{self}: {name or 'the folder'} is not there.",
+                    cure="Check the path, and that its stage is done.",
+                ) from None
+            raise StorageError(f"{where}: {stores.said(error)}.", cure=_cure(error)) from None
 
 
 class _Descriptor:
@@ -201,15 +242,16 @@ def _cure(error: OSError) -> str:
     return "Check the path and run the same command again."
 
 
+def _missing_package(url: str, error: ImportError) -> MissingExtraError:
+    if url.partition("://")[0] in {"s3", "s3a", "http", "https"}:
+        return MissingExtraError.of("s3", needed_for=without_secrets(url))
+    return MissingExtraError(
+        f"{without_secrets(url)} needs a package that is not installed here.", cure=f"{stores.said(error)}."
+    )
+
+
 def located(url: str) -> tuple[Folder, str]:
     """The folder of a file's path or URL, and the file's name in it."""
-    parent, _, name = url.rpartition("/")
-    return Folder(parent or ("/" if url.startswith("/") else ".")), name
-
-
-def without_secrets(url: str) -> str:
-    """A URL as it may be shown: without user, password, and query."""
-    if "://" not in url:
-        return url
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    path, mark, query = url.partition("?") if "://" in url else (url, "", "")
+    parent, _, name = path.rpartition("/")
+    return Folder(parent or ("/" if url.startswith("/") else ".")), name + mark + query

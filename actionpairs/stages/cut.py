@@ -15,7 +15,7 @@ import numpy as np
 
 from actionpairs import measures, pairs
 from actionpairs.configs import ExtractConfig, PictureConfig
-from actionpairs.errors import NoVideoStreamError, StorageError, VideoError
+from actionpairs.errors import NoVideoStreamError, StorageError, UnreachableError, VideoError
 from actionpairs.manifest import FileDigest
 from actionpairs.records import FramePair, PairFacts, Reason, Rejection, Segment
 from actionpairs.storage import Folder
@@ -93,6 +93,8 @@ def cut_video(task: VideoTask) -> Cut:
                     found.append(outcome)
                 else:
                     rejections.append(outcome)
+    except UnreachableError:
+        raise  # the video is not at fault: the same run goes on when its store answers
     except (VideoError, StorageError) as error:
         found.clear()
         reason = Reason.NO_VIDEO_STREAM if isinstance(error, NoVideoStreamError) else Reason.VIDEO_UNREADABLE

@@ -10,10 +10,11 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from actionpairs import pages, selection, shards
+from actionpairs import filters, pages, shards
 from actionpairs.configs import ShardConfig, SplitConfig
 from actionpairs.manifest import FileDigest
-from actionpairs.records import Places, SampleMetadata, ShardIndex
+from actionpairs.records import SampleMetadata, ShardIndex
+from actionpairs.stages.placing import Places
 from actionpairs.storage import Folder
 
 CARD_FILE = "README.md"
@@ -93,8 +94,7 @@ def _struct(record: type) -> list[dict[str, Any]]:
 def _rules(config: ShardConfig, places: Places) -> list[str]:
     """How pairs became samples, a sentence each."""
     kept = [
-        f"{line.measure} {'≥' if line.is_least else '≤'} {line.bound:g}"
-        for line in selection.lines(config.filters)
+        f"{line.measure} {'≥' if line.is_least else '≤'} {line.bound:g}" for line in filters.lines(config.filters)
     ]
     rules = [f"Kept: pairs with {', '.join(kept)}." if kept else "No filter: every pair is kept."]
     bits = config.filters.near_duplicate_bits

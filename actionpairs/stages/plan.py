@@ -35,8 +35,9 @@ class Plan:
 
     def split_sizes(self, shard: ShardConfig) -> dict[str, int]:
         """How many of the segments each split would hold if every one became a pair that is kept."""
-        sizes = Counter(splits.assign(self.segments, shard.splits).values())
-        return {name: sizes[name] for name in shard.splits.names}
+        told = ([getattr(each, name) for each in self.segments] for name in ("id", "video", "verb", "group"))
+        sizes = Counter(splits.assign(shard.splits, *told))
+        return {name: sizes[number] for number, name in enumerate(shard.splits.names)}
 
 
 def make(urls: Sequence[str], config: ExtractConfig, *, limit: int | None) -> Plan:
