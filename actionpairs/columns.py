@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -21,6 +21,11 @@ def row_of(facts: PairFacts) -> dict[str, Any]:
     """A pair's facts as one row, flat."""
     parts = ((facts.segment, _SEGMENT), (facts, _OWN), (facts.measures, _MEASURES))
     return {field.name: getattr(part, field.name) for part, listed in parts for field in listed}
+
+
+def table(known: Iterable[PairFacts]) -> pa.Table:
+    """Pairs' facts as a table of FACTS."""
+    return pa.Table.from_pylist([row_of(facts) for facts in known], FACTS)
 
 
 def facts_of(row: Mapping[str, Any]) -> PairFacts:

@@ -19,11 +19,12 @@ import pyarrow.parquet as pq
 from actionpairs import columns
 from actionpairs.errors import StorageError
 from actionpairs.manifest import FileDigest
-from actionpairs.records import FramePair, PairFacts, Reason, Rejection
+from actionpairs.records import FramePair, Reason, Rejection
 from actionpairs.storage import Folder
 
 REJECTED_FILE = "rejected.parquet"
 _FOLDER = "pairs"
+_FILES_AT_ONCE = 256  # joined at a time: a table of many small parts takes many times its columns' memory
 _ROWS_PER_GROUP = 64  # pictures are read a group at a time; this bounds the memory
 _PICTURES = ("before_jpeg", "after_jpeg")
 _SCHEMA = pa.schema([*columns.FACTS, *((name, pa.binary()) for name in _PICTURES)])
@@ -48,9 +49,9 @@ def write(folder: Folder, name: str, pairs: Sequence[FramePair], rejections: Seq
 
 def write_rejections(folder: Folder, rejections: Sequence[Rejection]) -> FileDigest:
     """Write the table of everything that did not make it."""
-    schema = pa.schema([(field.name, pa.string()) for field in fields(Rejection)])
+    told = {field.name: [str(getattr(item, field.name)) for item in rejections] for field in fields(Rejection)}
     with folder.create(REJECTED_FILE) as file:
-        pq.write_table(pa.Table.from_pylist([asdict(item) for item in rejections], schema=schema), file)
+        pq.write_table(pa.table(told, pa.schema([(name, pa.string()) for name in told])), file)
     return FileDigest.of_file(folder, REJECTED_FILE)
 
 
@@ -77,22 +78,23 @@ def count(folder: Folder, name: str) -> int:
         return int(file.metadata.num_rows)
 
 
-def ids(folder: Folder, name: str) -> list[str]:
-    """The segments of one video's pairs."""
+def facts(folder: Folder, name: str) -> pa.Table:
+    """What is known of one video's pairs, as a table of columns.FACTS, without reading a picture."""
     with _opened(folder, name) as file:
-        return [str(each) for each in file.read(columns=["id"])["id"].to_pylist()]
+        return file.read(columns=columns.FACTS.names).replace_schema_metadata()
 
 
-def facts(folder: Folder, name: str) -> list[PairFacts]:
-    """What is known of one video's pairs, without reading a picture."""
-    with _opened(folder, name) as file:
-        return [columns.facts_of(row) for row in file.read(columns=columns.FACTS.names).to_pylist()]
-
-
-def all_facts(folder: Folder) -> list[PairFacts]:
-    """What is known of every video's pairs, sorted by segment id."""
-    known = [each for name in names(folder) for each in facts(folder, name)]
-    return sorted(known, key=lambda each: each.segment.id)
+def all_facts(folder: Folder) -> pa.Table:
+    """What is known of every pair, in the order of `names` and within each file: a table of columns.FACTS."""
+    files = names(folder)
+    parts = [columns.FACTS.empty_table()]
+    for start in range(0, len(files), _FILES_AT_ONCE):
+        some = [facts(folder, name) for name in files[start : start + _FILES_AT_ONCE]]
+        parts.append(pa.concat_tables(some).combine_chunks())
+    scattered = pa.concat_tables(parts).columns
+    parts.clear()
+    # One column after the other, each freed as it is joined: never twice in memory.
+    return pa.table([scattered.pop(0).combine_chunks() for _ in columns.FACTS], schema=columns.FACTS)
 
 
 def read(folder: Folder, name: str) -> Iterator[FramePair]:

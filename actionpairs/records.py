@@ -193,23 +193,6 @@ class Subset:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Who goes where and who does not: ids and their splits, subsets, what was dropped, which id repeats which."""
-
-    split_of: Mapping[str, str]
-    subsets: Mapping[str, Subset]
-    dropped: tuple[Rejection, ...]
-    repeats: Mapping[str, str]  # id of a near-duplicate → id of the pair that is kept
-
-    def splits_of(self, segment_id: str) -> list[str]:
-        """The split of a kept pair and the subsets that it is in besides; none for a dropped one."""
-        if segment_id not in self.split_of:
-            return []
-        also = [name for name, subset in self.subsets.items() if segment_id in subset.ids]
-        return [self.split_of[segment_id], *also]
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """Where one sample lies in its shards folder, and what a loader needs to know before it reads it.
 

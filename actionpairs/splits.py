@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 
 from actionpairs.configs import SplitConfig, SubsetConfig
-from actionpairs.records import PairFacts, Segment, Subset
+from actionpairs.records import Subset
 
 
 def rank(name: str, *, seed: int) -> str:
@@ -15,72 +16,81 @@ def rank(name: str, *, seed: int) -> str:
     return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()
 
 
-def assign(segments: Iterable[Segment], config: SplitConfig) -> dict[str, str]:
-    """Give every segment's id its split, in hash order.
+def hash_order(ids: Sequence[str], *, seed: int) -> list[int]:
+    """The places of ids in the hash order of a seed, the first rank first."""
+    digests = [hashlib.sha256(f"{seed}:{name}".encode()).digest() for name in ids]
+    return sorted(range(len(ids)), key=digests.__getitem__)
+
+
+def assign(
+    config: SplitConfig, ids: Sequence[str], videos: Sequence[str], verbs: Sequence[str], groups: Sequence[str]
+) -> list[int]:
+    """Give every segment its split, in hash order: the split's number in `config.names`.
 
     The tests take the first ranks, in the order named. Under `paper` they take them from all segments, and one
     that is added moves at most one other across each border. Under `leak-free` they take them from the groups
     held out; a segment that is added to a training group moves nothing.
     """
-    pool = sorted({segment.id: segment for segment in segments}.values(), key=lambda segment: segment.id)
-    unseen = {verb: split for split, verbs in config.unseen_verbs.items() for verb in verbs}
-    seen = [segment for segment in pool if segment.verb not in unseen]
+    number = {name: place for place, name in enumerate(config.names)}
+    train = number[config.train]
+    unseen = {verb: number[split] for split, listed in config.unseen_verbs.items() for verb in listed}
+    split_of = [unseen.get(verb, train) for verb in verbs]
     if config.rule == "paper":
-        held, spare = seen, config.train
-        split_of = {segment.id: unseen[segment.verb] for segment in pool if segment.verb in unseen}
+        spare, held = train, [row for row, verb in enumerate(verbs) if verb not in unseen]
     else:
         assert config.spare is not None
-        apart = _held_out(pool, seen, config)
-        held, spare = [segment for segment in seen if segment.id in apart], config.spare
-        split_of = {segment.id: config.train for segment in seen if segment.id not in apart}
-        for segment in pool:
-            if segment.verb in unseen:
-                split_of[segment.id] = unseen[segment.verb] if segment.id in apart else spare
-    ids = sorted((segment.id for segment in held), key=lambda name: rank(name, seed=config.seed))
-    return split_of | _drawn(ids, config.tests, spare)
+        spare, held = number[config.spare], []
+        apart = _held_out(videos, groups, [verb not in unseen for verb in verbs], config)
+        for row, (video, verb) in enumerate(zip(videos, verbs, strict=True)):
+            if video in apart and verb not in unseen:
+                held.append(row)
+            elif video not in apart and verb in unseen:
+                split_of[row] = spare
+    order = hash_order([ids[row] for row in held], seed=config.seed)
+    tests = chain.from_iterable(repeat(number[name], count) for name, count in config.tests.items())
+    drawn = chain(tests, repeat(spare))
+    for place in order:
+        split_of[held[place]] = next(drawn)
+    return split_of
 
 
-def choose(pairs: Iterable[PairFacts], config: SubsetConfig) -> Subset:
-    """The pairs that measure the most, at most so many of one action; those without the measure are left out."""
-    measured = [(value, facts) for facts in pairs if (value := getattr(facts.measures, config.by)) is not None]
-    measured.sort(key=lambda item: (-item[0], item[1].segment.id))
+def choose(pairs: Iterable[tuple[float | None, str, str]], config: SubsetConfig) -> Subset:
+    """The pairs that measure the most, at most so many of one action; those without the measure are left out.
+
+    pairs: the measure, id and action of each.
+    """
+    measured = sorted((-value, name, action) for value, name, action in pairs if value is not None)
     taken: Counter[str] = Counter()
     ids: list[str] = []
-    for _, facts in measured:
-        action = facts.segment.action
+    for _, name, action in measured:
         if len(ids) < config.count and taken[action] < (config.max_per_action or config.count):
             taken[action] += 1
-            ids.append(facts.segment.id)
+            ids.append(name)
     limit = f", at most {config.max_per_action} of one action" if config.max_per_action else ""
     return Subset(f"the {config.count} of {config.of} with the largest {config.by}{limit}; ties by id", tuple(ids))
 
 
-def _drawn(ids: Sequence[str], tests: Mapping[str, int], rest: str) -> dict[str, str]:
-    split_of = dict.fromkeys(ids, rest)
-    start = 0
-    for name, count in tests.items():
-        split_of.update(dict.fromkeys(ids[start : start + count], name))
-        start += count
-    return split_of
-
-
-def _held_out(pool: Sequence[Segment], seen: Sequence[Segment], config: SplitConfig) -> set[str]:
-    """The ids of the first groups in hash order that hold enough segments of seen verbs for all tests."""
-    circles = _circles(pool)
-    counted = {segment.id for segment in seen}
-    wanted = sum(config.tests.values())
-    apart: set[str] = set()
-    for groups, name in enumerate(sorted(circles, key=lambda name: rank(name, seed=config.seed))):
-        if groups >= config.min_test_groups and len(apart & counted) >= wanted:
+def _held_out(videos: Sequence[str], groups: Sequence[str], seen: Sequence[bool], config: SplitConfig) -> set[str]:
+    """The videos of the first groups in hash order that hold enough segments of seen verbs for all tests."""
+    circle_of = _circles(set(zip(videos, groups, strict=True)))
+    counts = dict.fromkeys(circle_of.values(), 0)
+    for video, counted in zip(videos, seen, strict=True):
+        counts[circle_of[video]] += counted
+    chosen: set[str] = set()
+    held = 0
+    for name in sorted(counts, key=lambda name: rank(name, seed=config.seed)):
+        if len(chosen) >= config.min_test_groups and held >= sum(config.tests.values()):
             break
-        apart.update(circles[name])
-    return apart
+        chosen.add(name)
+        held += counts[name]
+    return {video for video, name in circle_of.items() if name in chosen}
 
 
-def _circles(pool: Sequence[Segment]) -> dict[str, list[str]]:
-    """Segments that must stay together, by the least name of their groups, or of their video without a group.
+def _circles(places: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Video → what must stay together, by the least name of its groups, or of its video without a group.
 
-    Two groups that appear in one video are one circle, else the video would be on both sides.
+    places: videos and their groups. Two groups that appear in one video are one circle, else the video would be
+    on both sides.
     """
     leader: dict[str, str] = {}
 
@@ -90,15 +100,10 @@ def _circles(pool: Sequence[Segment]) -> dict[str, list[str]]:
             name = leader[name]
         return name
 
-    for segment in pool:
+    videos = set()
+    for video, group in places:
         # A group sorts before a video: a circle with a group is called by it, and keeps its rank as videos come.
-        video, group = leader_of(f"video {segment.video}"), leader_of(_group_name(segment))
-        leader[max(video, group)] = min(video, group)
-    circles: dict[str, list[str]] = defaultdict(list)
-    for segment in pool:
-        circles[leader_of(f"video {segment.video}")].append(segment.id)
-    return circles
-
-
-def _group_name(segment: Segment) -> str:
-    return f"group {segment.group}" if segment.group else f"video {segment.video}"
+        one, two = leader_of(f"video {video}"), leader_of(f"group {group}" if group else f"video {video}")
+        leader[max(one, two)] = min(one, two)
+        videos.add(video)
+    return {video: leader_of(f"video {video}") for video in videos}

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from actionpairs import selection
+from actionpairs import columns, filters
 from actionpairs.measures import measure
 from actionpairs.recipe import load
 from actionpairs.records import Measures, PairFacts, Segment
@@ -65,11 +65,11 @@ def test_real_bottles_move_and_the_camera_does_not(shared: Path) -> None:
         rows = [row for row in csv.DictReader(file) if row["video"] == CLIP]
     acted = measured_spans(shared, [(float(row["start_seconds"]), float(row["stop_seconds"])) for row in rows])
     quiet = measured_spans(shared, QUIET_SECONDS)
-    filters = load("table").shard.filters
+    drawn = load("table").shard.filters
     for row, measures in zip(rows, acted, strict=True):
         segment = Segment(row["segment_id"], CLIP, 1.0, 2.0, "x", "x", "x", "x", "x")
         facts = PairFacts(segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "", 640, 360, measures)
-        assert selection.judge(facts, filters) is None
+        assert not filters.judge(columns.table([facts]), drawn)
     assert len(acted) == 7
     most_quiet = max(measures.displacement or 0.0 for measures in quiet)
     assert min(measures.displacement or 0.0 for measures in acted) > 0.01 + 5 * most_quiet

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actionpairs import selection
+from actionpairs import columns, filters, selection
 from actionpairs.configs import FilterConfig, SelectConfig
 from actionpairs.records import PairFacts, Reason, Segment
 from tests.measured import measured
@@ -88,15 +88,18 @@ STRICT = FilterConfig(
     ],
 )
 def test_a_pair_is_kept_or_has_its_reason(changes: dict[str, Any], reason: Reason | None) -> None:
-    facts = PairFacts(POOL[0], 1.0, 2.0, 10, 20, 0.0, 0.0, "", 8, 8, measured(**changes))
-    verdict = selection.judge(facts, STRICT)
-    assert (verdict and verdict[0]) == reason
-    assert selection.judge(facts, FilterConfig(min_change=None)) is None
+    good, facts = (
+        PairFacts(POOL[0], 1.0, 2.0, 10, 20, 0.0, 0.0, "", 8, 8, each)
+        for each in (measured(), measured(**changes))
+    )
+    known = columns.table([good, facts])
+    assert {row: why for row, (why, _) in filters.judge(known, STRICT).items()} == ({1: reason} if reason else {})
+    assert filters.judge(known, FilterConfig(min_change=None)) == {}
 
 
 def test_every_failed_measure_is_told_with_its_margin() -> None:
     facts = PairFacts(POOL[0], 1.0, 2.0, 10, 20, 0.0, 0.0, "", 8, 8, measured(cut=0.9, change=0.001))
-    assert selection.judge(facts, STRICT) == (
+    assert filters.judge(columns.table([facts]), STRICT)[0] == (
         Reason.SCENE_CUT,
         "cut 0.9000 > 0.5 (by 0.4000); change 0.0010 < 0.005 (by 0.0040)",
     )

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from actionpairs import splits
 from actionpairs.configs import SplitConfig, SubsetConfig
-from actionpairs.records import PairFacts, Segment
-from tests.measured import measured
+from actionpairs.records import Segment
+from tests.assigned import assigned
 
 
 def segment(number: int, *, group: str = "", video: str = "", verb: str = "take") -> Segment:
@@ -33,7 +33,7 @@ def members(split_of: dict[str, str], name: str) -> set[str]:
 
 @pytest.mark.parametrize("keys", [PAPER, LEAK_FREE])
 def test_every_segment_has_one_split_and_the_tests_their_sizes(keys: dict[str, Any]) -> None:
-    split_of = splits.assign(POOL, SplitConfig(**keys))
+    split_of = assigned(POOL, SplitConfig(**keys))
     assert split_of.keys() == {item.id for item in POOL}
     assert (len(members(split_of, "one")), len(members(split_of, "two"))) == (20, 10)
     assert members(split_of, "train")
@@ -44,19 +44,19 @@ def test_every_segment_has_one_split_and_the_tests_their_sizes(keys: dict[str, A
 @settings(max_examples=20, deadline=None)
 def test_the_order_of_rows_changes_no_membership(keys: dict[str, Any], seed: int) -> None:
     shuffled = random.Random(seed).sample(POOL, len(POOL))
-    assert splits.assign(shuffled, SplitConfig(**keys)) == splits.assign(POOL, SplitConfig(**keys))
+    assert assigned(shuffled, SplitConfig(**keys)) == assigned(POOL, SplitConfig(**keys))
 
 
 def test_another_seed_is_another_hold_out() -> None:
-    one, two = (splits.assign(POOL, SplitConfig(**PAPER, seed=seed)) for seed in (0, 1))
+    one, two = (assigned(POOL, SplitConfig(**PAPER, seed=seed)) for seed in (0, 1))
     assert members(one, "one") != members(two, "one")
 
 
 def test_a_row_more_moves_at_most_one_across_each_border() -> None:
     config = SplitConfig(**PAPER)
-    before = splits.assign(POOL, config)
+    before = assigned(POOL, config)
     for number in range(300, 400):
-        after = splits.assign([*POOL, segment(number)], config)
+        after = assigned([*POOL, segment(number)], config)
         moved = [key for key, split in before.items() if after[key] != split]
         assert len(moved) <= 2
 
@@ -71,7 +71,7 @@ def leaks(split_of: dict[str, str], pool: list[Segment], names: list[str]) -> se
 
 
 def test_the_paper_rule_leaks() -> None:
-    assert leaks(splits.assign(POOL, SplitConfig(**PAPER)), POOL, ["one", "two"])
+    assert leaks(assigned(POOL, SplitConfig(**PAPER)), POOL, ["one", "two"])
 
 
 @given(
@@ -89,7 +89,7 @@ def test_leak_free_shares_no_participant_and_no_video(
         for number, group in enumerate(groups)
     ]
     keys = {**LEAK_FREE, "tests": {"one": 5}, "min_test_groups": least, "unseen_verbs": {"new": ["wipe"]}}
-    split_of = splits.assign(pool, SplitConfig(**keys))
+    split_of = assigned(pool, SplitConfig(**keys))
     assert leaks(split_of, pool, ["one", "new"]) == set()
     assert not {item.id for item in pool if item.verb == "wipe"} & (
         members(split_of, "train") | members(split_of, "one")
@@ -98,53 +98,38 @@ def test_leak_free_shares_no_participant_and_no_video(
 
 def test_a_row_of_a_training_participant_moves_nothing() -> None:
     config = SplitConfig(**LEAK_FREE)
-    before = splits.assign(POOL, config)
+    before = assigned(POOL, config)
     group = next(item.group for item in POOL if before[item.id] == "train")
     for number in range(1000, 1050):
-        after = splits.assign([*POOL, segment(number, group=group, video="new")], config)
+        after = assigned([*POOL, segment(number, group=group, video="new")], config)
         assert {key: after[key] for key in before} == before
 
 
 def test_a_row_of_a_test_participant_moves_at_most_one_across_each_border() -> None:
     config = SplitConfig(**LEAK_FREE)
-    before = splits.assign(POOL, config)
+    before = assigned(POOL, config)
     group = next(item.group for item in POOL if before[item.id] == "one")
     for number in range(1000, 1050):
-        after = splits.assign([*POOL, segment(number, group=group, video="new")], config)
+        after = assigned([*POOL, segment(number, group=group, video="new")], config)
         assert sum(after[key] != before[key] for key in before) <= 2
 
 
 def test_more_test_groups_are_held_out_when_asked_for() -> None:
     for least in (1, 3):
-        split_of = splits.assign(POOL, SplitConfig(**LEAK_FREE, min_test_groups=least))
+        split_of = assigned(POOL, SplitConfig(**LEAK_FREE, min_test_groups=least))
         apart = {item.group for item in POOL if split_of[item.id] in ("one", "two", "spare")}
         assert len(apart) >= least
 
 
 def test_unseen_verbs_never_train() -> None:
     pool = [segment(number, verb=("wipe", "take", "put")[number % 3]) for number in range(300)]
-    split_of = splits.assign(pool, SplitConfig(**PAPER, unseen_verbs={"new": ["wipe"]}))
+    split_of = assigned(pool, SplitConfig(**PAPER, unseen_verbs={"new": ["wipe"]}))
     assert members(split_of, "new") == {item.id for item in pool if item.verb == "wipe"}
 
 
 def test_a_subset_takes_the_largest_with_so_many_of_an_action_and_ties_by_id() -> None:
     far = {0: 0.1, 1: 0.9, 2: 0.9, 3: 0.8, 4: 0.7, 5: None}
-    pool = [
-        PairFacts(
-            segment(n, verb="take" if n < 4 else "put"),
-            1.0,
-            2.0,
-            10,
-            20,
-            0.0,
-            0.0,
-            "",
-            8,
-            8,
-            measured(displacement=far[n]),
-        )
-        for n in far
-    ]
+    pool = [(far[n], f"id{n}", "take" if n < 4 else "put") for n in far]
     config = SubsetConfig(of="test", count=3, max_per_action=2)
     for order in (pool, pool[::-1]):
         assert splits.choose(order, config).ids == ("id1", "id2", "id4")

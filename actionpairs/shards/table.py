@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from actionpairs import columns
 from actionpairs.errors import ShardError
 from actionpairs.manifest import FileDigest
-from actionpairs.records import Entry, Sample
-from actionpairs.shards.layout import table_name
+from actionpairs.records import Entry, Sample, Shard
+from actionpairs.shards.layout import key_of, table_name
 from actionpairs.shards.tar import REMAKE
 from actionpairs.storage import Folder
 
+PLACES = ("original_offset", "original_size", "edited_offset", "edited_size")
 SCHEMA = pa.schema(
     [
         ("key", pa.string()),
         ("split", pa.string()),
         ("shard", pa.string()),
-        ("original_offset", pa.int64()),
-        ("original_size", pa.int64()),
-        ("edited_offset", pa.int64()),
-        ("edited_size", pa.int64()),
+        *((name, pa.int64()) for name in PLACES),
         *columns.FACTS,
         ("recipe_digest", pa.string()),
     ]
@@ -48,15 +47,25 @@ def row_of(sample: Sample, shard: str, offsets: tuple[int, int]) -> dict[str, An
     }
 
 
-def write(folder: Folder, split: str, shards: Sequence[pa.Table]) -> FileDigest:
+def rows_of(shard: Shard, facts: pa.Table, places: NDArray[np.int64], *, recipe_digest: str) -> pa.Table:
+    """A shard's rows. facts: of its samples, in its order; places: samples 4, as PLACES."""
+    same = {"split": shard.split, "shard": shard.name, "recipe_digest": recipe_digest}
+    told = {name: facts[name] for name in columns.FACTS.names}
+    told |= {name: pa.repeat(text, shard.samples) for name, text in same.items()}
+    told |= {name: places[:, number] for number, name in enumerate(PLACES)}
+    told["key"] = [key_of(each) for each in facts["id"].to_pylist()]
+    return pa.Table.from_pydict(told, SCHEMA)
+
+
+def write(folder: Folder, split: str, shards: Iterable[pa.Table]) -> FileDigest:
     """Write a split's rows, a group per shard, each in the order of its tar."""
-    sink = io.BytesIO()
-    with pq.ParquetWriter(sink, SCHEMA, compression="zstd") as writer:
+    with (
+        folder.create(table_name(split)) as file,
+        pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer,
+    ):
         for rows in shards:
             writer.write_table(rows, row_group_size=rows.num_rows)
-    data = sink.getvalue()
-    folder.write_bytes(table_name(split), data)
-    return FileDigest.of(data)
+    return FileDigest.of_file(folder, table_name(split))
 
 
 def entries(folder: Folder, split: str) -> tuple[Entry, ...]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from actionpairs import columns
 from actionpairs.manifest import FileDigest
 from actionpairs.records import Measures, Sample, SampleMetadata, Segment, Shard, ShardIndex
 from actionpairs.shards import table
@@ -18,15 +22,13 @@ from actionpairs.shards.layout import EDITED, INDEX_FILE, METADATA, ORIGINAL, PR
 from actionpairs.shards.tar import TarWriter
 from actionpairs.storage import Folder
 
-_ROWS_AT_ONCE = 64  # as Python objects; the others wait as columns, which take a tenth of the memory
-
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A shard that is written, and the rows of its split's table that tell of it."""
+    """A shard that is written, and where its samples' pictures lie."""
 
     shard: Shard
-    rows: pa.Table
+    places: NDArray[np.int64]  # samples 4, as table.PLACES
 
 
 def write(
@@ -39,57 +41,77 @@ def write(
 ) -> tuple[ShardIndex, dict[str, FileDigest]]:
     """Write samples to their shards, then tables and index; returns the index and the digest of every file.
 
-    shard_of: (split, key) → shard name, for every sample.
+    shard_of: (split, key) → shard name, for every sample. Keeps what is known of every sample in memory.
     """
-    packed = pack(folder, samples, shard_of=shard_of)
-    return write_index(folder, packed, dataset=dataset, recipe_digest=recipe_digest)
+    known: dict[str, list[SampleMetadata]] = defaultdict(list)
 
-
-def pack(
-    folder: Folder, samples: Iterable[Sample], *, shard_of: Mapping[tuple[str, str], str]
-) -> tuple[Packed, ...]:
-    """Write samples to their tars in the order they come; returns the shards, sorted by name."""
-    with ExitStack() as stack:
-        open_shards = {
-            name: _OpenShard(name, stack.enter_context(folder.create(name)))
-            for name in sorted(set(shard_of.values()))
-        }
+    def placed() -> Iterator[tuple[str, Sample]]:
         for sample in samples:
-            open_shards[shard_of[sample.metadata.split, sample.key]].add(sample)
-        return tuple(shard.close() for shard in open_shards.values())
+            name = shard_of[sample.metadata.split, sample.key]
+            known[name].append(sample.metadata)
+            yield name, sample
+
+    packed = pack(folder, placed())
+    return write_index(
+        folder, packed, lambda name: columns.table(known[name]), dataset=dataset, recipe_digest=recipe_digest
+    )
+
+
+def pack(folder: Folder, samples: Iterable[tuple[str, Sample]]) -> tuple[Packed, ...]:
+    """Write samples to the shards named beside them, as they come; returns the shards, sorted by name."""
+    open_shards: dict[str, _OpenShard] = {}
+    with ExitStack() as stack:
+        for name, sample in samples:
+            if name not in open_shards:
+                open_shards[name] = _OpenShard(stack.enter_context(folder.create(name)))
+            open_shards[name].add(sample)
+        return tuple(shard.close(name) for name, shard in sorted(open_shards.items()))
 
 
 def write_index(
-    folder: Folder, packed: Sequence[Packed], *, dataset: str, recipe_digest: str
+    folder: Folder,
+    packed: Sequence[Packed],
+    facts_of: Callable[[str], pa.Table],
+    *,
+    dataset: str,
+    recipe_digest: str,
 ) -> tuple[ShardIndex, dict[str, FileDigest]]:
     """Write a table per split and the counts; returns these, and the digest of every file, tars included.
 
-    A table has one group of rows per shard, in the shard's own order.
+    facts_of: the name of a shard → the facts of its samples, in its order. A table has one group of rows per
+    shard; no more than one is in memory.
     """
     files = {item.shard.name: FileDigest(item.shard.sha256, item.shard.size_bytes) for item in packed}
-    per_split: dict[str, int] = {}
-    per_action: dict[str, dict[str, int]] = {}
+    actions: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def rows(split: str) -> Iterator[pa.Table]:
+        for item in packed:
+            if item.shard.split == split:
+                facts = facts_of(item.shard.name)
+                actions[split].update(facts["action"].to_pylist())
+                yield table.rows_of(item.shard, facts, item.places, recipe_digest=recipe_digest)
+
     for split in sorted({item.shard.split for item in packed}):
-        rows = [item.rows for item in packed if item.shard.split == split]
-        files[table_name(split)] = table.write(folder, split, rows)
-        actions = Counter(action for each in rows for action in each["action"].to_pylist())
-        per_split[split], per_action[split] = actions.total(), dict(sorted(actions.items()))
+        files[table_name(split)] = table.write(folder, split, rows(split))
+    per_split = {split: counts.total() for split, counts in actions.items()}
+    per_action = {split: dict(sorted(counts.items())) for split, counts in actions.items()}
     index = ShardIndex(dataset, recipe_digest, tuple(item.shard for item in packed), per_split, per_action)
     data = json.dumps(asdict(index), indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
     folder.write_bytes(INDEX_FILE, data)
     return index, files | {INDEX_FILE: FileDigest.of(data)}
 
 
-def spool(folder: Folder, samples: Iterable[Sample], *, spool_of: Mapping[tuple[str, str], str]) -> None:
-    """Write samples to tars that belong to no data set, in the order they come. spool_of: (split, key) → name."""
+def spool(folder: Folder, samples: Iterable[tuple[str, Sample]]) -> tuple[str, ...]:
+    """Write samples to the tars named beside them, which belong to no data set; returns the names, sorted."""
+    tars: dict[str, TarWriter] = {}
     with ExitStack() as stack:
-        tars = {
-            name: TarWriter(stack.enter_context(folder.create(name))) for name in sorted(set(spool_of.values()))
-        }
-        for sample in samples:
-            _add(tars[spool_of[sample.metadata.split, sample.key]], sample)
+        for name, sample in samples:
+            if name not in tars:
+                tars[name] = TarWriter(stack.enter_context(folder.create(name)))
+            _add(tars[name], sample)
         for tar in tars.values():
             tar.close()
+    return tuple(sorted(tars))
 
 
 def _add(tar: TarWriter, sample: Sample) -> tuple[int, int]:
@@ -102,31 +124,24 @@ def _add(tar: TarWriter, sample: Sample) -> tuple[int, int]:
 
 
 class _OpenShard:
-    """A tar that is being written, and the rows that tell of it so far."""
+    """A tar that is being written, and where its pictures lie so far."""
 
-    def __init__(self, name: str, file: BinaryIO) -> None:
-        self._name = name
+    def __init__(self, file: BinaryIO) -> None:
         self._tar = TarWriter(file)
-        self._rows: list[dict[str, Any]] = []
-        self._batches: list[pa.RecordBatch] = []
+        self._places = array("q")
+        self._split = ""
 
     def add(self, sample: Sample) -> None:
         """Append a sample."""
-        self._rows.append(table.row_of(sample, self._name, _add(self._tar, sample)))
-        if len(self._rows) >= _ROWS_AT_ONCE:
-            self._pack()
+        original, edited = _add(self._tar, sample)
+        self._places.extend((original, len(sample.original_image), edited, len(sample.edited_image)))
+        self._split = sample.metadata.split
 
-    def close(self) -> Packed:
+    def close(self, name: str) -> Packed:
         """End the tar, and give what is known of it."""
-        self._pack()
-        rows = pa.Table.from_batches(self._batches, table.SCHEMA).combine_chunks()
         digest = self._tar.close()
-        split = rows["split"][0].as_py()
-        return Packed(Shard(self._name, split, digest.sha256, digest.size_bytes, rows.num_rows), rows)
-
-    def _pack(self) -> None:
-        self._batches.append(pa.RecordBatch.from_pylist(self._rows, table.SCHEMA))
-        self._rows = []
+        places = np.frombuffer(self._places, np.int64).reshape(-1, len(table.PLACES))
+        return Packed(Shard(name, self._split, digest.sha256, digest.size_bytes, len(places)), places)
 
 
 def _json(metadata: SampleMetadata) -> bytes:

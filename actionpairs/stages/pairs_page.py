@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from actionpairs import manifest, pages, pairs, selection
-from actionpairs.configs import FilterConfig, ShardConfig
+from actionpairs import filters, manifest, pages, pairs
+from actionpairs.configs import FilterConfig, ShardConfig, SplitConfig
+from actionpairs.filters import Line
 from actionpairs.manifest import FileDigest
-from actionpairs.records import PairFacts, Places, Reason, Rejection
-from actionpairs.selection import Line
+from actionpairs.records import Reason, Rejection
+from actionpairs.stages.placing import Places
 from actionpairs.storage import Folder
 
 PAGE_FILE = "index.html"
@@ -66,8 +70,9 @@ class _Chart:
 
 def write_extracted(folder: Folder, counts: Mapping[str, int], rejections: Sequence[Rejection]) -> FileDigest:
     """Write the page of a pairs folder: every pair, with the measures that a filter can draw a line through."""
-    known = pairs.all_facts(folder)
-    sheets = [_Sheet("Pairs", f"{min(len(known), _SHOWN)} of {len(known)}.", _tiles(_spread(known, _SHOWN)))]
+    known = _by_id(pairs.all_facts(folder))
+    tiles = _tiles(known, _spread(known["id"]))
+    sheets = [_Sheet("Pairs", f"{len(tiles)} of {len(known)}.", tiles)]
     for measure, label, _ in _MEASURES[:4]:
         sheets += _extremes(known, measure, label)
     funnel = [("rows read", counts["rows"]), ("wanted", counts["selected"]), ("pairs cut", counts["pairs"])]
@@ -83,23 +88,18 @@ def write_extracted(folder: Folder, counts: Mapping[str, int], rejections: Seque
     )
 
 
-def write_sharded(
-    folder: Folder,
-    source: Folder,
-    known: Sequence[PairFacts],
-    config: ShardConfig,
-    places: Places,
-) -> FileDigest:
-    """Write the page of a shards folder: what the filters kept and dropped of the pairs known in `source`."""
-    split_of, dropped, subsets = places.split_of, places.dropped, places.subsets
-    kept = [facts for facts in known if facts.segment.id in split_of]
-    sheets = [_Sheet("Kept", f"{min(len(kept), _SHOWN)} of {len(kept)}.", _tiles(_spread(kept, _SHOWN)))]
-    by_id = {facts.segment.id: facts for facts in known}
+def write_sharded(folder: Folder, source: Folder, config: ShardConfig, places: Places) -> FileDigest:
+    """Write the page of a shards folder: what the filters kept and dropped of the pairs in `source`."""
+    dropped, subsets = places.dropped, places.subsets
+    known = _by_id(places.known.append_column("split", pa.array(places.split)))
+    kept = known["id"].filter(pc.greater_equal(known["split"], 0))
+    tiles = _tiles(known, _spread(kept))
+    sheets = [_Sheet("Kept", f"{len(tiles)} of {len(kept)}.", tiles)]
     for name, subset in subsets.items():
-        shown = [by_id[key] for key in subset.ids[:_SHOWN_PER_REASON]]
-        sheets.append(_Sheet(name, f"{len(subset.ids)}: {subset.rule}.", _tiles(shown)))
-    sheets += _reasons(by_id, places, train=config.splits.train)
-    for line in selection.lines(config.filters):
+        shown = _tiles(known, subset.ids[:_SHOWN_PER_REASON])
+        sheets.append(_Sheet(name, f"{len(subset.ids)}: {subset.rule}.", shown))
+    sheets += _reasons(known, places, config.splits)
+    for line in filters.lines(config.filters):
         sheets += _nearest(known, line)
     counts = manifest.read(source, stage="extract").counts
     repeats = sum(item.reason == Reason.NEAR_DUPLICATE for item in dropped)
@@ -109,7 +109,7 @@ def write_sharded(
         ("pairs cut", counts["pairs"]),
         ("past the filters", len(kept) + repeats),
         ("near-duplicates taken out", len(kept)),
-        *sorted(Counter(split_of.values()).items()),
+        *places.counts.items(),
         *((f"{name} (also in its split)", len(subset.ids)) for name, subset in subsets.items()),
     ]
     return _write(
@@ -127,82 +127,91 @@ def write_sharded(
 def _write(
     folder: Folder,
     source: Folder,
-    known: Sequence[PairFacts],
-    filters: FilterConfig,
+    known: pa.Table,
+    drawn: FilterConfig,
     *,
     sheets: Sequence[_Sheet],
     rejections: Sequence[Rejection],
     funnel: Sequence[tuple[str, int]],
     lead: str,
 ) -> FileDigest:
-    lines = {line.measure: line for line in selection.lines(filters)}
-    actions = _counted(facts.segment.action for facts in known)
+    lines = {line.measure: line for line in filters.lines(drawn)}
+    actions = _counted({item["values"]: item["counts"] for item in known["action"].value_counts().to_pylist()})
     text = pages.render(
         "pairs.html",
         lead=lead,
         stats=[(len(known), "pairs"), (len(actions), "actions"), (len(rejections), "turned down")],
         funnel=funnel,
-        rejected=_counted(str(item.reason).replace("_", " ") for item in rejections),
+        rejected=_counted(Counter(str(item.reason).replace("_", " ") for item in rejections)),
         has_lines=bool(lines),
         actions=actions[:_SHOWN_ACTIONS],
         more_actions=actions[_SHOWN_ACTIONS:],
-        charts=[_chart(known, lines.get(name), name, label, least) for name, label, least in _MEASURES],
+        charts=[
+            _chart(filters.values_of(known, name), lines.get(name), label, least)
+            for name, label, least in _MEASURES
+        ],
         sheets=_with_pictures(source, [sheet for sheet in sheets if sheet.tiles]),
     ).encode()
     folder.write_bytes(PAGE_FILE, text)
     return FileDigest.of(text)
 
 
-def _counted(names: Iterable[str]) -> list[tuple[str, int]]:
+def _by_id(known: pa.Table) -> pa.Table:
+    """What the page tells of pairs, sorted by id."""
+    wanted = {"id", "instruction", "action", "split", "sharpness_before", "sharpness_after"}
+    wanted |= {name for name, _, _ in _MEASURES}
+    return known.select([name for name in known.column_names if name in wanted]).sort_by("id")
+
+
+def _counted(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     """The most frequent first, then by name."""
-    return sorted(Counter(names).items(), key=lambda item: (-item[1], item[0]))
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _spread(known: Sequence[PairFacts], count: int) -> list[PairFacts]:
-    """So many, evenly spaced."""
-    count = min(count, len(known))
-    return [known[index * len(known) // count] for index in range(count)]
+def _spread(ids: pa.ChunkedArray) -> list[str]:
+    """Some of them, evenly spaced."""
+    count = min(_SHOWN, len(ids))
+    return [ids[index * len(ids) // count].as_py() for index in range(count)]
 
 
-def _tiles(shown: Iterable[PairFacts], notes: Mapping[str, str] | None = None) -> list[_Tile]:
-    return [
-        _Tile(facts.segment.id, facts.segment.instruction, (notes or {}).get(facts.segment.id, facts.segment.id))
-        for facts in shown
-    ]
+def _tiles(known: pa.Table, ids: Sequence[str], notes: Sequence[str] | None = None) -> list[_Tile]:
+    found = known.select(["id", "instruction"]).filter(pc.is_in(known["id"], value_set=pa.array(ids, pa.string())))
+    told = dict(zip(found["id"].to_pylist(), found["instruction"].to_pylist(), strict=True))
+    return [_Tile(name, told[name], note) for name, note in zip(ids, notes or ids, strict=True)]
 
 
-def _ordered(known: Sequence[PairFacts], measure: str) -> list[tuple[float, PairFacts]]:
-    valued = [(selection.value_of(facts.measures, measure), facts) for facts in known]
-    having = [(value, facts) for value, facts in valued if value is not None]
-    return sorted(having, key=lambda item: (item[0], item[1].segment.id))
+def _ordered(known: pa.Table, measure: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The values of a measure from the least, and whose they are: rows of `known`; ties by id."""
+    values = filters.values_of(known, measure)
+    rows = np.argsort(values, kind="stable")[: np.count_nonzero(~np.isnan(values))]
+    return values[rows], rows
 
 
-def _extremes(known: Sequence[PairFacts], measure: str, label: str) -> list[_Sheet]:
-    ordered = _ordered(known, measure)
-    ends = ordered[:_SHOWN_PER_SIDE] + ordered[_SHOWN_PER_SIDE:][-_SHOWN_PER_SIDE:]
-    notes = {facts.segment.id: f"{measure} {value:.4f}" for value, facts in ends}
+def _extremes(known: pa.Table, measure: str, label: str) -> list[_Sheet]:
+    values, rows = _ordered(known, measure)
+    ends = [*range(len(rows))[:_SHOWN_PER_SIDE], *range(len(rows))[_SHOWN_PER_SIDE:][-_SHOWN_PER_SIDE:]]
+    notes = [f"{measure} {value:.4f}" for value in values[ends]]
     title = f"The least and the most {measure.replace('_', ' ')}"
-    return [_Sheet(title, f"{label[0].upper()}{label[1:]}.", _tiles((facts for _, facts in ends), notes))]
+    tiles = _tiles(known, known["id"].take(rows[ends]).to_pylist(), notes)
+    return [_Sheet(title, f"{label[0].upper()}{label[1:]}.", tiles)]
 
 
-def _nearest(known: Sequence[PairFacts], line: Line) -> list[_Sheet]:
+def _nearest(known: pa.Table, line: Line) -> list[_Sheet]:
     """The pairs just on either side of a threshold."""
-    judged = [
-        (value >= line.bound if line.is_least else value <= line.bound, value, facts)
-        for value, facts in _ordered(known, line.measure)
-    ]
-    sides = [
-        sorted((item for item in judged if item[0] is passed), key=lambda item: abs(item[1] - line.bound))
-        for passed in (False, True)
-    ]
-    shown = sorted((item for side in sides for item in side[:_SHOWN_PER_SIDE]), key=lambda item: item[1])
-    notes = {facts.segment.id: f"{value:.4f}: {'passes' if passed else 'goes'}" for passed, value, facts in shown}
+    values, rows = _ordered(known, line.measure)
+    passed = values >= line.bound if line.is_least else values <= line.bound
+    shown: list[int] = []
+    for side in (np.flatnonzero(~passed), np.flatnonzero(passed)):
+        near = np.argsort(np.abs(values[side] - line.bound), kind="stable")[:_SHOWN_PER_SIDE]
+        shown += side[near].tolist()
+    shown.sort(key=lambda place: values[place])
+    notes = [f"{values[place]:.4f}: {'passes' if passed[place] else 'goes'}" for place in shown]
     title = f"Nearest to {line.measure.replace('_', ' ')} {'≥' if line.is_least else '≤'} {line.bound:g}"
     text = f"A pair on the wrong side is dropped as {line.reason.replace('_', ' ')}."
-    return [_Sheet(title, text, _tiles((facts for _, _, facts in shown), notes))]
+    return [_Sheet(title, text, _tiles(known, known["id"].take(rows[shown]).to_pylist(), notes))]
 
 
-def _reasons(by_id: Mapping[str, PairFacts], places: Places, *, train: str) -> list[_Sheet]:
+def _reasons(known: pa.Table, places: Places, config: SplitConfig) -> list[_Sheet]:
     """A sheet of dropped pairs for each reason; a near-duplicate stands beside the pair that it repeats."""
     found: dict[Reason, list[Rejection]] = defaultdict(list)
     for item in places.dropped:
@@ -211,28 +220,36 @@ def _reasons(by_id: Mapping[str, PairFacts], places: Places, *, train: str) -> l
     for reason, items in sorted(found.items()):
         shown = items[:: max(len(items) // _SHOWN_PER_REASON, 1)][:_SHOWN_PER_REASON]
         text = f"{len(shown)} of {len(items)}."
-        tiles = []
-        for item in shown:
-            tiles += _tiles([by_id[item.segment_id]], {item.segment_id: item.detail})
-            if reason == Reason.NEAR_DUPLICATE:
-                kept = places.repeats[item.segment_id]
-                tiles += _tiles([by_id[kept]], {kept: f"which is kept: {kept}"})
+        told = [(item.segment_id, item.detail) for item in shown]
         if reason == Reason.NEAR_DUPLICATE:
-            held_out = sum(places.split_of[places.repeats[item.segment_id]] != train for item in items)
-            text += f" {held_out} of the {len(items)} repeat a pair that is held out of {train}: they left too."
+            repeated = [places.repeats[name] for name, _ in told]
+            told = [
+                each
+                for one, kept in zip(told, repeated, strict=True)
+                for each in (one, (kept, f"which is kept: {kept}"))
+            ]
+            held_out = _held_out(known, [places.repeats[item.segment_id] for item in items], config)
+            text += (
+                f" {held_out} of the {len(items)} repeat a pair that is held out of {config.train}: they left too."
+            )
+        tiles = _tiles(known, [name for name, _ in told], [note for _, note in told])
         sheets.append(_Sheet(f"Dropped: {reason.replace('_', ' ')}", text, tiles))
     return sheets
 
 
-def _chart(
-    known: Sequence[PairFacts], line: Line | None, measure: str, label: str, least: tuple[float, float]
-) -> _Chart:
-    values = np.array([value for value, _ in _ordered(known, measure)])
+def _held_out(known: pa.Table, ids: Sequence[str], config: SplitConfig) -> int:
+    """How many of the ids are of pairs that never train."""
+    trains = known["id"].filter(pc.equal(known["split"], config.names.index(config.train)))
+    return len(ids) - int(pc.sum(pc.is_in(pa.array(ids), value_set=trains.combine_chunks())).as_py())
+
+
+def _chart(values: NDArray[np.float64], line: Line | None, label: str, least: tuple[float, float]) -> _Chart:
+    known, values = len(values), values[~np.isnan(values)]
     bound = line.bound if line else None
     ends = [*least, *(np.percentile(values, [0, 99.5]) if len(values) else []), *([bound] if line else [])]
     low, high = float(min(ends)), float(max(ends))
     counts, edges = np.histogram(np.clip(values, low, high), _BINS, (low, high))
-    return _Chart(label, counts.tolist(), edges.tolist(), bound, len(known) - len(values))
+    return _Chart(label, counts.tolist(), edges.tolist(), bound, known - len(values))
 
 
 def _with_pictures(source: Folder, sheets: Sequence[_Sheet]) -> list[_Sheet]:

@@ -9,78 +9,74 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
+from itertools import groupby, islice
+
+import numpy as np
 
 from actionpairs import pairs, shards
 from actionpairs.errors import ShardError
-from actionpairs.executors import Died, Executor
+from actionpairs.executors import Died, Executor, Result, Task
 from actionpairs.progress import Progress
-from actionpairs.records import FramePair, Places, Sample
 from actionpairs.shards import Packed
+from actionpairs.stages import seats
+from actionpairs.stages.seats import PairsFile, Seats
 from actionpairs.storage import Folder
 
 _PARTS = 64  # of the files and of the shards, at most: so many workers find work, and 64 × 64 spools are few
 _WORKER_BYTES = 1 << 30
 
-ToSamples = Callable[[FramePair, Sequence[str], str], Iterator[Sample]]
-
 
 @dataclass(frozen=True, slots=True)
 class _Deal:
-    """Files of pairs, and the splits and shards' partitions that their samples go to."""
+    """Files of pairs, and the shards' partitions that their samples go to."""
 
     source: Folder
     folder: Folder
     number: int
-    names: Sequence[str]
-    splits_of: Mapping[str, Sequence[str]]  # segment id → its split and subsets
-    partition_of: Mapping[tuple[str, str], int]  # (split, key) → partition
-    samples: ToSamples
+    files: Sequence[PairsFile]
+    partition_of: Mapping[str, int]  # shard → partition
     recipe_digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Pack:
-    """A partition: its spools in order, and its shards."""
+    """A partition: its spools in order, and the shard of every sample in them, in order."""
 
     folder: Folder
     spools: Sequence[str]
-    shard_of: Mapping[tuple[str, str], str]  # (split, key) → shard
+    shards: Sequence[str]
 
 
 def write(
     source: Folder,
     folder: Folder,
-    places: Places,
-    shard_of: Mapping[tuple[str, str], str],
-    samples: ToSamples,
+    seated: Seats,
     *,
     recipe_digest: str,
     executor: Executor,
     workers: int | None,
 ) -> tuple[Packed, ...]:
     """Write the shards; gives what is known of them, sorted by name."""
-    partitions = _partitions(sorted(set(shard_of.values())))
-    of_shard = {name: number for number, names in enumerate(partitions) for name in names}
+    names = [shard for _, shard in seated.names]
+    partitions = _partitions(sorted(names))
+    partition_of = {name: number for number, part in enumerate(partitions) for name in part}
     _remove_spools(folder)
     # Whole paths: a worker elsewhere stands in another folder.
     source, folder = Folder(source.path()), Folder(folder.path())
 
     def deals() -> Iterator[_Deal]:
-        for number, names in enumerate(_parts(pairs.names(source))):
-            splits_of = {each: places.splits_of(each) for name in names for each in pairs.ids(source, name)}
-            wanted = [(split, shards.key_of(each)) for each, splits in splits_of.items() for split in splits]
-            partition_of = {place: of_shard[shard_of[place]] for place in wanted}
-            yield _Deal(source, folder, number, names, splits_of, partition_of, samples, recipe_digest)
+        files, size = seats.files(source, seated), _part_size(len(pairs.names(source)))
+        for number, part in enumerate(iter(lambda: list(islice(files, size)), [])):
+            yield _Deal(source, folder, number, part, partition_of, recipe_digest)
 
     def packs() -> Iterator[_Pack]:
-        for number, names in enumerate(partitions):
+        partition_of_sample = np.array([partition_of[name] for name in names])[seated.shards]
+        for number in range(len(partitions)):
             spools = sorted(name for dealt in spooled for name in dealt if name.endswith(f"-{number:06d}.spool"))
-            held = set(names)
-            yield _Pack(folder, spools, {place: name for place, name in shard_of.items() if name in held})
+            inside = seated.shards[partition_of_sample == number]
+            yield _Pack(folder, spools, [names[shard] for shard in inside.tolist()])
 
-    run = _Runner(executor, workers)
+    run = _Runner(folder, executor, workers)
     spooled = run(_deal, deals(), "deal out")
     packed = run(_pack, packs(), "pack")
     _remove_spools(folder)
@@ -89,16 +85,17 @@ def write(
 
 @dataclass(frozen=True, slots=True)
 class _Runner:
+    folder: Folder
     executor: Executor
     workers: int | None
 
-    def __call__(self, work: Callable[[Any], Any], tasks: Iterator[Any], words: str) -> list[Any]:
+    def __call__(self, work: Callable[[Task], Result], tasks: Iterator[Task], words: str) -> list[Result]:
         """The results of all tasks; raises ShardError where one of them cannot be done."""
         results = []
         with Progress(unit="part", desc=words) as bar:
             for outcome in self.executor(work, tasks, workers=self.workers, memory_bytes=_WORKER_BYTES):
                 if isinstance(outcome, Died):
-                    raise ShardError(f"{outcome.task.folder}: {outcome.why}.", cure="Free some memory.")
+                    raise ShardError(f"{self.folder}: {outcome.why}.", cure="Free some memory.")
                 results.append(outcome.result)
                 bar.update()
         return results
@@ -107,21 +104,17 @@ class _Runner:
 def _deal(task: _Deal) -> tuple[str, ...]:
     """Deal out the samples of some files; gives the names of the spools."""
     found = (
-        sample
-        for name in task.names
-        for pair in pairs.read(task.source, name)
-        for sample in task.samples(pair, task.splits_of[pair.facts.segment.id], task.recipe_digest)
+        (f"{task.number:06d}-{task.partition_of[shard]:06d}.spool", sample)
+        for file in task.files
+        for shard, sample in seats.samples(task.source, file, recipe_digest=task.recipe_digest)
     )
-    names = {number: f"{task.number:06d}-{number:06d}.spool" for number in set(task.partition_of.values())}
-    spool_of = {place: names[number] for place, number in task.partition_of.items()}
-    shards.spool(task.folder, found, spool_of=spool_of)
-    return tuple(sorted(names.values()))
+    return shards.spool(task.folder, found)
 
 
 def _pack(task: _Pack) -> tuple[Packed, ...]:
     """Pack one partition's shards."""
     found = (sample for name in task.spools for sample in shards.samples(task.folder, name))
-    return shards.pack(task.folder, found, shard_of=task.shard_of)
+    return shards.pack(task.folder, zip(task.shards, found, strict=True))
 
 
 def _partitions(names: Sequence[str]) -> list[Sequence[str]]:
@@ -132,8 +125,12 @@ def _partitions(names: Sequence[str]) -> list[Sequence[str]]:
 
 def _parts(names: Sequence[str]) -> list[Sequence[str]]:
     """So many parts at most, of neighbours."""
-    size = -(-len(names) // _PARTS) or 1
+    size = _part_size(len(names))
     return [names[start : start + size] for start in range(0, len(names), size)]
+
+
+def _part_size(count: int) -> int:
+    return -(-count // _PARTS) or 1
 
 
 def _remove_spools(folder: Folder) -> None:

@@ -14,10 +14,11 @@ import pytest
 import webdataset
 import yaml
 
-from actionpairs import shards
+from actionpairs import columns, shards
 from actionpairs.configs import ShardConfig, SourceConfig
-from actionpairs.records import Measures, Places, Sample, SampleMetadata, Segment
+from actionpairs.records import Measures, Sample, SampleMetadata, Segment
 from actionpairs.stages import dataset_card
+from actionpairs.stages.placing import Places
 from actionpairs.storage import Folder
 from tests.measured import measured
 
@@ -43,6 +44,9 @@ def jpeg(picture: np.ndarray) -> bytes:
     return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
 
 
+NOTHING_DROPPED = Places(columns.FACTS.empty_table(), np.empty(0, np.int16), (), {}, (), {})
+
+
 def unmeasured(number: int) -> Measures:
     """The first samples lack a measure: readers that guess types from the first rows would guess wrong."""
     return measured(camera_shift=None, displacement=None) if number < PER_SHARD else measured()
@@ -51,7 +55,7 @@ def unmeasured(number: int) -> Measures:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "shards"
-    samples, shard_of, split_of = [], {}, {}
+    samples, shard_of = [], {}
     for number in range(COUNT):
         split = "LC-train" if number < COUNT - 2 else "LCtest500"
         text = f"take the cup “{number}” <b>"
@@ -59,9 +63,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         facts = SampleMetadata(segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "", 64, 48, unmeasured(number), split, "abc")
         samples.append(Sample(segment.id, jpeg(picture(number)), jpeg(picture(number)[:, ::-1]), text, facts))
         shard_of[split, segment.id] = shards.shard_name(split, number // PER_SHARD if split == "LC-train" else 0)
-        split_of[segment.id] = split
     index, _ = shards.write(Folder(path), samples, shard_of=shard_of, dataset="LC", recipe_digest="abc")
-    dataset_card.write(Folder(path), CONFIG, index, Places(split_of, {}, (), {}))
+    dataset_card.write(Folder(path), CONFIG, index, NOTHING_DROPPED)
     return path
 
 
@@ -152,7 +155,7 @@ def test_the_card_says_what_is_there(folder: Path) -> None:
 
 def test_a_card_without_a_source_says_so(folder: Path, tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"source": SourceConfig()})
-    dataset_card.write(Folder(tmp_path), config, shards.read_index(Folder(folder)), Places({}, {}, (), {}))
+    dataset_card.write(Folder(tmp_path), config, shards.read_index(Folder(folder)), NOTHING_DROPPED)
     card = (tmp_path / "README.md").read_text()
     assert "names no source" in card
     assert "license:" not in card

@@ -94,7 +94,7 @@ def test_strange_ids_are_kept_as_data(films: Films, tmp_path: Path, name: str) -
     assert run(films, tmp_path / "deep/er/out").pairs == 1
     assert {path.name for path in tmp_path.iterdir()} == {"videos", "segments.csv", "deep"}
     [file] = pairs.names(Folder(tmp_path / "deep/er/out"))
-    assert pairs.facts(Folder(tmp_path / "deep/er/out"), file)[0].segment.id == name
+    assert pairs.facts(Folder(tmp_path / "deep/er/out"), file)["id"].to_pylist() == [name]
 
 
 def test_the_same_call_again_changes_nothing(films: Films, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_whole_clip_lasts_as_long_as_its_video(films: Films, tmp_path: Path) -
     listed.write_text('[{"id": "a", "label": "taking cup", "template": "Taking [something]"}]')
     extract(path, videos=str(films.videos), annotations=[str(listed)], out=str(tmp_path / "out"), workers=1)
     [name] = pairs.names(Folder(tmp_path / "out"))
-    [facts] = pairs.facts(Folder(tmp_path / "out"), name)
+    [facts] = [pair.facts for pair in pairs.read(Folder(tmp_path / "out"), name)]
     assert facts.segment.stop_seconds == pytest.approx(60 * 1001 / 30000)
     assert (facts.before_seconds, facts.after_seconds) == (0.0, pytest.approx(59 * 1001 / 30000))
 
@@ -224,7 +224,7 @@ def test_released_frames_give_pairs_like_a_video(tmp_path: Path) -> None:
 def test_a_pair_tells_what_was_asked_and_what_was_found(films: Films, tmp_path: Path) -> None:
     run(films, tmp_path / "out")
     folder = Folder(tmp_path / "out")
-    for facts in (facts for name in pairs.names(folder) for facts in pairs.facts(folder, name)):
+    for facts in (pair.facts for name in pairs.names(folder) for pair in pairs.read(folder, name)):
         assert facts.before_early_seconds == pytest.approx(facts.segment.start_seconds - facts.before_seconds)
         assert facts.after_early_seconds == pytest.approx(facts.segment.stop_seconds - facts.after_seconds)
         assert 0 <= facts.before_early_seconds < 1001 / 30000

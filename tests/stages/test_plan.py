@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from actionpairs import recipe, splits
+from actionpairs import recipe
 from actionpairs.cli import main
 from actionpairs.errors import AnnotationError
 from actionpairs.stages import plan
 from tests.annotations.conftest import shared
 from tests.annotations.examples import EXAMPLES
+from tests.assigned import assigned
 
 ROOT = Path(__file__).parents[2]
 TRAIN = "epic100/EPIC_100_train_reconstructed.csv"
@@ -108,7 +109,7 @@ def test_hc_is_what_its_manifest_says() -> None:
         key: facts["ours"][key] for key in ("rows", "rejected", "selected", "actions", "splits")
     }
     hc = recipe.load("hc")
-    split_of = splits.assign(plan.make([str(path)], hc.extract, limit=None).segments, hc.shard.splits)
+    split_of = assigned(plan.make([str(path)], hc.extract, limit=None).segments, hc.shard.splits)
     for name, test in facts["tests"].items():
         assert sorted(key for key, split in split_of.items() if split == name) == test["ids"]
 
@@ -116,7 +117,7 @@ def test_hc_is_what_its_manifest_says() -> None:
 def test_leak_free_hc_shares_no_participant_and_no_video() -> None:
     hc = recipe.load("hc-leak-free")
     segments = plan.make([str(shared(TRAIN))], hc.extract, limit=None).segments
-    split_of = splits.assign(segments, hc.shard.splits)
+    split_of = assigned(segments, hc.shard.splits)
     for side in ("group", "video"):
         train = {getattr(item, side) for item in segments if split_of[item.id] == "HC-train"}
         apart = {getattr(item, side) for item in segments if split_of[item.id] in ("HCtest500", "HC-spare")}
@@ -127,7 +128,7 @@ def test_leak_free_hc_shares_no_participant_and_no_video() -> None:
 def test_hc_without_place_never_trains_on_it() -> None:
     hc = recipe.load("hc-unseen-verbs")
     segments = plan.make([str(shared(TRAIN))], hc.extract, limit=None).segments
-    split_of = splits.assign(segments, hc.shard.splits)
+    split_of = assigned(segments, hc.shard.splits)
     assert {split_of[item.id] for item in segments if item.verb.startswith("place")} == {"HCunseen-place"}
 
 
