@@ -95,8 +95,9 @@ _CURE = "Mend the recipe; docs/recipes.md lists every key."
 
 
 def builtin_names() -> list[str]:
-    """The recipes that come with the package, by name."""
-    return sorted(path.stem for path in _builtin_folder().glob("**/*.yaml"))
+    """The recipes that come with the package, by name; those of the study by their path below pipelines/."""
+    folder = _builtin_folder()
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.glob("**/*.yaml"))
 
 
 def _builtin_folder() -> Path:
@@ -112,12 +113,12 @@ def _find(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    builtin = _builtin_folder() / f"{name}.yaml"
-    if "/" not in name and builtin.is_file():
-        return builtin
+    known = builtin_names()
+    if name in known:
+        return _builtin_folder() / f"{name}.yaml"
     raise RecipeError(
-        f"{name}: no such recipe.{_did_you_mean(path.stem, builtin_names())}",
-        cure=f"Give a path to a YAML file or one of: {', '.join(builtin_names())}.",
+        f"{name}: no such recipe.{_did_you_mean(path.stem, known)}",
+        cure=f"Give a path to a YAML file or one of: {', '.join(known)}.",
     )
 
 

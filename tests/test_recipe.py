@@ -19,7 +19,7 @@ def write(folder: Path, text: str, name: str = "mine.yaml") -> Path:
 
 @pytest.mark.parametrize("name", recipe.builtin_names())
 def test_every_recipe_of_the_package_is_valid(name: str) -> None:
-    assert recipe.load(name).name == name
+    assert recipe.load(name).name == Path(name).name
 
 
 def test_a_typo_gets_did_you_mean(tmp_path: Path) -> None:
