@@ -4,7 +4,7 @@ PYTHON ?= python3
 OUT ?= out/demo
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow lint bench study clean
 
 demo: $(VENV)/installed  ## run everything on videos that the package renders itself
 	$(BIN)/actionpairs demo --out $(OUT)
@@ -23,6 +23,9 @@ lint: $(VENV)/installed
 
 bench: $(VENV)/installed  ## every benchmark, as tables
 	for script in $(filter-out benchmarks/contest.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
+
+study: $(VENV)/installed  ## train and score the study's rows on two cores; SIZE=gpu for the large one
+	$(BIN)/python docs/study.py $(or $(SIZE),cpu) --out out/study
 
 clean:
 	rm -rf $(VENV) out build *.egg-info

@@ -199,7 +199,8 @@ class ShardConfig(Config):
 
 
 class PretrainedModel(Config):
-    """Weights to start from: a diffusers folder or a hub id (for example timbrooks/instruct-pix2pix).
+    """Weights to start from: a diffusers folder, a hub id (for example timbrooks/instruct-pix2pix), or `tabletop`,
+    the small editor that comes with the package and knows the demo's world.
 
     widen: take a text-to-image model too, and give its U-Net the original picture's channels.
     """
@@ -211,24 +212,24 @@ class PretrainedModel(Config):
 class TinyModel(Config):
     """A small model built from nothing: its autoencoder and its tokenizer are trained on the shards first.
 
-    base_steps: train the whole U-Net, cross-attention included, on the pairs with L_static alone first. What
-    comes of it stands in for the InstructPix2Pix that fine-tuning would start from. prediction: a few hundred
-    steps teach v to keep the scene, while ε, which the real one predicts, needs many more. Channels: multiples
-    of 8.
+    words: texts that the tokenizer is to know besides those of the shards. prediction: v keeps the scene after
+    hundreds of steps, ε, which the real one predicts, after many more. unet_attention: how many levels, from the
+    deepest, attend. Channels: multiples of 8.
     """
 
     tiny: Literal[True]
     prediction: Literal["epsilon", "v_prediction"] = "v_prediction"
     unet_channels: tuple[Channels, ...] = (32, 48, 64)
     unet_layers: Positive = 1
+    unet_attention: Positive = 3
     unet_heads: Positive = 4
     text_width: Annotated[int, Field(gt=0, multiple_of=4)] = 64
     text_layers: Positive = 2
     text_length: Annotated[int, Field(gt=2, le=77)] = 16
     vocabulary: Positive = 600
-    base_steps: Annotated[int, Field(ge=0)] = 300
-    base_learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    words: tuple[str, ...] = ()
     autoencoder_channels: tuple[Channels, ...] = (8, 16, 32)
+    latent_channels: Positive = 4
     autoencoder_steps: Positive = 250
     autoencoder_batch_size: Positive = 8
 
@@ -289,6 +290,7 @@ class LoopConfig(Config):
 class EditorConfig(LoopConfig):
     """Fine-tuning of InstructPix2Pix with L_static + λ1·L_action + λ2·L_reg.
 
+    change_weight: how much more L_static weighs where the two pictures differ; the paper's is 0.
     gradient_checkpointing: less memory for a third more time. channels_last: how pictures lie in memory, which
     convolutions on a GPU like better. lora: train adapters alone; the folder gets them merged, and by themselves.
     """
@@ -304,6 +306,7 @@ class EditorConfig(LoopConfig):
     action: ActionLossConfig = ActionLossConfig()
     regularization: RegularizationConfig = RegularizationConfig()
     min_snr_gamma: Annotated[float, Field(gt=0)] | None = None
+    change_weight: Weight = 0.0
     conditioning_dropout: Annotated[float, Field(ge=0, le=1 / 3)] = 0.05
     flip: Share = 0.5
     ema_decay: Share = 0.9999

@@ -66,13 +66,14 @@ class Editor:
 
 
 def load(source: str, *, widen: bool = False) -> Editor:
-    """Load an InstructPix2Pix from a diffusers folder or by its hub id, in float32.
+    """Load an InstructPix2Pix from a diffusers folder, by its hub id or by the name of one that comes with the
+    package, in float32.
 
     widen: take a text-to-image U-Net of 4 input channels too, and give it the 4 of the original picture,
     with weights of zero, as InstructPix2Pix was begun (arXiv 2211.09800).
     Raises ModelError where there is no such model, or it is of another kind.
     """
-    pipeline = _pipeline(source)
+    pipeline = _pipeline(str(_SHIPPED / source) if source in shipped() else source)
     if not isinstance(pipeline.unet, UNet2DConditionModel) or not isinstance(pipeline.vae, AutoencoderKL):
         raise ModelError(f"{source}: not a model of InstructPix2Pix's kind.", cure=_OTHER)
     wanted = 2 * pipeline.vae.config.latent_channels
@@ -89,6 +90,14 @@ def load(source: str, *, widen: bool = False) -> Editor:
     for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
         part.float()
     return Editor(pipeline.unet, pipeline.vae, pipeline.text_encoder, pipeline.tokenizer, pipeline.scheduler)
+
+
+_SHIPPED = Path(__file__).parents[1] / "weights"
+
+
+def shipped() -> list[str]:
+    """The models that come with the package, by name."""
+    return sorted(path.parent.name for path in _SHIPPED.glob("*/model_index.json"))
 
 
 _OTHER = "Give an InstructPix2Pix, for example timbrooks/instruct-pix2pix."

@@ -34,12 +34,13 @@ class Material:
 class Objective:
     """What an editor is to do: the weights and the forms of the terms.
 
-    min_snr_gamma weighs L_static by time; null weighs all times the same.
+    min_snr_gamma weighs L_static by time; null weighs all times the same. change_weight weighs it by place.
     """
 
     action: ActionLossConfig
     regularization: float
     min_snr_gamma: float | None = None
+    change_weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class EditorLesson:
         )
         answers = _answers(model, question, apart=is_hinge)
         right = losses.squared_errors(answers[0], target)
-        static = right * self._weights(question)
+        static = self._static(right, answers[0], target, question) * self._weights(question)
         total, terms = static, {"static": summed(static)}
         if goal.action.weight:
             wrong = torch.stack([losses.squared_errors(answer, target) for answer in answers[1:]])
@@ -136,6 +137,15 @@ class EditorLesson:
         return losses.action_losses(
             right, wrong, counted, form=action.form, beta=action.beta, margin=action.margin
         )
+
+    def _static(self, right: Tensor, answer: Tensor, target: Tensor, question: Question) -> Tensor:
+        """L_static before it is weighed by time: d⁺, or more of it where the pictures differ. B"""
+        weight = self._objective.change_weight
+        if not weight:
+            return right
+        original = question.inputs[:, question.clean.shape[1] :] * self._diffusion.scale
+        weights = losses.change_weights(original, question.clean, weight=weight)
+        return (weights * (answer - target).square()).flatten(1).mean(1)
 
     def _weights(self, question: Question) -> Tensor:
         """How much L_static counts at each row's time: B."""

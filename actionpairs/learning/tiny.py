@@ -11,25 +11,26 @@ import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL, EulerAncestralDiscreteScheduler, UNet2DConditionModel
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from actionpairs.configs import TinyModel
 from actionpairs.learning import draws
 from actionpairs.learning.editor import Editor
-from actionpairs.learning.editor_lesson import EditorLesson
 from actionpairs.learning.examples import to_signed
 from actionpairs.progress import Progress
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 _GROUPS = 8  # of the U-Net's group normalisation: its numbers of channels are multiples
-_LATENT_CHANNELS = 4
+_AUTOENCODER_GROUPS = 1
 _PICTURES_MEASURED = 256
+_NO_SPREAD = -16.0  # logarithm of a variance
 
 
 def build(
@@ -41,14 +42,15 @@ def build(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(draws.torch_seed(seed, "tiny model"))
-        tokenizer = train_tokenizer(texts, vocabulary=sizes.vocabulary, length=sizes.text_length)
+        tokenizer = train_tokenizer([*texts, *sizes.words], vocabulary=sizes.vocabulary, length=sizes.text_length)
         text_encoder = CLIPTextModel(_text_config(sizes, tokenizer)).eval()
         vae = AutoencoderKL(**_autoencoder_config(sizes, pictures.shape[1])).to(device)
+        _begin_linear(vae)
         unet = UNet2DConditionModel(**_unet_config(sizes, pictures.shape[1])).eval()
     train_autoencoder(
         vae, pictures, steps=sizes.autoencoder_steps, batch_size=sizes.autoencoder_batch_size, seed=seed
     )
-    vae.register_to_config(scaling_factor=1 / _latent_deviation(vae, pictures))
+    _whiten(vae, pictures)
     scheduler = EulerAncestralDiscreteScheduler(
         beta_start=0.00085,
         beta_end=0.012,
@@ -57,21 +59,6 @@ def build(
         prediction_type=sizes.prediction,
     )
     return Editor(unet, vae, text_encoder, tokenizer, scheduler).to(device)
-
-
-def pretrain(editor: Editor, lesson: EditorLesson, *, steps: int, batch_size: int, rate: float) -> None:
-    """Teach the whole U-Net, cross-attention included, what a lesson asks, so that it can stand in for the
-    InstructPix2Pix that fine-tuning starts from."""
-    unet = editor.unet.train()
-    optimizer = torch.optim.AdamW(unet.parameters(), lr=rate)
-    for step in Progress(range(steps), desc="base editor", unit="step"):
-        for group in optimizer.param_groups:
-            group["lr"] = rate * _cosine(step, steps)
-        lesson.losses(unet, step, slice(batch_size)).total.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-    unet.eval()
 
 
 def train_tokenizer(texts: Sequence[str], *, vocabulary: int, length: int) -> CLIPTokenizer:
@@ -99,7 +86,7 @@ def train_tokenizer(texts: Sequence[str], *, vocabulary: int, length: int) -> CL
 
 
 def train_autoencoder(vae: AutoencoderKL, pictures: np.ndarray, *, steps: int, batch_size: int, seed: int) -> None:
-    """Teach an autoencoder to give pictures back: absolute error, and a weak pull to the unit normal."""
+    """Teach an autoencoder to give pictures back; its latents are points, with no spread."""
     device = next(vae.parameters()).device
     optimizer = torch.optim.AdamW(vae.parameters(), lr=_AUTOENCODER_RATE, weight_decay=0.0)
     vae.train()
@@ -107,21 +94,78 @@ def train_autoencoder(vae: AutoencoderKL, pictures: np.ndarray, *, steps: int, b
         generator = draws.generator(seed, "autoencoder", step)
         chosen = generator.integers(len(pictures), size=batch_size)
         signed = to_signed(pictures[np.sort(chosen)], device)
-        posterior = vae.encode(signed).latent_dist
-        noise = torch.from_numpy(generator.standard_normal(posterior.mean.shape, dtype=np.float32))
-        decoded = vae.decode(posterior.mean + posterior.std * noise.to(device)).sample
-        loss = F.l1_loss(decoded, signed) + _AUTOENCODER_PULL * posterior.kl().mean() / signed[0].numel()
+        loss = _picture_loss(vae.decode(vae.encode(signed).latent_dist.mean).sample - signed)
         for group in optimizer.param_groups:
             group["lr"] = _AUTOENCODER_RATE * _cosine(step, steps)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
     vae.eval()
 
 
-_AUTOENCODER_RATE = 4e-3
-_AUTOENCODER_PULL = 1e-4
+_AUTOENCODER_RATE = 7e-4  # three times as much never brings the colours back
+_LUMA_CHROMA = ((0.299, 0.587, 0.114), (-0.169, -0.331, 0.5), (0.5, -0.419, -0.081))
+_CHROMA_WEIGHT = 3.0  # colours spread a sixth as far as brightness, and would be learned last
+
+
+def _picture_loss(error: Tensor) -> Tensor:
+    """Absolute and squared error of brightness and, weighed more, of colour. B 3 H W in, a scalar out."""
+    matrix = torch.tensor(_LUMA_CHROMA, device=error.device)
+    matrix[1:] *= _CHROMA_WEIGHT
+    weighed = torch.einsum("ij,bjhw->bihw", matrix, error)
+    return weighed.abs().mean() + 2 * weighed.square().mean()
+
+
+@torch.no_grad()
+def _begin_linear(vae: AutoencoderKL) -> None:
+    """Let an autoencoder begin by averaging and repeating colours: its blocks add nothing yet (arXiv 1706.02677).
+
+    Normalisation would take each picture's own brightness and colours out. Two constant channels, far apart,
+    set its scale instead.
+    """
+    for name, module in vae.named_modules():
+        if name.endswith("conv2"):
+            nn.init.zeros_(module.weight)
+            nn.init.zeros_(module.bias)
+        elif name.endswith("conv_norm_out"):
+            nn.init.constant_(module.weight, _CARRIED * math.sqrt(2 / module.num_channels))
+            nn.init.constant_(module.bias, _LINEAR_RANGE)
+        elif isinstance(module, nn.Conv2d) and not name.endswith("conv1"):
+            _pass_on(module, module.weight, averaged="downsamplers" in name)
+            if "quant" not in name:
+                _carry_constants(name.rpartition(".")[2], module.weight, module.bias)
+
+
+def _pass_on(layer: nn.Conv2d, weight: Tensor, *, averaged: bool) -> None:
+    """Let a convolution hand on its first channels as they are, or averaged over 2×2, beside what it mixes."""
+    count = min(layer.in_channels, layer.out_channels)
+    channels = torch.arange(count - 2 if count > 4 else count)
+    middle = layer.kernel_size[0] // 2
+    weight *= _MIXED
+    if averaged:
+        weight[channels, channels, :2, :2] += 0.25
+    else:
+        weight[channels, channels, middle, middle] += 1
+
+
+def _carry_constants(name: str, weight: Tensor, bias: Any) -> None:
+    """Begin the two constant channels, hand them on, or leave them out, with what SiLU was shifted by."""
+    if name == "conv_in":
+        weight[-2:] = 0
+        bias[-2:] = torch.tensor([_CARRIED, -_CARRIED])
+    elif name == "conv_out":
+        weight[:, -2:] = 0
+        bias -= _LINEAR_RANGE * weight.sum((1, 2, 3))
+    else:
+        middle = weight.shape[-1] // 2
+        weight[-2:], bias[-2:] = 0, 0
+        weight[[-2, -1], [-2, -1], middle, middle] = 1
+
+
+_MIXED = 0.1
+_CARRIED = 4.0  # well outside the colours' own −1 to 1
+_LINEAR_RANGE = 3.0  # SiLU hardly bends what lies about here
 
 
 def _cosine(step: int, steps: int) -> float:
@@ -130,12 +174,24 @@ def _cosine(step: int, steps: int) -> float:
 
 
 @torch.no_grad()
-def _latent_deviation(vae: AutoencoderKL, pictures: np.ndarray) -> float:
-    """How far latents spread, measured on some of the pictures."""
+def _whiten(vae: AutoencoderKL, pictures: np.ndarray) -> None:
+    """Give every latent channel mean 0 and variance 1, so that none is drowned in noise before the others.
+
+    The 1×1 convolutions on either side of the latent take it in: the pictures that come out stay the same.
+    """
     stride = max(1, len(pictures) // _PICTURES_MEASURED)
     device = next(vae.parameters()).device
-    means = [vae.encode(to_signed(picture[None], device)).latent_dist.mean for picture in pictures[::stride]]
-    return float(torch.cat(means).std())
+    found = [vae.encode(to_signed(picture[None], device)).latent_dist.mean for picture in pictures[::stride]]
+    deviation, mean = torch.std_mean(torch.cat(found), dim=(0, 2, 3))
+    count = len(mean)
+    into, out = vae.quant_conv, vae.post_quant_conv
+    out.bias += (out.weight[:, :, 0, 0] * mean).sum(1)
+    out.weight *= deviation.view(1, -1, 1, 1)
+    into.bias[:count] = (into.bias[:count] - mean) / deviation
+    into.weight[:count] /= deviation.view(-1, 1, 1, 1)
+    into.weight[count:] = 0
+    into.bias[count:] = _NO_SPREAD
+    vae.register_to_config(scaling_factor=1.0)
 
 
 def _text_config(sizes: TinyModel, tokenizer: CLIPTokenizer) -> CLIPTextConfig:
@@ -159,8 +215,8 @@ def _autoencoder_config(sizes: TinyModel, resolution: int) -> dict[str, object]:
         "down_block_types": ("DownEncoderBlock2D",) * len(channels),
         "up_block_types": ("UpDecoderBlock2D",) * len(channels),
         "block_out_channels": channels,
-        "latent_channels": _LATENT_CHANNELS,
-        "norm_num_groups": 1,  # more would divide few channels so finely that colours get lost
+        "latent_channels": sizes.latent_channels,
+        "norm_num_groups": _AUTOENCODER_GROUPS,
         "sample_size": resolution,
         "mid_block_add_attention": False,
     }
@@ -168,11 +224,12 @@ def _autoencoder_config(sizes: TinyModel, resolution: int) -> dict[str, object]:
 
 def _unet_config(sizes: TinyModel, resolution: int) -> dict[str, object]:
     channels = sizes.unet_channels
+    plain = len(channels) - min(sizes.unet_attention, len(channels))
     return {
-        "in_channels": 2 * _LATENT_CHANNELS,
-        "out_channels": _LATENT_CHANNELS,
-        "down_block_types": ("CrossAttnDownBlock2D",) * len(channels),
-        "up_block_types": ("CrossAttnUpBlock2D",) * len(channels),
+        "in_channels": 2 * sizes.latent_channels,
+        "out_channels": sizes.latent_channels,
+        "down_block_types": ("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",) * (len(channels) - plain),
+        "up_block_types": ("CrossAttnUpBlock2D",) * (len(channels) - plain) + ("UpBlock2D",) * plain,
         "block_out_channels": channels,
         "layers_per_block": sizes.unet_layers,
         "cross_attention_dim": sizes.text_width,

@@ -47,7 +47,7 @@ def demo(*, out: str, workers: int | None = None) -> str:
     chapters = [_chapter(each, root, processes) for each in _SETS]
     shards = [chapter.packed.out for chapter in chapters]
     model, recogniser = str(root / "model"), str(root / "recogniser")
-    _say("training a tiny editor on both sets")
+    _say("teaching a small editor the actions of both sets")
     train(EDITOR_RECIPE, shards=shards, out=model, device="cpu")
     _say("training a small recogniser on both sets")
     train(RECOGNISER_RECIPE, shards=shards, out=recogniser, device="cpu")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from actionpairs.configs import ActionLossConfig, EditorConfig, PretrainedModel, TinyModel
+from actionpairs.configs import EditorConfig, PretrainedModel, TinyModel
 from actionpairs.learning import adapters, checkpoints, curves, editor, examples, grids, loop, tiny
 from actionpairs.learning.batches import Batches, Presentation
 from actionpairs.learning.card import Card
@@ -37,7 +37,7 @@ def train(job: Job, config: EditorConfig) -> Outcome:
     shown = examples.testing(job.shards) or pairs
     lesson = EditorLesson(
         material,
-        Objective(config.action, config.regularization.weight, config.min_snr_gamma),
+        Objective(config.action, config.regularization.weight, config.min_snr_gamma, config.change_weight),
         Diffusion.of(start),
         accelerator=job.accelerator,
         reference=_reference(config, start) if config.regularization.weight else None,
@@ -95,22 +95,10 @@ def _reference(config: EditorConfig, start: Editor) -> Callable[..., Any]:
 
 
 def _made(job: Job, config: EditorConfig, sizes: TinyModel, pairs: Sequence[Example]) -> Editor:
-    """Build a tiny editor, and let it learn the pairs with L_static alone where the recipe says so."""
+    """Build a tiny editor whose autoencoder knows the pairs."""
     pictures = np.concatenate(list(examples.read_all(pairs, config.resolution, workers=job.workers)))
     texts = [pair.entry.instruction for pair in pairs]
-    made = tiny.build(sizes, pictures, texts, seed=config.seed, device=job.accelerator.device)
-    if sizes.base_steps:
-        objective = Objective(ActionLossConfig(weight=0), regularization=0)
-        material = _material(job, config, made, pairs)
-        lesson = EditorLesson(material, objective, Diffusion.of(made), accelerator=job.accelerator)
-        tiny.pretrain(
-            made,
-            lesson,
-            steps=sizes.base_steps,
-            batch_size=config.batch_size,
-            rate=sizes.base_learning_rate,
-        )
-    return made
+    return tiny.build(sizes, pictures, texts, seed=config.seed, device=job.accelerator.device)
 
 
 def _material(job: Job, config: EditorConfig, start: Editor, pairs: Sequence[Example]) -> Material:
@@ -163,9 +151,8 @@ def _card(job: Job, config: EditorConfig, pairs: Sequence[Example], frozen: Sequ
     ]
     if isinstance(config.model, TinyModel):
         facts.append(
-            "This model is tiny and was built from nothing on these pairs. It began as `base/`, which had "
-            f"{config.model.base_steps} steps of L_static with all of its U-Net trained, to stand in for "
-            "InstructPix2Pix."
+            "This model is tiny and was built from nothing on these pairs; `base/` is what its training began "
+            "with."
         )
     return Card(
         title="Action editor",

@@ -1,7 +1,9 @@
 """The tabletop: annotated action videos with known truth, rendered for demo, tests and studies."""
 
 from actionpairs.tabletop.frame_index import read_frame_index
+from actionpairs.tabletop.outcomes import Outcome, Verdict, differ, judge, paint_outcomes
 from actionpairs.tabletop.rendering import RenderedSet, RenderedVideo, paint_pairs, render_set, render_video
+from actionpairs.tabletop.static import StaticEdit, paint_static_edits
 from actionpairs.tabletop.truth import (
     Arguments,
     Blemish,
@@ -17,13 +19,20 @@ __all__ = [
     "Arguments",
     "Blemish",
     "MomentTruth",
+    "Outcome",
     "RenderedSet",
     "RenderedVideo",
     "SegmentTruth",
+    "StaticEdit",
     "ThingTruth",
     "Truth",
+    "Verdict",
     "VideoTruth",
+    "differ",
+    "judge",
+    "paint_outcomes",
     "paint_pairs",
+    "paint_static_edits",
     "read_frame_index",
     "read_truth",
     "render_set",

@@ -32,12 +32,18 @@ _SHARES: dict[Verb, float] = {
     "turn-over": 0.8,
     "check": 0.6,
 }
-_DIRECTIONS: tuple[tuple[Verb, float, float, str], ...] = (
-    ("move-left", -1.0, 0.0, "to the left"),
-    ("move-right", 1.0, 0.0, "to the right"),
-    ("move-away", 0.0, 1.0, "away"),
-    ("move-near", 0.0, -1.0, "near"),
-)
+MOVES: dict[Verb, tuple[float, float]] = {  # right and away
+    "move-left": (-1.0, 0.0),
+    "move-right": (1.0, 0.0),
+    "move-away": (0.0, 1.0),
+    "move-near": (0.0, -1.0),
+}
+_WAYS: dict[Verb, str] = {
+    "move-left": "to the left",
+    "move-right": "to the right",
+    "move-away": "away",
+    "move-near": "near",
+}
 _BASES: dict[Kind, tuple[Kind, ...]] = {
     "cup": ("box", "plate"),
     "bowl": ("plate", "box"),
@@ -153,13 +159,13 @@ def _list_moves(rng: np.random.Generator, scene: Scene, world: World, index: int
     placement = world[index]
     if placement.on is not None:
         return
-    for verb, right, away, words in _DIRECTIONS:
+    for verb, (right, away) in MOVES.items():
         for reach in rng.uniform(0.10, 0.24, 4):
             spot = (placement.x + right * float(reach), placement.y + away * float(reach))
             far = measure_move(scene.camera, (placement.x, placement.y), spot)
             if far >= MIN_MOVE and is_free(scene, world, index, spot):
                 after = replace_placement(world, index, replace(placement, x=spot[0], y=spot[1]))
-                yield _act(scene, world, verb, index, after, f"move {name_thing(scene, index)} {words}")
+                yield _act(scene, world, verb, index, after, f"move {name_thing(scene, index)} {_WAYS[verb]}")
                 break
 
 

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -93,7 +93,7 @@ def render_video(
     script = write_script(
         seed=seed, camera_kind=camera, index=index, actions=actions, size=size, frame_rate=frame_rate
     )
-    cameras = _place_cameras(script, seed, index)
+    cameras = place_cameras(script, seed, index)
     pictures = _paint_frames(script, cameras, seed, index, stamped=frame_index_in_pixels)
     encode_video(path, pictures, size=size, frame_rate=frame_rate)
     return RenderedVideo(path, script, measure_video(script, cameras))
@@ -109,8 +109,8 @@ def paint_pairs(
     script = write_script(
         seed=seed, camera_kind=camera, index=index, actions=actions, size=size, frame_rate=frame_rate
     )
-    cameras = _place_cameras(script, seed, index)
-    painter = _hire_painter(script, seed, index)
+    cameras = place_cameras(script, seed, index)
+    painter = hire_painter(script, seed, index)
     for segment in script.segments:
         before, after = (
             painter.paint(cameras[frame], show_moment(script, frame))
@@ -122,7 +122,7 @@ def paint_pairs(
 def _paint_frames(
     script: Script, cameras: list[Camera], seed: int, index: int, *, stamped: bool
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    painter = _hire_painter(script, seed, index)
+    painter = hire_painter(script, seed, index)
     for frame, camera in enumerate(cameras):
         picture = painter.paint(camera, show_moment(script, frame))
         if stamped:
@@ -130,16 +130,19 @@ def _paint_frames(
         yield picture
 
 
-def _hire_painter(script: Script, seed: int, index: int) -> Painter:
+def hire_painter(script: Script, seed: int, index: int, *, grainy: bool = True) -> Painter:
+    """Give the painter of the index-th video; without grain, what is painted twice is the same twice."""
     participant = int(script.participant_id[1:])
     kind = script.camera_kind
     style = choose_style(
         seed_generator(seed, kind, "style", participant), participant, script.scene.camera.size[1]
     )
+    style = style if grainy else replace(style, noise=0.0)
     return Painter(script.scene, style, seed_generator(seed, kind, "pixels", index))
 
 
-def _place_cameras(script: Script, seed: int, index: int) -> list[Camera]:
+def place_cameras(script: Script, seed: int, index: int) -> list[Camera]:
+    """Give the camera of every frame of the index-th video."""
     rng = seed_generator(seed, script.camera_kind, "camera", index)
     return list(follow_camera(rng, script.scene.camera, script.camera_kind, script.frame_count, script.frame_rate))
 
@@ -178,8 +181,7 @@ def _describe_set(rendered: RenderedSet, arguments: Arguments) -> None:
     ]
     rows, listed = write_epic_rows(scripts, blemishes=arguments.blemishes)
     measured = tuple(
-        measure_video(script, _place_cameras(script, arguments.seed, index))
-        for index, script in enumerate(scripts)
+        measure_video(script, place_cameras(script, arguments.seed, index)) for index, script in enumerate(scripts)
     )
     _write_whole(rendered.epic100, format_rows(rows, EPIC_COLUMNS))
     _write_whole(rendered.mpii, format_rows(write_mpii_rows(scripts)))

@@ -35,7 +35,7 @@ _SCALES: dict[Kind, float] = {
     "pan": 1.0,
 }
 _CHEERFUL = ("red", "orange", "yellow", "green", "blue", "turquoise", "purple", "pink")
-_PALETTES: dict[Kind, tuple[str, ...]] = {
+PALETTES: dict[Kind, tuple[str, ...]] = {
     "cup": (*_CHEERFUL, "white"),
     "plate": ("white", "white", "blue", "turquoise", "pink", "yellow", "green"),
     "bowl": (*_CHEERFUL, "white"),
@@ -162,7 +162,7 @@ def _choose_things(rng: np.random.Generator) -> tuple[Thing, ...]:
     things = []
     used: list[str] = []
     for number, kind in enumerate(kinds):
-        palette = [colour for colour in _PALETTES[kind] if (kind, colour) not in taken]
+        palette = [colour for colour in PALETTES[kind] if (kind, colour) not in taken]
         fresh = [colour for colour in palette if used.count(colour) == 0] or palette
         colour = fresh[int(rng.integers(0, len(fresh)))]
         taken.add((kind, colour))

@@ -119,3 +119,14 @@ def test_unknown_forms_are_refused() -> None:
         losses.action_losses(one, one[None], one[None].bool(), form="square", beta=1.0, margin=0.0)
     with pytest.raises(ValueError, match="no prediction is called 'sample'"):
         losses.target(one, one, one, prediction_type="sample")
+
+
+def test_places_that_change_weigh_more_and_every_sample_as_much_as_another() -> None:
+    original = torch.zeros(2, 4, 4, 4)
+    clean = original.clone()
+    clean[0, :, 1, 2] = 2.0  # one place of sixteen changes in the first sample, none in the second
+    weights = losses.change_weights(original, clean, weight=10.0)
+    assert weights.shape == (2, 1, 4, 4)
+    assert torch.allclose(weights.mean((1, 2, 3)), torch.ones(2))
+    assert float(weights[0, 0, 1, 2] / weights[0, 0, 0, 0]) == pytest.approx(11.0)
+    assert torch.equal(weights[1], torch.ones(1, 4, 4))

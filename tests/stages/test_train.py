@@ -28,7 +28,7 @@ from tests.learning.squares import SIDE, SIZES, write_squares
 
 EDITOR = {
     "task": "editor",
-    "model": SIZES.model_dump(mode="json") | {"base_steps": 2},
+    "model": SIZES.model_dump(mode="json"),
     "steps": 6,
     "batch_size": 4,
     "learning_rate": 1e-3,
