@@ -269,7 +269,8 @@ class LoopConfig(Config):
     """What every training loop needs to know.
 
     batch_size counts over all processes and all accumulated parts. schedule: after the warm-up. compile: let
-    torch.compile write the network's kernels, which pays off after some minutes.
+    torch.compile write the network's kernels, which pays off after some minutes. deterministic: let a GPU, too,
+    compute the same bits every time, so that a resumed run is exactly an uninterrupted one; a CPU always does.
     """
 
     seed: int = 0
@@ -283,6 +284,7 @@ class LoopConfig(Config):
     max_gradient_norm: Weight = 1.0
     precision: Literal["no", "bf16", "fp16"] = "no"
     compile: bool = False
+    deterministic: bool = False
     checkpoint_every: Positive = 1000
     keep_checkpoints: Positive = 2
 

@@ -185,6 +185,17 @@ def measure(step: Step, *, warmup: int, steps: int, device: torch.device) -> Mea
     return Measured(statistics.median(times), _peak(device), counter.get_total_flops())
 
 
+def profile(step: Step, *, device: torch.device) -> str:
+    """Where the device's time goes in three steps: the kernels that take most."""
+    activities = [getattr(torch.profiler.ProfilerActivity, device.type.upper())]
+    with torch.profiler.profile(activities=activities) as profiler:
+        for number in range(3):
+            step(number)
+        _wait(device)
+    order = "self_cuda_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    return profiler.key_averages().table(sort_by=order, row_limit=25, max_name_column_width=70)
+
+
 def matrix_rate(device: torch.device, precision: str) -> float:
     """Floating-point operations a second of a large matrix product, the best of ten."""
     side = 8192 if device.type == "cuda" else 1024
@@ -229,6 +240,8 @@ def contest(options: Namespace) -> tuple[dict[str, Measured], float]:
             step = contestant(networks, options, accelerator, static=static)
             label = f"{name}, {'L_static alone' if static else 'all three losses'}"
             measured[label] = measure(step, warmup=options.warmup, steps=options.steps, device=device)
+            if options.profile and contestant is our_step:
+                print(f"{label}\n{profile(step, device=device)}")
             del networks, step
             accelerator.free_memory()
             gc.collect()
@@ -247,6 +260,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="steps that are timed")
     parser.add_argument("--compile", action="store_true", help="our U-Nets")
     parser.add_argument("--channels-last", action="store_true", help="our U-Nets")
+    parser.add_argument("--profile", action="store_true", help="say which of our kernels take most")
     options = parser.parse_args()
     options.resolution = options.resolution or {"tiny": 64, "sd15": 256}[options.size]
     measured, rate = contest(options)

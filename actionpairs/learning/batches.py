@@ -125,6 +125,8 @@ class Batches:
         )
         if text_dropped:
             return row
+        if not show.wrong_texts:
+            return replace(row, text=entry.instruction)
         candidates = rivals.texts(entry, show.drawn_from)
         wrong = wrong_texts(row, candidates, count=show.wrong_texts, seed=seed)
         return replace(row, text=entry.instruction, wrong_texts=wrong)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
@@ -9,11 +11,18 @@ from accelerate.state import AcceleratorState, PartialState
 from actionpairs.errors import TrainingError
 
 
-def begin(device: str, *, precision: str = "no", accumulation: int = 1) -> Accelerator:
+def begin(
+    device: str, *, precision: str = "no", accumulation: int = 1, deterministic: bool = False
+) -> Accelerator:
     """Take a device: "auto", "cpu", "cuda", "cuda:1" or "mps"; under torchrun, each process takes its own.
 
+    deterministic: let a GPU compute the same bits every time; without, cuDNN takes what is fastest here.
     Raises TrainingError where this machine has no such device, or it cannot compute in this precision.
     """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts; costs 24 MiB
+    torch.use_deterministic_algorithms(deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nobody reads it
+    torch.backends.cudnn.benchmark = not deterministic
     wanted = _checked(device)
     if wanted is not None and wanted.index is not None:
         torch.cuda.set_device(wanted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,10 @@ class Question:
     clean: Tensor
     noise: Tensor
 
+    def to(self, device: torch.device) -> Question:
+        """The same question on a device."""
+        return Question(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
+
 
 class EditorLesson:
     """Asks an editor for the edited picture's noise, under right and wrong instructions."""
@@ -96,9 +100,15 @@ class EditorLesson:
         self._reference = reference
         self._grid = grid
 
+        self._ahead: tuple[int, slice, Question] | None = None
+
     def names(self, step: int) -> tuple[str, ...]:
         """The pairs of a step."""
         return tuple(row.name for row in self._material.batches.order.rows(step))
+
+    def prepare(self, step: int, part: slice) -> None:
+        """Draw what some rows of a step will be asked, while the device works on the step before."""
+        self._ahead = step, part, self._question(step, part)
 
     def show(self, model: nn.Module, path: Path) -> None:
         """Draw the grid of sample edits; the model is the U-Net of the grid's editor."""
@@ -110,7 +120,7 @@ class EditorLesson:
 
         Under a hinge they go apart: where it is kept by every row, the wrong ones then need no backward pass.
         """
-        question, goal = self._question(self._material.batches.rows(step, part)), self._objective
+        question, goal = self._taken(step, part).to(self._accelerator.device), self._objective
         is_hinge = goal.action.form == "hinge"
         target = losses.target(
             question.clean, question.noise, question.alphas, prediction_type=self._diffusion.prediction_type
@@ -154,10 +164,16 @@ class EditorLesson:
             return torch.ones_like(question.alphas)
         return losses.min_snr_weights(question.alphas, gamma=gamma, prediction_type=prediction_type)
 
-    def _question(self, rows: tuple[Row, ...]) -> Question:
-        """Draw the time, the noise and the latents of every row, and put the batch on the device."""
-        device = self._accelerator.device
+    def _taken(self, step: int, part: slice) -> Question:
+        """What was drawn ahead, where it is what is wanted now."""
+        if self._ahead and self._ahead[:2] == (step, part):
+            return self._ahead[2]
+        return self._question(step, part)
+
+    def _question(self, step: int, part: slice) -> Question:
+        """Draw the time, the noise and the latents of every row; on the CPU."""
         material, diffusion = self._material, self._diffusion
+        rows = material.batches.rows(step, part)
         indices, flipped = [row.index for row in rows], [row.flipped for row in rows]
         original, mean, deviation = material.latents.of(indices, flipped)
         drawn = [self._drawn(row, tuple(mean.shape[1:])) for row in rows]
@@ -171,7 +187,7 @@ class EditorLesson:
         wrong = [[_nth(row, number) for row in rows] for number in range(count)]
         counted = torch.tensor([[bool(row.wrong_texts) for row in rows]] * count, dtype=torch.bool)
         right = material.texts.of([row.text for row in rows])
-        parts = (
+        return Question(
             torch.cat([noisy, original * kept], 1),
             times,
             alphas,
@@ -181,7 +197,6 @@ class EditorLesson:
             clean,
             noise,
         )
-        return Question(*(part.to(device, non_blocking=True) for part in parts))
 
     def _drawn(self, row: Row, shape: tuple[int, ...]) -> tuple[int, np.ndarray]:
         """A row's time, and two normal draws: the noise, and where in its spread the latent lies. 2 4 h w."""

@@ -20,7 +20,7 @@ from actionpairs.learning.editor import Editor
 from actionpairs.learning.examples import Example, read_all, to_signed
 from actionpairs.progress import Progress
 
-_PICTURES_AT_ONCE = 8
+_PIXELS_AT_ONCE = 8 * 256 * 256  # of one picture of each pair
 _TEXTS_AT_ONCE = 64
 
 
@@ -84,11 +84,12 @@ def _encoded(
 ) -> Iterator[np.ndarray]:
     """One block of latents after another: n F 3 C h w, float16."""
     device = next(vae.parameters()).device
+    at_once = max(1, _PIXELS_AT_ONCE // size**2)
     block: list[np.ndarray] = []
     shown = Progress(read_all(examples, size, workers=workers), desc="latents", total=len(examples), unit="pair")
     for number, pictures in enumerate(shown, start=1):
         block.append(np.stack([pictures, pictures[:, :, ::-1]]) if mirrored else pictures[None])
-        if len(block) == _PICTURES_AT_ONCE or number == len(examples):
+        if len(block) == at_once or number == len(examples):
             signed = to_signed(np.stack(block), device)  # n F 2 3 H W
             posterior = vae.encode(signed.flatten(0, 2)).latent_dist
             mean = posterior.mean.unflatten(0, signed.shape[:3])  # n F 2 C h w

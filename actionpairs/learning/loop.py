@@ -48,6 +48,9 @@ def summed(values: Tensor, counted: Tensor | None = None) -> Tensor:
 class Lesson(Protocol):
     """What a loop asks of a task. Steps count from 0; `part` picks this process's rows of the batch."""
 
+    def prepare(self, step: int, part: slice) -> None:
+        """Draw some of a step's rows ahead, while the device still works on the step before."""
+
     def losses(self, model: nn.Module, step: int, part: slice) -> Losses:
         """The losses of some of a step's rows."""
 
@@ -172,14 +175,16 @@ def _gradients(lesson: Lesson, trainee: Trainee, config: LoopConfig, step: int) 
     accelerator = trainee.accelerator
     size = config.batch_size // (accelerator.num_processes * config.accumulation)
     parts: list[Tensor] = []
+    own = accelerator.process_index * size
     for number in range(config.accumulation):
-        first = (number * accelerator.num_processes + accelerator.process_index) * size
+        first = own + number * accelerator.num_processes * size
         with accelerator.accumulate(trainee.model):
             losses = lesson.losses(trainee.model, step, slice(first, first + size))
             accelerator.backward(losses.total)
             if accelerator.sync_gradients and config.max_gradient_norm:
                 accelerator.clip_grad_norm_(trainee.model.parameters(), config.max_gradient_norm)
         parts.append(torch.stack(list(losses.terms.values())))
+    lesson.prepare(step + 1, slice(own, own + size))
     sums, counts = accelerator.reduce(sum(parts), "sum").T.tolist()
     measured = {name: total / max(count, 1) for name, total, count in zip(losses.terms, sums, counts, strict=True)}
     if not all(math.isfinite(value) for value in measured.values()):

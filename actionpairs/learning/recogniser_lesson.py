@@ -69,6 +69,9 @@ class RecogniserLesson:
         """The pairs of a step."""
         return tuple(row.name for row in self._order.rows(step))
 
+    def prepare(self, step: int, part: slice) -> None:
+        """A recogniser draws its pairs when it is asked."""
+
     def show(self, model: nn.Module, path: Path) -> None:
         """A recogniser draws nothing."""
 

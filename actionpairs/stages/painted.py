@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import cv2
@@ -60,8 +64,11 @@ class _Pair:
     after: np.ndarray
 
 
-def paint(asked: PaintedSet, *, out: str) -> None:
-    """Write a finished shards folder; the same call again does nothing."""
+def paint(asked: PaintedSet, *, out: str, workers: int | None = None) -> None:
+    """Write a finished shards folder; the same call again does nothing.
+
+    workers: processes, one per core by default.
+    """
     folder = Folder(out)
     splits = SplitConfig(train=asked.train, tests={asked.test: 1})
     config = ShardConfig(dataset=asked.name, splits=splits)
@@ -69,7 +76,7 @@ def paint(asked: PaintedSet, *, out: str) -> None:
     with manifest.working(folder, order) as finished:
         if finished:
             return
-        samples = list(_samples(asked, config.digest()))
+        samples = list(_samples(asked, config.digest(), workers=workers or len(os.sched_getaffinity(0))))
         index, files = shards.write(
             folder,
             samples,
@@ -81,14 +88,23 @@ def paint(asked: PaintedSet, *, out: str) -> None:
         manifest.finish(folder, order, counts=index.samples_per_split, files=files)
 
 
-def _samples(asked: PaintedSet, recipe_digest: str) -> Iterator[Sample]:
+def _samples(asked: PaintedSet, recipe_digest: str, *, workers: int) -> Iterator[Sample]:
     count = asked.scenes + asked.test_scenes
-    for scene in Progress(range(count), desc=f"painting {asked.name}", total=count, unit="scene"):
-        split = asked.train if scene < asked.scenes else asked.test
-        for number, pair in enumerate(_pairs(asked, scene)):
-            if split == asked.train and (pair.verb, pair.noun) in asked.held_back:
-                continue
-            yield _sample(pair, scene, number, split=split, recipe_digest=recipe_digest)
+    context = multiprocessing.get_context("spawn")  # OpenCV's threads do not survive a fork
+    with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        painted = pool.map(partial(_samples_of, asked, recipe_digest), range(count), chunksize=8)
+        for samples in Progress(painted, desc=f"painting {asked.name}", total=count, unit="scene"):
+            yield from samples
+
+
+def _samples_of(asked: PaintedSet, recipe_digest: str, scene: int) -> list[Sample]:
+    """A scene's samples; of one that trains, without the combinations that are held back."""
+    split = asked.train if scene < asked.scenes else asked.test
+    return [
+        _sample(pair, scene, number, split=split, recipe_digest=recipe_digest)
+        for number, pair in enumerate(_pairs(asked, scene))
+        if split == asked.test or (pair.verb, pair.noun) not in asked.held_back
+    ]
 
 
 def _pairs(asked: PaintedSet, scene: int) -> Iterator[_Pair]:

@@ -54,7 +54,12 @@ def train(
     recipe = load(recipe)
     config, folder, sources = recipe.train, Folder(out), tuple(Folder(url) for url in shards)
     order = Order("train", recipe.name, config, _inputs(sources))
-    accelerator = devices.begin(device, precision=config.precision, accumulation=config.accumulation)
+    accelerator = devices.begin(
+        device,
+        precision=config.precision,
+        accumulation=config.accumulation,
+        deterministic=config.deterministic,
+    )
     with _held(folder, order, accelerator) as done:
         if done is None:
             job = Job(sources, folder.local_path(), accelerator, workers, stop_after)

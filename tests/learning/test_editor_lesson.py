@@ -147,7 +147,7 @@ def test_asked_apart_the_answers_are_those_of_one_pass(
     small_editor: Editor, material: Material, accelerator: Accelerator
 ) -> None:
     lesson = EditorLesson(material, BOTH, Diffusion.of(small_editor), accelerator=accelerator)
-    question = lesson._question(material.batches.rows(0, slice(ROWS)))
+    question = lesson._question(0, slice(ROWS))
     together, apart = (_answers(small_editor.unet, question, apart=each) for each in (False, True))
     assert len(together) == len(apart) == 3
     for one, other in zip(together, apart, strict=True):
@@ -182,7 +182,7 @@ def test_a_perfect_velocity_has_no_static_loss(
     diffusion = replace(Diffusion.of(small_editor), prediction_type="v_prediction")
     objective = Objective(ActionLossConfig(weight=0), regularization=0, min_snr_gamma=5.0)
     lesson = EditorLesson(material, objective, diffusion, accelerator=accelerator)
-    question = lesson._question(material.batches.rows(0, slice(ROWS)))
+    question = lesson._question(0, slice(ROWS))
     alphas = diffusion.alphas[question.times].view(-1, 1, 1, 1)
     velocity = alphas.sqrt() * question.noise - (1 - alphas).sqrt() * question.clean
 
@@ -230,3 +230,16 @@ def test_weighing_changed_places_leaves_the_action_loss_as_it_is(
     )
     assert torch.equal(plain["action"], weighed["action"])
     assert not torch.equal(plain["static"], weighed["static"])
+
+
+def test_what_was_drawn_ahead_is_what_would_have_been_drawn(
+    small_editor: Editor, material: Material, accelerator: Accelerator
+) -> None:
+    def loss(*prepared: tuple[int, slice]) -> float:
+        goal = Objective(ActionLossConfig(), 0.0)
+        lesson = EditorLesson(material, goal, Diffusion.of(small_editor), accelerator=accelerator)
+        for step, part in prepared:
+            lesson.prepare(step, part)
+        return float(lesson.losses(small_editor.unet, 3, slice(0, 2)).total)
+
+    assert loss((3, slice(0, 2))) == loss((2, slice(0, 2))) == loss((3, slice(2, 4))) == loss()

@@ -26,6 +26,10 @@ class Line:
     def __init__(self, *, bad_step: int = -1, end_step: int = -1) -> None:
         self.bad_step, self.end_step = bad_step, end_step
         self.shown: list[str] = []
+        self.asked: list[tuple[str, int]] = []
+
+    def prepare(self, step: int, part: slice) -> None:
+        self.asked.append(("prepare", step))
 
     def names(self, step: int) -> tuple[str, ...]:
         return tuple(f"row-{step}-{number}" for number in range(4))
@@ -34,6 +38,7 @@ class Line:
         self.shown.append(path.name)
 
     def losses(self, model: nn.Module, step: int, part: slice) -> Losses:
+        self.asked.append(("losses", step))
         if step == self.end_step:
             os.kill(os.getpid(), signal.SIGTERM)
         inputs = torch.from_numpy(draws.generator(0, "line", step).standard_normal((4, 3))).float()[part]
@@ -168,3 +173,10 @@ def test_a_batch_that_cannot_be_shared_evenly_is_refused() -> None:
 def test_a_device_that_is_not_there_is_refused(device: str, message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         devices.begin(device)
+
+
+def test_the_next_step_is_drawn_before_the_last_one_is_waited_for() -> None:
+    line = Line()
+    for step in range(2):
+        loop.learn(line, trainee(), CONFIG, step)
+    assert line.asked == [("losses", 0), ("prepare", 1), ("losses", 1), ("prepare", 2)]
