@@ -212,6 +212,7 @@ class PretrainedModel(Config):
 class TinyModel(Config):
     """A small model built from nothing: its autoencoder and its tokenizer are trained on the shards first.
 
+    autoencoder: the model whose autoencoder is taken instead, as PretrainedModel's source.
     words: texts that the tokenizer is to know besides those of the shards. prediction: v keeps the scene after
     hundreds of steps, ε, which the real one predicts, after many more. unet_attention: how many levels, from the
     deepest, attend. Channels: multiples of 8.
@@ -228,6 +229,7 @@ class TinyModel(Config):
     text_length: Annotated[int, Field(gt=2, le=77)] = 16
     vocabulary: Positive = 600
     words: tuple[str, ...] = ()
+    autoencoder: str | None = None
     autoencoder_channels: tuple[Channels, ...] = (8, 16, 32)
     latent_channels: Positive = 4
     autoencoder_steps: Positive = 250

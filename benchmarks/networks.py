@@ -58,8 +58,9 @@ class Networks:
         else:
             blank = np.zeros((8, resolution, resolution, 3), np.uint8)
             sizes = TinyModel(tiny=True, autoencoder_steps=1)
-            made = tiny.build(sizes, blank, ["put the cup"], seed=0, device=device)
-            unet, vae, text_encoder = made.unet, made.vae, made.text_encoder
+            vae = tiny.make_autoencoder(sizes, blank, seed=0, device=device)
+            made = tiny.build(sizes, vae, ["put the cup"], resolution=resolution, seed=0)
+            unet, text_encoder = made.unet, made.text_encoder
         for frozen in (vae, text_encoder):
             frozen.requires_grad_(False).eval()
         return cls(unet.train(), vae, text_encoder, 2 ** (len(vae.config.block_out_channels) - 1))

@@ -2,7 +2,8 @@
 
     python docs/study.py cpu --out out/study                     # every row, from the base that ships
     python docs/study.py cpu --out out/study --rows actions,no-action
-    python docs/study.py base --out out/base                     # trains that base anew; --ship puts it in place
+    python docs/study.py autoencoder --out out/base              # trains that base's autoencoder anew; then
+    python docs/study.py base --out out/base                     # the base; --ship puts either in place
 
 The same call again goes on where it stopped, row by row.
 """
@@ -22,10 +23,12 @@ import cv2
 import numpy as np
 import torch
 import yaml
+from diffusers import AutoencoderKL
 from scipy.stats import spearmanr
 
 from actionpairs import tabletop
-from actionpairs.learning import editor, examples
+from actionpairs.learning import devices, editor, examples, tiny
+from actionpairs.recipe import load
 from actionpairs.stages.eval import COPY, TRUTH, evaluate
 from actionpairs.stages.painted import ACTIONS_PER_SCENE, FRAME_RATE, PaintedSet, paint
 from actionpairs.stages.train import train
@@ -71,7 +74,7 @@ def _base(recipe: str, scenes: int, side: int) -> Base:
     )
 
 
-SHIPPED = _base("base.yaml", 6000, 64)
+SHIPPED = _base("base.yaml", 1600, 64)
 SIZES = {
     "cpu": Size(
         (PaintedSet("LC", "fixed", "actions", 240, 12, 64, 12, HELD_BACK),),
@@ -105,18 +108,33 @@ class Judged:
 def main() -> None:
     """Do what the command line asks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("size", choices=(*SIZES, "base"))
+    parser.add_argument("size", choices=(*SIZES, "autoencoder", "base"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rows", type=lambda text: text.split(","), default=list(ROWS))
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--ship", action="store_true", help="put the trained base into the package")
+    parser.add_argument("--ship", action="store_true", help="put what was trained into the package")
     asked = parser.parse_args()
-    if asked.size == "base":
+    if asked.size == "autoencoder":
+        vae = train_autoencoder(SHIPPED, asked.out, device=asked.device)
+        if asked.ship:
+            vae.half().save_pretrained(WEIGHTS / "vae")
+    elif asked.size == "base":
         train_base(SHIPPED, asked.out, device=asked.device)
         if asked.ship:
             ship(asked.out / "base")
     else:
         study(asked.size, asked.out, rows=asked.rows, device=asked.device)
+
+
+def train_autoencoder(base: Base, out: Path, *, device: str) -> AutoencoderKL:
+    """Train the autoencoder that a base's recipe describes, on the base's pictures."""
+    for painted in base.sets:
+        paint(painted, out=str(out / painted.name))
+    pairs = examples.training([Folder(out / painted.name) for painted in base.sets])
+    config = load(base.recipe).train
+    pictures = np.concatenate(list(examples.read_all(pairs, config.resolution)))
+    place = devices.begin(device).device
+    return tiny.make_autoencoder(config.model, pictures, seed=config.seed, device=place)
 
 
 def train_base(base: Base, out: Path, *, device: str) -> str:

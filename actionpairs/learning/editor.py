@@ -73,7 +73,7 @@ def load(source: str, *, widen: bool = False) -> Editor:
     with weights of zero, as InstructPix2Pix was begun (arXiv 2211.09800).
     Raises ModelError where there is no such model, or it is of another kind.
     """
-    pipeline = _pipeline(str(_SHIPPED / source) if source in shipped() else source)
+    pipeline = _pipeline(_place(source))
     if not isinstance(pipeline.unet, UNet2DConditionModel) or not isinstance(pipeline.vae, AutoencoderKL):
         raise ModelError(f"{source}: not a model of InstructPix2Pix's kind.", cure=_OTHER)
     wanted = 2 * pipeline.vae.config.latent_channels
@@ -92,7 +92,21 @@ def load(source: str, *, widen: bool = False) -> Editor:
     return Editor(pipeline.unet, pipeline.vae, pipeline.text_encoder, pipeline.tokenizer, pipeline.scheduler)
 
 
+def load_autoencoder(source: str) -> AutoencoderKL:
+    """Load the autoencoder alone of what `load` would load; raises ModelError where there is none."""
+    try:
+        vae = AutoencoderKL.from_pretrained(_place(source), subfolder="vae", use_safetensors=True)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{source}: no autoencoder can be loaded: {one_line(error)}.", cure=_OTHER) from error
+    return vae.float().eval()
+
+
 _SHIPPED = Path(__file__).parents[1] / "weights"
+
+
+def _place(source: str) -> str:
+    """Where a model lies that may come with the package."""
+    return str(_SHIPPED / source) if source in shipped() else source
 
 
 def shipped() -> list[str]:

@@ -34,23 +34,14 @@ _NO_SPREAD = -16.0  # logarithm of a variance
 
 
 def build(
-    sizes: TinyModel, pictures: np.ndarray, texts: Sequence[str], *, seed: int, device: torch.device
+    sizes: TinyModel, vae: AutoencoderKL, texts: Sequence[str], *, resolution: int, seed: int
 ) -> Editor:
-    """Make a small editor whose autoencoder knows these pictures and whose U-Net knows nothing yet.
-
-    pictures: N H W 3, uint8.
-    """
+    """Make a small editor around an autoencoder; its U-Net knows nothing yet."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(draws.torch_seed(seed, "tiny model"))
         tokenizer = train_tokenizer([*texts, *sizes.words], vocabulary=sizes.vocabulary, length=sizes.text_length)
         text_encoder = CLIPTextModel(_text_config(sizes, tokenizer)).eval()
-        vae = AutoencoderKL(**_autoencoder_config(sizes, pictures.shape[1])).to(device)
-        _begin_linear(vae)
-        unet = UNet2DConditionModel(**_unet_config(sizes, pictures.shape[1])).eval()
-    train_autoencoder(
-        vae, pictures, steps=sizes.autoencoder_steps, batch_size=sizes.autoencoder_batch_size, seed=seed
-    )
-    _whiten(vae, pictures)
+        unet = UNet2DConditionModel(**_unet_config(sizes, vae, resolution)).eval()
     scheduler = EulerAncestralDiscreteScheduler(
         beta_start=0.00085,
         beta_end=0.012,
@@ -58,7 +49,22 @@ def build(
         steps_offset=1,
         prediction_type=sizes.prediction,
     )
-    return Editor(unet, vae, text_encoder, tokenizer, scheduler).to(device)
+    return Editor(unet, vae, text_encoder, tokenizer, scheduler).to(vae.device)
+
+
+def make_autoencoder(
+    sizes: TinyModel, pictures: np.ndarray, *, seed: int, device: torch.device
+) -> AutoencoderKL:
+    """Make an autoencoder that knows these pictures (N H W 3, uint8), with latents of unit variance."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(draws.torch_seed(seed, "tiny autoencoder"))
+        vae = AutoencoderKL(**_autoencoder_config(sizes, pictures.shape[1])).to(device)
+        _begin_linear(vae)
+    train_autoencoder(
+        vae, pictures, steps=sizes.autoencoder_steps, batch_size=sizes.autoencoder_batch_size, seed=seed
+    )
+    _whiten(vae, pictures)
+    return vae
 
 
 def train_tokenizer(texts: Sequence[str], *, vocabulary: int, length: int) -> CLIPTokenizer:
@@ -96,7 +102,7 @@ def train_autoencoder(vae: AutoencoderKL, pictures: np.ndarray, *, steps: int, b
         signed = to_signed(pictures[np.sort(chosen)], device)
         loss = _picture_loss(vae.decode(vae.encode(signed).latent_dist.mean).sample - signed)
         for group in optimizer.param_groups:
-            group["lr"] = _AUTOENCODER_RATE * _cosine(step, steps)
+            group["lr"] = _AUTOENCODER_RATE * _rising_and_falling(step, steps)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
@@ -104,7 +110,7 @@ def train_autoencoder(vae: AutoencoderKL, pictures: np.ndarray, *, steps: int, b
     vae.eval()
 
 
-_AUTOENCODER_RATE = 7e-4  # three times as much never brings the colours back
+_AUTOENCODER_RATE = 1e-3  # twice as much never brings the colours back
 _LUMA_CHROMA = ((0.299, 0.587, 0.114), (-0.169, -0.331, 0.5), (0.5, -0.419, -0.081))
 _CHROMA_WEIGHT = 3.0  # colours spread a sixth as far as brightness, and would be learned last
 
@@ -168,9 +174,12 @@ _CARRIED = 4.0  # well outside the colours' own −1 to 1
 _LINEAR_RANGE = 3.0  # SiLU hardly bends what lies about here
 
 
-def _cosine(step: int, steps: int) -> float:
-    """Half a cosine from 1 down to 0."""
-    return 0.5 * (1 + math.cos(math.pi * step / steps))
+def _rising_and_falling(step: int, steps: int) -> float:
+    """Half a cosine from 1 down to 0, after a short rise to it."""
+    return min(1.0, (step + 1) / _RISE) * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+_RISE = 20  # steps
 
 
 @torch.no_grad()
@@ -222,12 +231,12 @@ def _autoencoder_config(sizes: TinyModel, resolution: int) -> dict[str, object]:
     }
 
 
-def _unet_config(sizes: TinyModel, resolution: int) -> dict[str, object]:
-    channels = sizes.unet_channels
+def _unet_config(sizes: TinyModel, vae: AutoencoderKL, resolution: int) -> dict[str, object]:
+    channels, latents = sizes.unet_channels, vae.config.latent_channels
     plain = len(channels) - min(sizes.unet_attention, len(channels))
     return {
-        "in_channels": 2 * sizes.latent_channels,
-        "out_channels": sizes.latent_channels,
+        "in_channels": 2 * latents,
+        "out_channels": latents,
         "down_block_types": ("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",) * (len(channels) - plain),
         "up_block_types": ("CrossAttnUpBlock2D",) * (len(channels) - plain) + ("UpBlock2D",) * plain,
         "block_out_channels": channels,
@@ -235,5 +244,5 @@ def _unet_config(sizes: TinyModel, resolution: int) -> dict[str, object]:
         "cross_attention_dim": sizes.text_width,
         "attention_head_dim": sizes.unet_heads,
         "norm_num_groups": _GROUPS,
-        "sample_size": resolution // 2 ** (len(sizes.autoencoder_channels) - 1),
+        "sample_size": resolution // 2 ** (len(vae.config.block_out_channels) - 1),
     }

@@ -95,10 +95,15 @@ def _reference(config: EditorConfig, start: Editor) -> Callable[..., Any]:
 
 
 def _made(job: Job, config: EditorConfig, sizes: TinyModel, pairs: Sequence[Example]) -> Editor:
-    """Build a tiny editor whose autoencoder knows the pairs."""
-    pictures = np.concatenate(list(examples.read_all(pairs, config.resolution, workers=job.workers)))
+    """Build a tiny editor, around an autoencoder that knows the pairs unless the recipe names one."""
+    device, seed = job.accelerator.device, config.seed
+    if sizes.autoencoder is not None:
+        vae = editor.load_autoencoder(sizes.autoencoder).to(device)
+    else:
+        pictures = np.concatenate(list(examples.read_all(pairs, config.resolution, workers=job.workers)))
+        vae = tiny.make_autoencoder(sizes, pictures, seed=seed, device=device)
     texts = [pair.entry.instruction for pair in pairs]
-    return tiny.build(sizes, pictures, texts, seed=config.seed, device=job.accelerator.device)
+    return tiny.build(sizes, vae, texts, resolution=config.resolution, seed=seed)
 
 
 def _material(job: Job, config: EditorConfig, start: Editor, pairs: Sequence[Example]) -> Material:

@@ -31,7 +31,8 @@ def pairs(squares: Path) -> tuple[Example, ...]:
 def editor_folder(pairs: tuple[Example, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures = np.concatenate(list(examples.read_all(pairs, SIDE)))
     texts = [pair.entry.instruction for pair in pairs]
-    made = tiny.build(SIZES, pictures, texts, seed=0, device=torch.device("cpu"))
+    vae = tiny.make_autoencoder(SIZES, pictures, seed=0, device=torch.device("cpu"))
+    made = tiny.build(SIZES, vae, texts, resolution=SIDE, seed=0)
     path = tmp_path_factory.mktemp("editor")
     made.save(path)
     return path

@@ -78,7 +78,8 @@ def make_editor(*, seed: int = 0) -> Editor:
         autoencoder_batch_size=2,
     )
     pictures = np.stack([moved(action)[0] for action in MOVES])
-    return tiny.build(sizes, pictures, list(MOVES), seed=seed, device=torch.device("cpu"))
+    vae = tiny.make_autoencoder(sizes, pictures, seed=seed, device=torch.device("cpu"))
+    return tiny.build(sizes, vae, list(MOVES), resolution=pictures.shape[1], seed=seed)
 
 
 def make_recogniser(*, actions: tuple[str, ...] = tuple(MOVES)) -> recognisers.Recogniser:
