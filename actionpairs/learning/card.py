@@ -60,7 +60,7 @@ def written(card: Card, order: Order) -> bytes:
         "",
         *inputs,
         f"- order: `{order.digest}`",
-        f"- actionpairs {metadata.version('actionpairs')}, {_commit()}",
+        f"- actionpairs {_version()}, {_commit()}",
         "",
         "```yaml",
         recipe.rstrip(),
@@ -68,6 +68,14 @@ def written(card: Card, order: Order) -> bytes:
         "",
     ]
     return "\n".join(lines).encode()
+
+
+def _version() -> str:
+    """The version that is installed; a checkout that only lies on the path has none."""
+    try:
+        return metadata.version("actionpairs")
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _commit() -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
+import pytest
 import yaml
 
 from actionpairs.learning import card
@@ -35,3 +37,11 @@ def test_it_names_the_commit_of_the_code() -> None:
         ["git", "-C", str(folder), "log", "-1", "--format=%H", "--", "."], capture_output=True, text=True
     ).stdout.strip()
     assert (f"commit `{commit}`" if commit else "installed from a package") in written()
+
+
+def test_a_checkout_on_the_path_has_a_card_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert "- actionpairs not installed, " in written()
