@@ -25,7 +25,7 @@ bench: $(VENV)/installed  ## every benchmark, as tables
 	for script in $(filter-out benchmarks/contest.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
 
 study: $(VENV)/installed  ## train and score the study's rows on two cores; SIZE=gpu for the large one
-	$(BIN)/python docs/study.py $(or $(SIZE),cpu) --out out/study
+	$(BIN)/python docs/study $(or $(SIZE),cpu) --out out/study
 
 clean:
 	rm -rf $(VENV) out build *.egg-info

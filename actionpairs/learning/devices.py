@@ -7,6 +7,7 @@ import os
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import DistributedType
 
 from actionpairs.errors import TrainingError
 
@@ -30,7 +31,7 @@ def begin(
         # accelerate keeps one state per process for good; a second run may want another device.
         AcceleratorState._reset_state(reset_partial_state=True)
     try:
-        return Accelerator(
+        accelerator = Accelerator(
             cpu=wanted is not None and wanted.type == "cpu",
             mixed_precision=precision,
             gradient_accumulation_steps=accumulation,
@@ -40,6 +41,12 @@ def begin(
             f"Cannot compute on {device} with precision {precision}: {error}.",
             cure="Set `precision: no`, or choose another --device.",
         ) from error
+    if accelerator.distributed_type is DistributedType.FSDP:
+        raise TrainingError(
+            "FSDP was asked for, whose sharded weights the average and the checkpoints here cannot take in.",
+            cure="Use torchrun without it; gradient_checkpointing, accumulation and lora save memory.",
+        )
+    return accelerator
 
 
 def _checked(device: str) -> torch.device | None:

@@ -33,9 +33,7 @@ _PICTURES_MEASURED = 256
 _NO_SPREAD = -16.0  # logarithm of a variance
 
 
-def build(
-    sizes: TinyModel, vae: AutoencoderKL, texts: Sequence[str], *, resolution: int, seed: int
-) -> Editor:
+def build(sizes: TinyModel, vae: AutoencoderKL, texts: Sequence[str], *, resolution: int, seed: int) -> Editor:
     """Make a small editor around an autoencoder; its U-Net knows nothing yet."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(draws.torch_seed(seed, "tiny model"))
@@ -52,9 +50,7 @@ def build(
     return Editor(unet, vae, text_encoder, tokenizer, scheduler).to(vae.device)
 
 
-def make_autoencoder(
-    sizes: TinyModel, pictures: np.ndarray, *, seed: int, device: torch.device
-) -> AutoencoderKL:
+def make_autoencoder(sizes: TinyModel, pictures: np.ndarray, *, seed: int, device: torch.device) -> AutoencoderKL:
     """Make an autoencoder that knows these pictures (N H W 3, uint8), with latents of unit variance."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(draws.torch_seed(seed, "tiny autoencoder"))

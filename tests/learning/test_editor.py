@@ -159,3 +159,14 @@ def test_pickled_weights_are_not_loaded(editor_folder: Path, tmp_path: Path) -> 
     weights.unlink()
     with pytest.raises(ModelError, match="safetensors"):
         editor.load(str(tmp_path / "pickled"))
+
+
+def test_an_autoencoder_can_be_taken_alone(editor_folder: Path) -> None:
+    taken, whole = editor.load_autoencoder(str(editor_folder)), editor.load(str(editor_folder)).vae
+    for name, value in whole.state_dict().items():
+        assert torch.equal(taken.state_dict()[name], value)
+
+
+def test_an_autoencoder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=f"{tmp_path}: no autoencoder"):
+        editor.load_autoencoder(str(tmp_path))

@@ -45,6 +45,7 @@ def test_texts_stay_apart_in_an_untrained_encoder(small_editor: Editor) -> None:
 def test_the_same_seed_builds_the_same_editor_and_leaves_the_global_one_alone(pictures: np.ndarray) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
+
     def made(seed: int) -> Editor:
         vae = tiny.make_autoencoder(SIZES, pictures, seed=seed, device=CPU)
         return tiny.build(SIZES, vae, TEXTS, resolution=SIDE, seed=seed)

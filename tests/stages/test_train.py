@@ -172,6 +172,15 @@ def test_an_editor_folder_is_what_another_run_can_start_from(
     assert edit(tmp_path / "model").size == (SIDE, SIDE)
 
 
+def test_a_tiny_editor_takes_the_autoencoder_that_the_recipe_names(
+    whole: tuple[Path, TrainSummary], squares: Path, tmp_path: Path
+) -> None:
+    sizes = SIZES.model_dump(mode="json") | {"autoencoder": str(whole[0]), "unet_channels": [16, 16]}
+    run(recipe(tmp_path, EDITOR, model=sizes, steps=1), squares, tmp_path / "model")
+    vae = "vae/diffusion_pytorch_model.safetensors"
+    assert (tmp_path / "model" / vae).read_bytes() == (whole[0] / vae).read_bytes()
+
+
 def test_adapters_train_alone_go_on_exactly_and_are_merged_into_the_folder(
     whole: tuple[Path, TrainSummary], squares: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,65 @@
+"""How large a study is: what is painted, what every row starts from, and which rows there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from actionpairs.stages.painted import PaintedSet
+
+ROOT = Path(__file__).parents[2]
+RECIPES = ROOT / "pipelines/study"
+HELD_BACK = (("take", "bowl"), ("put", "box"), ("move-left", "cup"), ("move-right", "plate"))
+ROWS = (
+    "actions", "static-only", "no-action", "no-reg", "unfrozen",
+    "hinge", "negated", "action-weight-1", "reg-weight-1",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """How the model that every row starts from is trained, and on what."""
+
+    recipe: Path
+    sets: tuple[PaintedSet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a study is. static: edits that show what was forgotten. base: null takes the one that ships."""
+
+    sets: tuple[PaintedSet, ...]
+    static: PaintedSet
+    seeds: tuple[int, ...]
+    base: Base | None
+
+
+def _base(recipe: str, scenes: int, side: int) -> Base:
+    """Static edits under both cameras, twice as many under the one that stands still."""
+    return Base(
+        RECIPES / recipe,
+        (
+            PaintedSet("static-LC", "fixed", "static edits", scenes, 8, side, 11),
+            PaintedSet("static-HC", "head", "static edits", scenes // 2, 8, side, 15),
+        ),
+    )
+
+
+SHIPPED = _base("base.yaml", 1600, 64)
+SIZES = {
+    "cpu": Size(
+        (PaintedSet("LC", "fixed", "actions", 240, 12, 64, 12, HELD_BACK),),
+        PaintedSet("static", "fixed", "static edits", 1, 40, 64, 21),
+        seeds=(0,),
+        base=None,
+    ),
+    "gpu": Size(
+        (
+            PaintedSet("LC", "fixed", "actions", 2000, 40, 128, 12, HELD_BACK),
+            PaintedSet("HC", "head", "actions", 2000, 40, 128, 13, HELD_BACK),
+        ),
+        PaintedSet("static", "fixed", "static edits", 1, 80, 128, 21),
+        seeds=(0, 1, 2),
+        base=_base("gpu/base.yaml", 12000, 128),
+    ),
+}

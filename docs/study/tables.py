@@ -1,0 +1,141 @@
+"""The tables and the figure of docs/study.md, made from the files that a study left."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import truth
+from scipy.stats import spearmanr
+from sizes import HELD_BACK, ROOT, ROWS, SIZES
+from truth import Judged
+
+from actionpairs.stages.eval import COPY, TRUTH
+from actionpairs.stages.painted import PaintedSet
+
+PAGE, FIGURE = ROOT / "docs/study.md", "docs/study-{}.jpg"
+ROUND_TRIP = "the real last frame through the autoencoder"
+_SHOWN = ("base", "static-only-seed0", "no-action-seed0", "actions-seed0")
+_ACTIONS_SHOWN, _CELL, _LABEL = 8, 128, 20  # a row each; pixels
+
+
+def write(size: str, out: Path) -> None:
+    """Put the tables between docs/study.md's marks, and the figure beside it."""
+    text = PAGE.read_text(encoding="utf-8")
+    for name, made in (("truth", _truth(size, out)), ("trust", _trust(size, out))):
+        start, stop = f"<!-- {size} {name} -->", f"<!-- end of {size} {name} -->"
+        text = re.sub(f"(?s){start}.*?{stop}", lambda _, part=f"{start}\n{made}\n{stop}": part, text)
+    PAGE.write_text(text, encoding="utf-8")
+    _draw(size, out)
+
+
+def _truth(size: str, out: Path) -> str:
+    """Per set and row: how many actions are done, of all and of verb-noun pairs that training had and had not,
+    the mean progress, and what else was kept."""
+    lines = [
+        "| set | row | n | done % | 95 % | of seen | of held-back | progress | kept % |",
+        "|---|---|" + "---:|" * 7,
+    ]
+    for painted in (*SIZES[size].sets, SIZES[size].static):
+        for path in _scores(out, painted):
+            judged = truth.read(path)
+            held = [one for one in judged if (one.verb, one.noun) in HELD_BACK]
+            seen = [one for one in judged if (one.verb, one.noun) not in HELD_BACK]
+            low, high = _interval(judged)
+            lines.append(
+                f"| {painted.name} | {path.stem} | {len(judged)} | {_done(judged)} | {low:.0f} to {high:.0f} "
+                f"| {_done(seen)} | {_done(held)} | {np.mean([one.progress for one in judged]):.2f} "
+                f"| {100 * np.mean([one.kept for one in judged]):.1f} |"
+            )
+    return "\n".join(lines)
+
+
+def _scores(out: Path, painted: PaintedSet) -> list[Path]:
+    """The rows that are there: what bounds the others first and last, the others as in ROWS, seed by seed."""
+    order = [COPY, "base", *ROWS, ROUND_TRIP, TRUTH]
+    found = (out / "scores" / painted.name).glob("*.json")
+    return sorted(found, key=lambda path: (order.index(path.stem.partition("-seed")[0]), path.stem))
+
+
+def _done(judged: Sequence[Judged]) -> str:
+    return f"{100 * np.mean([one.is_done for one in judged]):.1f}" if judged else "–"
+
+
+def _interval(judged: Sequence[Judged]) -> tuple[float, float]:
+    """Wilson's 95 % interval of the share done, in per cent."""
+    n, p, z = len(judged), float(np.mean([one.is_done for one in judged])), 1.96
+    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 100 / (1 + z * z / n)
+    return scale * (middle - half), scale * (middle + half)
+
+
+def _trust(size: str, out: Path) -> str:
+    """Per score of a report its rank correlation with the true progress: over single edits, and over rows."""
+    edits, rows = defaultdict(list), defaultdict(list)
+    for painted in SIZES[size].sets:
+        for path in sorted((out / "scores" / painted.name).glob("*-seed*.json")):
+            progress = {one.key: one.progress for one in truth.read(path)}
+            row = _report(out / "reports" / painted.name / path.stem)["rows"][0]
+            for score in row["scores"]:
+                rows[score["name"]].append((score["value"], float(np.mean(list(progress.values())))))
+            for edit in row["edits"]:
+                for name, value in edit["values"].items():
+                    if edit["key"] in progress and np.isfinite(value):
+                        edits[name].append((value, progress[edit["key"]]))
+    lines = ["| score | ρ over edits | edits | ρ over rows | rows |", "|---|---:|---:|---:|---:|"]
+    for name, pairs in rows.items():
+        lines.append(
+            f"| {name} | {_rank(edits[name])} | {len(edits[name]) or '–'} | {_rank(pairs)} | {len(pairs)} |"
+        )
+    return "\n".join(lines)
+
+
+def _rank(pairs: Sequence[tuple[float, float]]) -> str:
+    """Spearman's ρ, where there are enough pairs that differ."""
+    if len(pairs) < 5 or min(len(set(values)) for values in zip(*pairs, strict=True)) < 2:
+        return "–"
+    return f"{spearmanr(*np.array(pairs).T).statistic:.2f}"
+
+
+def _report(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "report.json").read_text())
+    return found
+
+
+def _draw(size: str, out: Path) -> None:
+    """A few actions of the first test set, a column for each row that is there."""
+    painted = SIZES[size].sets[0]
+    there = [name for name in _SHOWN if (out / "reports" / painted.name / name / "report.json").exists()]
+    samples = _report(out / "reports" / painted.name / there[0])["samples"]
+    chosen = [samples[number * len(samples) // _ACTIONS_SHOWN] for number in range(_ACTIONS_SHOWN)]
+    pairs = truth.Truth(out / painted.name, painted).pairs
+    columns = {"input": {key: pair[0] for key, pair in pairs.items()}}
+    for name in there:
+        folder = out / "reports" / painted.name / name
+        made = folder / "edits" / _report(folder)["rows"][0]["name"]
+        columns[name.removesuffix("-seed0")] = {
+            each["key"]: cv2.imread(str(made / f"{each['key']}.png"))[:, :, ::-1] for each in chosen
+        }
+    columns["the real last frame"] = {key: pair[1] for key, pair in pairs.items()}
+    picture = [np.hstack([_labelled(name, None) for name in columns])]
+    for each in chosen:
+        cells = [_labelled("", pictures[each["key"]]) for pictures in columns.values()]
+        picture += [_text(each["instruction"], _CELL * len(columns)), np.hstack(cells)]
+    cv2.imwrite(str(ROOT / FIGURE.format(size)), np.vstack(picture)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def _labelled(text: str, picture: np.ndarray | None) -> np.ndarray:
+    if picture is None:
+        return _text(text, _CELL)
+    return cv2.resize(picture, (_CELL, _CELL), interpolation=cv2.INTER_NEAREST)
+
+
+def _text(text: str, width: int) -> np.ndarray:
+    strip = np.full((_LABEL, width, 3), 255, np.uint8)
+    return cv2.putText(strip, text, (3, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (0, 0, 0), 1, cv2.LINE_AA)
