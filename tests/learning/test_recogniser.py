@@ -35,7 +35,7 @@ def small() -> Recogniser:
 
 def test_a_clip_is_half_original_and_half_edit(small: Recogniser) -> None:
     originals = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
-    clips = small.clips(originals, originals + 255)
+    clips = small.clips(torch.stack([originals, originals + 255], 1))
     assert clips.shape == (2, 4, 3, SIDE, SIDE)
     assert clips[:, :2].eq(-1).all()
     assert clips[:, 2:].eq(1).all()
@@ -48,7 +48,7 @@ def test_a_clip_may_show_changes_alone_and_a_saved_recogniser_remembers(tmp_path
     edits = originals.clone()
     edits[:, :8, :8] = 0
     for one in (made, recogniser.load(str(tmp_path))):
-        clips = one.clips(originals, edits)
+        clips = one.clips(torch.stack([originals, edits], 1))
         assert clips[:, :2, :, :7, :7].eq(1).all()
         assert clips[:, 2:, :, :7, :7].eq(-1).all()
         assert clips[:, :, :, 10:].eq(0).all()
