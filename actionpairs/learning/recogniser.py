@@ -22,7 +22,7 @@ from actionpairs.learning.examples import fit
 
 _AT_ONCE = 16
 _CLEAR_CHANGE = 0.2  # in [-1, 1]: a tenth of the range
-_TIME_SPREAD = 0.3
+_PLACE_SPREAD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,11 @@ def build(actions: Sequence[str], sizes: Sizes, *, seed: int) -> Recogniser:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(draws.torch_seed(seed, "recogniser"))
         model = TimesformerForVideoClassification(config)
-        # At zero, where transformers begins, the order of frames shows only after thousands of steps.
-        nn.init.normal_(model.timesformer.embeddings.time_embeddings, std=_TIME_SPREAD)
+        # At zero or near it, where transformers begins, it takes thousands of steps until it shows which frame is
+        # which, and what lies to the left of what.
+        embeddings = model.timesformer.embeddings
+        for places in (embeddings.time_embeddings, embeddings.position_embeddings):
+            nn.init.normal_(places, std=_PLACE_SPREAD)
         return Recogniser(model, tuple(actions))
 
 

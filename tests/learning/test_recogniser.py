@@ -67,6 +67,14 @@ def test_before_and_after_differ_from_the_first_step_on(small: Recogniser) -> No
     assert np.allclose(there, back, atol=1e-5)
 
 
+def test_places_are_told_apart_as_clearly_as_times_in_the_first_weights() -> None:
+    """With transformers' own beginning, left and right stay one for thousands of steps."""
+    embeddings = recogniser.build(ACTIONS, replace(SIZES, width=96), seed=0).model.timesformer.embeddings
+    places, times = embeddings.position_embeddings.std().item(), embeddings.time_embeddings.std().item()
+    assert places == pytest.approx(times, rel=0.2)
+    assert places > 0.4
+
+
 def test_a_saved_recogniser_answers_as_before(small: Recogniser, tmp_path: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 255, (2, 20, 40, 50, 3), np.uint8)
     small.save(tmp_path)
