@@ -175,22 +175,24 @@ def verify(shards: str, workers: int | None) -> None:
 @main.command()
 @recipe_argument
 @click.option("--shards", required=True, multiple=True, help="Folder that `shard` wrote; several are mixed.")
+@click.option("--videos", help="Folder or URL of the videos, for a recogniser with `clips: segments`.")
 @click.option("--out", required=True, help="Folder for the model.")
 @device_option
-@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Loader processes.")
+@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Loader threads.")
 @json_option
-def train(recipe: str, shards: tuple[str, ...], out: str, device: str, workers: int, as_json: bool) -> None:
+def train(recipe: str, as_json: bool, **options: Any) -> None:
     """Fine-tune an editor, or the recogniser, as the recipe says.
 
     \b
     Examples:
       actionpairs train editaction --shards out/shards --out out/model
       actionpairs train recogniser --shards out/shards --out out/recogniser
+      actionpairs train recogniser-segments --shards out/shards --videos VIDEOS --out out/recogniser
       torchrun --nproc-per-node 8 -m actionpairs train editaction --shards out/shards --out out/model
     """
     from actionpairs import train as run
 
-    _show(run(recipe, shards=shards, out=out, device=device, workers=workers), as_json)
+    _show(run(recipe, **options), as_json)
 
 
 def _named(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:

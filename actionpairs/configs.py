@@ -325,13 +325,14 @@ class EditorConfig(LoopConfig):
 
 
 class RecogniserConfig(LoopConfig):
-    """Fine-tuning of a TimeSformer on pairs written as [first frame × half, last frame × half].
+    """Fine-tuning of a TimeSformer that is to judge pairs, written as [first frame × half, last frame × half].
 
-    shown: "changes" greys out both pictures wherever they are the same, so that a recogniser that starts from
-    nothing need not learn to compare first. flip: how often a pair is mirrored; "move left" then counts as "move
-    right". shift: how far a pair is moved at most, in sides of the picture. balanced: every action weighs the same
-    in the loss. held_out: the share of the training pairs that is kept to score with where the shards have no test
-    split.
+    clips: what is learned from, such "pairs", or as many `frames` of the whole "segments", from the first to
+    the last, which are read from the videos (--videos). shown: "changes" greys out both pictures wherever they
+    are the same, so that a recogniser that starts from nothing need not learn to compare first. flip: how
+    often a pair is mirrored; "move left" then counts as "move right". shift: how far a pair is moved at most,
+    in sides of the picture. balanced: every action weighs the same in the loss. held_out: the share of the
+    training pairs that is kept to score with where the shards have no test split.
     """
 
     task: Literal["recogniser"]
@@ -345,6 +346,7 @@ class RecogniserConfig(LoopConfig):
     width: Positive = 768
     layers: Positive = 12
     heads: Positive = 12
+    clips: Literal["pairs", "segments"] = "pairs"
     shown: Literal["pictures", "changes"] = "pictures"
     flip: Share = 0.5
     shift: Annotated[float, Field(ge=0, lt=0.5)] = 0.0

@@ -14,9 +14,14 @@ from actionpairs.storage import Folder
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Where a run finds its pairs and puts its work. workers: threads that decode pictures ahead."""
+    """Where a run finds its pairs and puts its work.
+
+    videos: what the pairs were cut from, where the recipe learns from whole segments. workers: threads that decode
+    pictures ahead.
+    """
 
     shards: tuple[Folder, ...]
+    videos: Folder | None
     out: Path
     accelerator: Accelerator
     workers: int

@@ -22,7 +22,7 @@ from actionpairs.learning.examples import fit
 
 _AT_ONCE = 16
 _CLEAR_CHANGE = 0.2  # in [-1, 1]: a tenth of the range
-_TIME_SPREAD = 0.3
+_PLACE_SPREAD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +45,25 @@ class Recogniser:
     model: TimesformerForVideoClassification
     actions: tuple[str, ...]
 
-    def clips(self, originals: Tensor, edits: Tensor) -> Tensor:
-        """Write pairs as clips, half of the frames each: twice B H W 3 uint8 in, B F 3 H W in [-1, 1] out.
+    def clips(self, pictures: Tensor) -> Tensor:
+        """Write pictures as clips, each as many times as fills the frames: B P H W 3 uint8 in, B F 3 H W out.
 
-        Where the model's config says so, both pictures are grey wherever they are the same.
+        Values are in [-1, 1]. Where the model's config says so, all are grey wherever first and last are the same.
         """
-        pairs = _signed(originals, edits)
+        shown = _signed(pictures)
         if getattr(self.model.config, "shown", "pictures") == "changes":
-            pairs = pairs * _changed(pairs)
-        return self._repeated(pairs)
+            shown = shown * _changed(shown)
+        return self._repeated(shown)
 
     def predict(self, originals: np.ndarray, edits: np.ndarray) -> np.ndarray:
         """How much each action looks like what happened: twice N H W 3 uint8 in, logits N A float32 out."""
-        return self._asked(originals, edits, lambda *both: self.model(self.clips(*both)).logits)
+        return self._asked(originals, edits, lambda pairs: self.model(self.clips(pairs)).logits)
 
     def features(self, originals: np.ndarray, edits: np.ndarray) -> np.ndarray:
         """What the recogniser makes of the pictures as they are, its class token: N D, float32."""
 
-        def class_token(*both: Tensor) -> Tensor:
-            clips = self._repeated(_signed(*both))
+        def class_token(pairs: Tensor) -> Tensor:
+            clips = self._repeated(_signed(pairs))
             states: Tensor = self.model.timesformer(clips).last_hidden_state  # B (1 + patches) D
             return states[:, 0]
 
@@ -73,31 +73,29 @@ class Recogniser:
         """Write config.json and model.safetensors."""
         self.model.save_pretrained(path, safe_serialization=True)
 
-    def _repeated(self, pairs: Tensor) -> Tensor:
-        return pairs.repeat_interleave(self.model.config.num_frames // 2, dim=1)
+    def _repeated(self, shown: Tensor) -> Tensor:
+        return shown.repeat_interleave(self.model.config.num_frames // shown.shape[1], dim=1)
 
     @torch.no_grad()
     def _asked(self, originals: np.ndarray, edits: np.ndarray, question: Callable[..., Tensor]) -> np.ndarray:
-        """Ask in small batches, with pictures of any size fitted to the model's."""
+        """Ask in small batches of pairs, B 2 H W 3, with pictures of any size fitted to the model's."""
         device, size = self.model.device, self.model.config.image_size
         answers = []
         for start in range(0, len(originals), _AT_ONCE):
-            both = (
-                torch.from_numpy(np.stack([fit(picture, size) for picture in pictures[start : start + _AT_ONCE]]))
-                for pictures in (originals, edits)
-            )
-            answers.append(question(*(pictures.to(device) for pictures in both)).float().cpu().numpy())
+            both = (pictures[start : start + _AT_ONCE] for pictures in (originals, edits))
+            pairs = np.stack([[fit(picture, size) for picture in pair] for pair in zip(*both, strict=True)])
+            answers.append(question(torch.from_numpy(pairs).to(device)).float().cpu().numpy())
         return np.concatenate(answers)
 
 
-def _signed(originals: Tensor, edits: Tensor) -> Tensor:
-    """Pairs as a network takes them: twice B H W 3 uint8 in, B 2 3 H W in [-1, 1] out."""
-    return torch.stack([originals, edits], 1).movedim(-1, -3).float() / 127.5 - 1
+def _signed(pictures: Tensor) -> Tensor:
+    """Pictures as a network takes them: … H W 3 uint8 in, … 3 H W in [-1, 1] out."""
+    return pictures.movedim(-1, -3).float() / 127.5 - 1
 
 
-def _changed(pairs: Tensor) -> Tensor:
-    """Where the pictures of each pair differ, from 0 to 1, over the grain: B 2 3 H W in, B 1 1 H W out."""
-    change = (pairs[:, 1] - pairs[:, 0]).abs().amax(1, keepdim=True)
+def _changed(shown: Tensor) -> Tensor:
+    """Where first and last picture differ, from 0 to 1, over the grain: B P 3 H W in, B 1 1 H W out."""
+    change = (shown[:, -1] - shown[:, 0]).abs().amax(1, keepdim=True)
     return (F.avg_pool2d(change, 3, stride=1, padding=1) / _CLEAR_CHANGE).clamp(max=1).unsqueeze(1)
 
 
@@ -124,8 +122,11 @@ def build(actions: Sequence[str], sizes: Sizes, *, seed: int) -> Recogniser:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(draws.torch_seed(seed, "recogniser"))
         model = TimesformerForVideoClassification(config)
-        # At zero, where transformers begins, the order of frames shows only after thousands of steps.
-        nn.init.normal_(model.timesformer.embeddings.time_embeddings, std=_TIME_SPREAD)
+        # At zero or near it, where transformers begins, it takes thousands of steps until it shows which frame is
+        # which, and what lies to the left of what.
+        embeddings = model.timesformer.embeddings
+        for places in (embeddings.time_embeddings, embeddings.position_embeddings):
+            nn.init.normal_(places, std=_PLACE_SPREAD)
         return Recogniser(model, tuple(actions))
 
 

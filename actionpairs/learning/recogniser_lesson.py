@@ -45,7 +45,7 @@ class Variation:
 
 
 class RecogniserLesson:
-    """Asks a recogniser for the action of each pair. pictures: N 2 S S 3, uint8."""
+    """Asks a recogniser for the action of each pair. pictures: N P S S 3, uint8; two, or a whole clip."""
 
     def __init__(
         self,
@@ -80,9 +80,9 @@ class RecogniserLesson:
         device = next(model.parameters()).device
         rows = self._order.rows(step)[part]
         shown = [self._shown(row) for row in rows]
-        both = torch.from_numpy(np.stack([pictures for pictures, _ in shown])).to(device)
+        pictures = torch.from_numpy(np.stack([pictures for pictures, _ in shown])).to(device)
         truth = torch.tensor([action for _, action in shown], device=device)
-        logits = model(self._recogniser.clips(both[:, 0], both[:, 1])).logits.float()
+        logits = model(self._recogniser.clips(pictures)).logits.float()
         losses = F.cross_entropy(logits, truth, reduction="none")
         if self._weights is not None:
             losses = losses * self._weights.to(device)[truth]
@@ -90,7 +90,7 @@ class RecogniserLesson:
         return Losses(losses.mean(), {"loss": summed(losses), "accuracy": summed(right)})
 
     def _shown(self, row: Row) -> tuple[np.ndarray, int]:
-        """A pair as it is shown this time, 2 S S 3, and the number of its action."""
+        """A pair as it is shown this time, P S S 3, and the number of its action."""
         seed, variation = self._order.seed, self._variation
         pictures, action = self._pictures[row.index], self._examples[row.index].entry.action
         number = self._recogniser.actions.index(action)

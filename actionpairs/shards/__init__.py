@@ -7,7 +7,7 @@ says, and where every picture lies, so that a loader can read any sample without
 
 from actionpairs.shards.layout import EDITED, METADATA, ORIGINAL, PROMPT, key_of, shard_name, table_name
 from actionpairs.shards.reading import entries, placed_samples, read_index, read_pictures, samples
-from actionpairs.shards.table import row_of, rows
+from actionpairs.shards.table import facts, row_of, rows
 from actionpairs.shards.tar import REMAKE
 from actionpairs.shards.writing import Packed, pack, spool, write, write_index
 
@@ -19,6 +19,7 @@ __all__ = [
     "Packed",
     "REMAKE",
     "entries",
+    "facts",
     "key_of",
     "pack",
     "placed_samples",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from actionpairs import columns
 from actionpairs.errors import ShardError
 from actionpairs.manifest import FileDigest
-from actionpairs.records import Entry, Sample, Shard
+from actionpairs.records import Entry, PairFacts, Sample, Shard
 from actionpairs.shards.layout import key_of, table_name
 from actionpairs.shards.tar import REMAKE
 from actionpairs.storage import Folder
@@ -72,6 +72,12 @@ def entries(folder: Folder, split: str) -> tuple[Entry, ...]:
     """What a loader needs of every row, sorted by key."""
     found = _read(folder, split, names=[field.name for field in fields(Entry)])
     return tuple(Entry(**row) for row in found.sort_by("key").to_pylist())
+
+
+def facts(folder: Folder, split: str) -> dict[str, PairFacts]:
+    """What is known of every pair of a split, by key."""
+    found = _read(folder, split, names=["key", *columns.FACTS.names])
+    return {row["key"]: columns.facts_of(row) for row in found.to_pylist()}
 
 
 def rows(folder: Folder, split: str, shard: str) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from actionpairs.errors import NoVideoStreamError, StorageError, UnreachableErro
 from actionpairs.manifest import FileDigest
 from actionpairs.records import FramePair, PairFacts, Reason, Rejection, Segment
 from actionpairs.storage import Folder
-from actionpairs.video.decode import Video
+from actionpairs.video.decode import Video, opened
 from actionpairs.video.index import PacketTable
 from actionpairs.video.released import ReleasedFrames
 from actionpairs.video.scaling import Picture, Pixels, Unfit
@@ -109,19 +109,16 @@ def cut_video(task: VideoTask) -> Cut:
 
 @contextmanager
 def _opened(folder: Folder, task: VideoTask) -> Iterator[Video | ReleasedFrames]:
-    """Open a video: by its path where it lies on this disk, which reads fastest, else as a file."""
-    patience = _PATIENCE_SECONDS if folder.is_local else _REMOTE_PATIENCE_SECONDS
-    open_video = partial(Video, time_zero=task.config.time_zero, at_work=partial(signal.alarm, patience))
+    """Open a video, or the frames released instead, with an alarm for where nothing comes."""
     if task.frames_released:
         signal.alarm(_REMOTE_PATIENCE_SECONDS)  # for all of it: a tar's names are read in one go
         numbering = task.config.released_frames
         with ReleasedFrames(folder, task.file, rate=numbering.rate, pattern=numbering.pattern) as frames:
             yield frames
-    elif folder.is_local:
-        with open_video(str(folder.local_path(task.file))) as video:
-            yield video
     else:
-        with folder.open(task.file) as source, open_video(source) as video:
+        patience = _PATIENCE_SECONDS if folder.is_local else _REMOTE_PATIENCE_SECONDS
+        alarm = partial(signal.alarm, patience)
+        with opened(folder, task.file, time_zero=task.config.time_zero, at_work=alarm) as video:
             yield video
 
 

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 
 from actionpairs import manifest
 from actionpairs.configs import EditorConfig, RecogniserConfig
+from actionpairs.errors import TrainingError
 from actionpairs.learning import card, curves, devices
 from actionpairs.learning.job import Job, Outcome
 from actionpairs.manifest import FileDigest, Manifest, Order
@@ -41,6 +42,7 @@ def train(
     recipe: str | Path | Recipe,
     *,
     shards: Sequence[str],
+    videos: str | None = None,
     out: str,
     device: str = "auto",
     workers: int = 0,
@@ -48,11 +50,13 @@ def train(
 ) -> TrainSummary:
     """Train what the recipe says on the training splits of one or several shards folders.
 
-    The same call again goes on from the last checkpoint and ends with the same weights. workers: threads that
-    decode pictures. stop_after: end with a checkpoint after so many steps. Raises ActionpairsError subclasses.
+    The same call again goes on from the last checkpoint and ends with the same weights. videos: the folder that
+    `extract` read, for a recipe that learns from whole segments. workers: threads that decode pictures.
+    stop_after: end with a checkpoint after so many steps. Raises ActionpairsError subclasses.
     """
     recipe = load(recipe)
     config, folder, sources = recipe.train, Folder(out), tuple(Folder(url) for url in shards)
+    films = _films(config, videos)
     order = Order("train", recipe.name, config, _inputs(sources))
     accelerator = devices.begin(
         device,
@@ -62,7 +66,7 @@ def train(
     )
     with _held(folder, order, accelerator) as done:
         if done is None:
-            job = Job(sources, folder.local_path(), accelerator, workers, stop_after)
+            job = Job(sources, films, folder.local_path(), accelerator, workers, stop_after)
             outcome = _trained(job, config)
             if outcome.card is None:
                 return _summary(folder, config, outcome.step, outcome.counts)
@@ -71,6 +75,22 @@ def train(
         if accelerator.is_main_process:
             _tidy(folder.local_path())
         return _summary(folder, config, config.steps, done.counts if done else {})
+
+
+def _films(config: EditorConfig | RecogniserConfig, videos: str | None) -> Folder | None:
+    """The folder of the videos, just where the recipe wants one."""
+    wanted = isinstance(config, RecogniserConfig) and config.clips == "segments"
+    if wanted and videos is None:
+        raise TrainingError(
+            "`clips: segments` learns from the videos, and shards hold only two pictures of each segment.",
+            cure="Name the folder that `extract` read with --videos, or set `clips: pairs`.",
+        )
+    if videos is not None and not wanted:
+        raise TrainingError(
+            "The recipe learns from the shards alone, and reads no videos.",
+            cure="Leave --videos out; a recogniser reads them with `clips: segments`.",
+        )
+    return None if videos is None else Folder(videos)
 
 
 def _inputs(sources: Sequence[Folder]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from actionpairs.configs import RecogniserConfig
 from actionpairs.errors import TrainingError
-from actionpairs.learning import cache, checkpoints, curves, examples, loop, recogniser
+from actionpairs.learning import cache, checkpoints, curves, examples, loop, recogniser, segments
 from actionpairs.learning.batches import Order
 from actionpairs.learning.card import Card
 from actionpairs.learning.examples import Example
@@ -22,8 +22,13 @@ from actionpairs.learning.recogniser_lesson import (
     hold_out,
     judge,
 )
+from actionpairs.learning.segments import Filmed
 
 CONFUSION_FILE = "confusion.csv"
+_SHOWN = {
+    "pairs": "pairs, each shown as a clip of its first frame, then its last.",
+    "segments": "segments, each shown as a clip of frames from its first to its last.",
+}
 _USE = """from actionpairs.learning import recogniser
 model = recogniser.load("this folder")
 logits = model.predict(originals, edits)  # N H W 3 uint8 each; N A, in the order of model.actions"""
@@ -32,10 +37,12 @@ logits = model.predict(originals, edits)  # N H W 3 uint8 each; N A, in the orde
 def train(job: Job, config: RecogniserConfig) -> Outcome:
     """Put pairs aside to score with, load or build, decode once, train, score, publish."""
     learned, aside = _divided(job, config)
+    filmed = segments.find(learned, job.videos) if job.videos else ()
+    learned = tuple(one.example for one in filmed) or learned
     actions = sorted({pair.entry.action for pair in learned})
     start = _start(config, actions)
     with job.accelerator.main_process_first():
-        pictures = _pictures(job, config, learned)
+        pictures = _pictures(job, config, learned, filmed)
     order = Order(tuple(pair.name for pair in learned), config.seed, config.batch_size)
     variation = Variation(flip=config.flip, shift=config.shift)
     lesson = RecogniserLesson(start, learned, pictures, order=order, variation=variation, balanced=config.balanced)
@@ -51,7 +58,7 @@ def train(job: Job, config: RecogniserConfig) -> Outcome:
         _publish(job, start, verdict)
     counts |= {"scored": verdict.samples, "top_1": verdict.first, "top_5": verdict.first_five}
     counts["unknown_action"] = len(aside) - len(known)
-    return Outcome(step, counts, _card(job, learned, actions, verdict))
+    return Outcome(step, counts, _card(job, config, learned, actions, verdict))
 
 
 def _divided(job: Job, config: RecogniserConfig) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
@@ -88,14 +95,21 @@ def _start(config: RecogniserConfig, actions: Sequence[str]) -> Recogniser:
     return recogniser.build(actions, sizes, seed=config.seed)
 
 
-def _pictures(job: Job, config: RecogniserConfig, pairs: Sequence[Example]) -> np.ndarray:
-    """Every pair's pictures, decoded once into the cache: N 2 S S 3, uint8."""
+def _pictures(
+    job: Job, config: RecogniserConfig, pairs: Sequence[Example], filmed: Sequence[Filmed]
+) -> np.ndarray:
+    """Every pair's two pictures, or frames of its segment, decoded once into the cache: N P S S 3, uint8."""
+    size, workers = config.resolution, job.workers
 
     def compute() -> Iterator[np.ndarray]:
-        for both in examples.read_all(pairs, config.resolution, workers=job.workers):
-            yield both[None]
+        if job.videos:
+            found = segments.read_all(filmed, job.videos, frames=config.frames, size=size, workers=workers)
+        else:
+            found = examples.read_all(pairs, size, workers=workers)
+        for pictures in found:
+            yield pictures[None]
 
-    signature = [str(config.resolution), *cache.contents(pairs)]
+    signature = [str(size), config.clips, str(config.frames), *cache.contents(pairs)]
     return cache.array(job.cache, "pictures", signature, compute, count=len(pairs))
 
 
@@ -106,7 +120,9 @@ def _publish(job: Job, trained: Recogniser, verdict: Verdict) -> None:
     checkpoints.publish_contents(folder, job.out)
 
 
-def _card(job: Job, pairs: Sequence[Example], actions: Sequence[str], verdict: Verdict) -> Card:
+def _card(
+    job: Job, config: RecogniserConfig, pairs: Sequence[Example], actions: Sequence[str], verdict: Verdict
+) -> Card:
     first, five = verdict.first / verdict.samples, verdict.first_five / verdict.samples
     return Card(
         title="Action recogniser",
@@ -114,10 +130,9 @@ def _card(job: Job, pairs: Sequence[Example], actions: Sequence[str], verdict: V
         tag="video-classification",
         use=_USE,
         facts=[
-            f"Learned {len(actions)} actions from {len(pairs)} pairs, each shown as a clip of its first frame, "
-            "then its last.",
-            f"On {verdict.samples} pairs that it had not seen: top-1 {first:.1%}, top-5 {five:.1%} "
-            f"(chance is {1 / len(actions):.1%}). `confusion.csv` says what was taken for what.",
+            f"Learned {len(actions)} actions from {len(pairs)} {_SHOWN[config.clips]}",
+            f"On {verdict.samples} pairs of first and last frame that it had not seen: top-1 {first:.1%}, "
+            f"top-5 {five:.1%} (chance is {1 / len(actions):.1%}). `confusion.csv` says what was taken for what.",
         ],
         losses=curves.last(job.out / curves.TABLE_FILE),
     )

@@ -35,7 +35,7 @@ def small() -> Recogniser:
 
 def test_a_clip_is_half_original_and_half_edit(small: Recogniser) -> None:
     originals = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
-    clips = small.clips(originals, originals + 255)
+    clips = small.clips(torch.stack([originals, originals + 255], 1))
     assert clips.shape == (2, 4, 3, SIDE, SIDE)
     assert clips[:, :2].eq(-1).all()
     assert clips[:, 2:].eq(1).all()
@@ -48,7 +48,7 @@ def test_a_clip_may_show_changes_alone_and_a_saved_recogniser_remembers(tmp_path
     edits = originals.clone()
     edits[:, :8, :8] = 0
     for one in (made, recogniser.load(str(tmp_path))):
-        clips = one.clips(originals, edits)
+        clips = one.clips(torch.stack([originals, edits], 1))
         assert clips[:, :2, :, :7, :7].eq(1).all()
         assert clips[:, 2:, :, :7, :7].eq(-1).all()
         assert clips[:, :, :, 10:].eq(0).all()
@@ -65,6 +65,14 @@ def test_before_and_after_differ_from_the_first_step_on(small: Recogniser) -> No
     torch.nn.init.zeros_(small.model.timesformer.embeddings.time_embeddings)
     there, back = small.predict(*pictures), small.predict(*pictures[::-1])
     assert np.allclose(there, back, atol=1e-5)
+
+
+def test_places_are_told_apart_as_clearly_as_times_in_the_first_weights() -> None:
+    """With transformers' own beginning, left and right stay one for thousands of steps."""
+    embeddings = recogniser.build(ACTIONS, replace(SIZES, width=96), seed=0).model.timesformer.embeddings
+    places, times = embeddings.position_embeddings.std().item(), embeddings.time_embeddings.std().item()
+    assert places == pytest.approx(times, rel=0.2)
+    assert places > 0.4
 
 
 def test_a_saved_recogniser_answers_as_before(small: Recogniser, tmp_path: Path) -> None:

@@ -75,8 +75,7 @@ def score(pairs: Sequence[Sample], folder: Path, *, steps: int) -> float:
 
 
 def test_most_actions_are_named_in_scenes_that_were_never_seen(pairs: list[Sample], tmp_path: Path) -> None:
-    """0.885 was measured; the nine of ten that are aimed at want left and right told apart."""
-    assert score(pairs, tmp_path, steps=3600) >= 0.86
+    assert score(pairs, tmp_path, steps=4500) >= 0.9
 
 
 def test_shuffled_actions_are_named_by_chance(pairs: list[Sample], tmp_path: Path) -> None:
