@@ -18,7 +18,7 @@ from actionpairs.learning.batches import Batches, Row
 from actionpairs.learning.editor import Editor
 from actionpairs.learning.grids import Grid
 from actionpairs.learning.latents import Latents, TextEmbeddings
-from actionpairs.learning.loop import Losses, summed
+from actionpairs.learning.loop import Ahead, Losses, summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class EditorLesson:
         self._reference = reference
         self._grid = grid
 
-        self._ahead: tuple[int, slice, Question] | None = None
+        self._questions = Ahead(self._question)
 
     def names(self, step: int) -> tuple[str, ...]:
         """The pairs of a step."""
@@ -108,7 +108,7 @@ class EditorLesson:
 
     def prepare(self, step: int, part: slice) -> None:
         """Draw what some rows of a step will be asked, while the device works on the step before."""
-        self._ahead = step, part, self._question(step, part)
+        self._questions.prepare(step, part)
 
     def show(self, model: nn.Module, path: Path) -> None:
         """Draw the grid of sample edits; the model is the U-Net of the grid's editor."""
@@ -120,7 +120,7 @@ class EditorLesson:
 
         Under a hinge they go apart: where it is kept by every row, the wrong ones then need no backward pass.
         """
-        question, goal = self._taken(step, part).to(self._accelerator.device), self._objective
+        question, goal = self._questions.take(step, part).to(self._accelerator.device), self._objective
         is_hinge = goal.action.form == "hinge"
         target = losses.target(
             question.clean, question.noise, question.alphas, prediction_type=self._diffusion.prediction_type
@@ -163,12 +163,6 @@ class EditorLesson:
         if gamma is None:
             return torch.ones_like(question.alphas)
         return losses.min_snr_weights(question.alphas, gamma=gamma, prediction_type=prediction_type)
-
-    def _taken(self, step: int, part: slice) -> Question:
-        """What was drawn ahead, where it is what is wanted now."""
-        if self._ahead and self._ahead[:2] == (step, part):
-            return self._ahead[2]
-        return self._question(step, part)
 
     def _question(self, step: int, part: slice) -> Question:
         """Draw the time, the noise and the latents of every row; on the CPU."""

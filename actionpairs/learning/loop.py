@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -25,6 +25,8 @@ from actionpairs.learning import checkpoints
 from actionpairs.learning.averages import Average
 from actionpairs.learning.curves import Journal
 from actionpairs.progress import Progress
+
+Drawn = TypeVar("Drawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,24 @@ class Lesson(Protocol):
 
     def show(self, model: nn.Module, path: Path) -> None:
         """Draw what the model can do by now into a picture file."""
+
+
+class Ahead(Generic[Drawn]):
+    """Draws some rows of a step, and keeps what was drawn ahead until it is taken."""
+
+    def __init__(self, draw: Callable[[int, slice], Drawn]) -> None:
+        self._draw = draw
+        self._kept: tuple[int, slice, Drawn] | None = None
+
+    def prepare(self, step: int, part: slice) -> None:
+        """Draw what will be taken next."""
+        self._kept = step, part, self._draw(step, part)
+
+    def take(self, step: int, part: slice) -> Drawn:
+        """What was drawn ahead, where it is what is wanted; else it is drawn now."""
+        if self._kept and self._kept[:2] == (step, part):
+            return self._kept[2]
+        return self._draw(step, part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from actionpairs.learning import draws
 from actionpairs.learning.batches import Order, Row, is_flipped, is_sided
 from actionpairs.learning.examples import Example
-from actionpairs.learning.loop import Losses, summed
+from actionpairs.learning.loop import Ahead, Losses, summed
 from actionpairs.learning.recogniser import Recogniser
 
 
@@ -64,13 +64,15 @@ class RecogniserLesson:
         self._variation = variation
         self._mirrored = [mirrored(action, recogniser.actions) for action in recogniser.actions]
         self._weights = _weights(recogniser.actions, examples) if balanced else None
+        self._clips = Ahead(self._drawn)
 
     def names(self, step: int) -> tuple[str, ...]:
         """The pairs of a step."""
         return tuple(row.name for row in self._order.rows(step))
 
     def prepare(self, step: int, part: slice) -> None:
-        """A recogniser draws its pairs when it is asked."""
+        """Draw how some rows of a step are shown, while the device works on the step before."""
+        self._clips.prepare(step, part)
 
     def show(self, model: nn.Module, path: Path) -> None:
         """A recogniser draws nothing."""
@@ -78,16 +80,19 @@ class RecogniserLesson:
     def losses(self, model: nn.Module, step: int, part: slice) -> Losses:
         """The cross entropy of some rows of a step."""
         device = next(model.parameters()).device
-        rows = self._order.rows(step)[part]
-        shown = [self._shown(row) for row in rows]
-        pictures = torch.from_numpy(np.stack([pictures for pictures, _ in shown])).to(device)
-        truth = torch.tensor([action for _, action in shown], device=device)
+        pictures, truth = (part.to(device) for part in self._clips.take(step, part))
         logits = model(self._recogniser.clips(pictures)).logits.float()
         losses = F.cross_entropy(logits, truth, reduction="none")
         if self._weights is not None:
             losses = losses * self._weights.to(device)[truth]
         right = (logits.argmax(1) == truth).float()
         return Losses(losses.mean(), {"loss": summed(losses), "accuracy": summed(right)})
+
+    def _drawn(self, step: int, part: slice) -> tuple[Tensor, Tensor]:
+        """Some rows as they are shown in a step, B P S S 3 uint8, and the numbers of their actions; on the CPU."""
+        shown = [self._shown(row) for row in self._order.rows(step)[part]]
+        pictures = torch.from_numpy(np.stack([pictures for pictures, _ in shown]))
+        return pictures, torch.tensor([action for _, action in shown])
 
     def _shown(self, row: Row) -> tuple[np.ndarray, int]:
         """A pair as it is shown this time, P S S 3, and the number of its action."""
