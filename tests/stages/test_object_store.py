@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import pytest
 
 from actionpairs import shards, stores
@@ -14,7 +15,8 @@ from actionpairs.errors import StorageError, UnreachableError
 from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import shard
 from actionpairs.storage import Folder
-from tests.stages.conftest import SMALL_RECIPE, Films
+from tests.conftest import MakeNoise
+from tests.stages.conftest import HEADER, SMALL_RECIPE, Films
 from tests.store import KEY, SECRET, Proxy, s3_server
 
 
@@ -98,6 +100,33 @@ def test_no_network_says_where_after_patience(store: Store, monkeypatch: pytest.
     Folder("s3://bucket")._system.clear_instance_cache()
     with pytest.raises(UnreachableError, match=r"s3://bucket/segments\.csv"):
         Folder("s3://bucket").read_bytes("segments.csv")
+
+
+def test_an_mp4_is_read_where_its_segments_are(store: Store, make_noise: MakeNoise, tmp_path: Path) -> None:
+    """Opening, index and frames, lists and table together, against the groups of pictures that hold the frames."""
+    seconds, spans = 60, [(5.2, 7.4), (20.5, 21.3), (33.1, 39.9), (52.6, 55.8)]
+    video = make_noise("noise/n.mp4", seconds=seconds)
+    video.rename(store.bucket / "noise.mp4")
+    rows = [f"n_{number},noise.mp4,{start},{stop},do,do,it,p" for number, (start, stop) in enumerate(spans)]
+    (store.bucket / "noise.csv").write_text(HEADER + "".join(f"{row}\n" for row in rows))
+    before = store.proxy.bytes_read
+    given = {"videos": "s3://bucket", "annotations": ["s3://bucket/noise.csv"], "out": str(tmp_path / "out")}
+    assert extract(tmp_path / "small.yaml", workers=1, **given).pairs == len(spans)  # type: ignore[arg-type]
+    read = store.proxy.bytes_read - before
+    needed = weight_of_groups(store.bucket / "noise.mp4", [int(at) for span in spans for at in span])
+    print(f"{read / len(spans):,.0f} bytes a segment; {read / needed:.2f} of {needed:,} needed")
+    assert read <= 1.5 * needed
+    assert needed < 0.2 * (store.bucket / "noise.mp4").stat().st_size
+
+
+def weight_of_groups(video: Path, numbers: list[int]) -> int:
+    """What some of a video's groups of pictures weigh, from one key frame to the next."""
+    weights: list[int] = []
+    with av.open(str(video)) as container:
+        for packet in container.demux(video=0):
+            weights += [0] * packet.is_keyframe
+            weights[-1] += packet.size
+    return sum(weights[number] for number in set(numbers))
 
 
 @pytest.mark.slow
