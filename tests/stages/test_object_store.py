@@ -12,6 +12,7 @@ import pytest
 
 from actionpairs import shards, stores
 from actionpairs.errors import StorageError, UnreachableError
+from actionpairs.executors import Executor, local
 from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import shard
 from actionpairs.storage import Folder
@@ -51,10 +52,11 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def run(root: str, out: str, tmp_path: Path) -> None:
-    recipe = tmp_path / "small.yaml"
-    extract(recipe, videos=f"{root}/videos", annotations=[f"{root}/segments.csv"], out=f"{out}/pairs", workers=1)
-    shard(recipe, pairs=f"{out}/pairs", out=f"{out}/shards")
+def run(root: str, out: str, tmp_path: Path, *, workers: int | None = 1, executor: Executor = local.run) -> None:
+    recipe, many = tmp_path / "small.yaml", {"workers": workers, "executor": executor}
+    table = [f"{root}/segments.csv"]
+    extract(recipe, videos=f"{root}/videos", annotations=table, out=f"{out}/pairs", **many)  # type: ignore[arg-type]
+    shard(recipe, pairs=f"{out}/pairs", out=f"{out}/shards", **many)  # type: ignore[arg-type]
 
 
 def test_extract_shard_and_read_are_as_on_a_disk(store: Store, tmp_path: Path) -> None:
@@ -71,6 +73,24 @@ def test_extract_shard_and_read_are_as_on_a_disk(store: Store, tmp_path: Path) -
     ]
     written = b"".join(path.read_bytes() for path in (store.bucket / "far").rglob("*") if path.is_file())
     assert SECRET.encode() not in written
+
+
+@pytest.mark.slow
+def test_many_workers_change_no_byte_of_a_store(store: Store, tmp_path: Path) -> None:
+    run(str(store.bucket), str(tmp_path / "near"), tmp_path)
+    run("s3://bucket", "s3://bucket/far", tmp_path, workers=2)
+    assert content(store.bucket / "far") == content(tmp_path / "near")
+
+
+@pytest.mark.slow
+def test_a_cluster_changes_no_byte_of_a_store(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = pytest.importorskip("actionpairs.executors.ray")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    run(str(store.bucket), str(tmp_path / "near"), tmp_path)
+    run("s3://bucket", "s3://bucket/far", tmp_path, workers=None, executor=ray.at(None))
+    assert content(store.bucket / "far") == content(tmp_path / "near")
 
 
 def test_a_finished_folder_is_not_made_again(store: Store, tmp_path: Path) -> None:
