@@ -28,6 +28,7 @@ __all__ = ["Folder", "located"]
 Answer = TypeVar("Answer")
 
 _PARTIAL = ".partial"
+_BUFFER_BYTES = 64 << 10  # of a file that is written: hundreds of shards are, in turn
 _FILES_KEPT_OPEN = 256  # of one folder; many systems allow a process 1,024
 
 
@@ -240,7 +241,7 @@ def _published(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{uuid4().hex[:8]}{_PARTIAL}")  # a cluster may try one task twice
     try:
-        with partial.open("wb") as file:
+        with partial.open("wb", buffering=_BUFFER_BYTES) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
