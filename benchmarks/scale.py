@@ -3,7 +3,8 @@
 Cuts eight 1080p59.94 videos with one worker and with two. Reads 3,100 pairs at 256 px by one rank and by two, a
 process with one thread each; the best of three counts. Plans tables (`--dry-run`) and shards pairs with small
 pictures (one worker), from 1,000 segments to a million or --most; below a million the best of three counts. The
-cost of a segment is the time of planning and sharding beyond that of a thousand. Memory is the peak resident set
+cost of a segment is the time of planning and sharding beyond that of a thousand, by the clock and in CPU seconds,
+which other work on the machine changes less. Memory is the peak resident set
 that /proc tells, looked at every 20 ms.
 """
 
@@ -104,8 +105,8 @@ def share(folder: Path, ranks: int, rank: int) -> tuple[float, float, int]:
 def best(run: Callable[[Path, int], Run], work: Path, count: int) -> Run:
     """The fastest of some runs, and the most memory of them all."""
     runs = [run(work, count) for _ in range(1 if count == MOST else ROUNDS)]
-    most = (max(getattr(each, name) for each in runs) for name in ("parent_mb", "child_mb"))
-    return Run(min(each.wall_seconds for each in runs), *most)
+    least = (min(getattr(each, name) for each in runs) for name in ("wall_seconds", "cpu_seconds"))
+    return Run(*least, *(max(getattr(each, name) for each in runs) for name in ("parent_mb", "child_mb")))
 
 
 def main() -> None:
@@ -130,13 +131,13 @@ def main() -> None:
     rows += [(f"shard {count:,}", run) for count, run in packed.items()]
     print(
         table(
-            ["", "wall s", "parent MiB", "largest child MiB"],
-            [(name, run.wall_seconds, run.parent_mb, run.child_mb) for name, run in rows],
+            ["", "wall s", "CPU s", "parent MiB", "largest child MiB"],
+            [(name, run.wall_seconds, run.cpu_seconds, run.parent_mb, run.child_mb) for name, run in rows],
         )
     )
 
-    def cost(count: int) -> float:
-        spent = [made[count].wall_seconds - made[FEWEST].wall_seconds for made in (planned, packed)]
+    def cost(count: int, seconds: str = "wall_seconds") -> float:
+        spent = [getattr(made[count], seconds) - getattr(made[FEWEST], seconds) for made in (planned, packed)]
         return sum(spent) / (count - FEWEST)
 
     figures = {
@@ -147,6 +148,7 @@ def main() -> None:
     for count in sizes[2:]:
         size = f"1e{len(str(count)) - 1}"
         figures[f"cost_{size}_over_1e4"] = cost(count) / cost(10_000)
+        figures[f"cpu_{size}_over_1e4"] = cost(count, "cpu_seconds") / cost(10_000, "cpu_seconds")
         figures[f"driver_mb_{size}"] = max(planned[count].parent_mb, packed[count].parent_mb)
     finish(figures, as_json=chosen.json)
 
