@@ -164,7 +164,7 @@ def test_faults_and_an_outage_change_no_byte(store: Store, tmp_path: Path) -> No
         return 500 if number % 7 == 0 else None
 
     store.proxy.fault = fault
-    run("s3://bucket", "s3://bucket/far", tmp_path)
+    run("s3://bucket", "s3://bucket/far", tmp_path, workers=2)
     assert outage
     assert time.monotonic() > outage[0]
     for stage in ("pairs", "shards"):
