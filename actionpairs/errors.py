@@ -17,14 +17,16 @@ ActionpairsError               has a message (where, what) and a cure
 
 from __future__ import annotations
 
+import re
+
 
 class ActionpairsError(Exception):
-    """A failure with its cure: `message` says where and what, `cure` says what to do."""
+    """A failure with its cure: `message` says where and what, without secrets, `cure` says what to do."""
 
     def __init__(self, message: str, *, cure: str) -> None:
-        super().__init__(message, cure)
-        self.message = message
+        self.message = without_secrets(message)
         self.cure = cure
+        super().__init__(self.message, cure)
 
     def __str__(self) -> str:
         return f"{self.message} {self.cure}"
@@ -37,6 +39,17 @@ class ActionpairsError(Exception):
 def one_line(error: Exception) -> str:
     """What another library says, fit to stand within a message: on one line of at most 200 characters."""
     return " ".join(str(error).split())[:200]
+
+
+def without_secrets(text: str) -> str:
+    """A URL, or a text with URLs in it, as it may be shown: they lose users, passwords, and queries."""
+    return _SECRETS.sub(r"\1\2", text)
+
+
+# A password may hold a slash, and what looks like one may be a port; a mark after a query is the text's own.
+_SECRETS = re.compile(
+    r"""(\w+://)(?:[^\s@:/]*:(?!\d+/)[^\s@'"<>]*@|[^\s@:/]+@)?([^\s?#'"<>]*)(?:[?#](?:[^\s'"<>]*[^\s'"<>:.,;)])?)?"""
+)
 
 
 def _rebuild(kind: type[ActionpairsError], message: str, cure: str) -> ActionpairsError:

@@ -129,6 +129,7 @@ def finish(
         files=dict(sorted(files.items())),
         subsets=dict(subsets or {}),
     )
+    folder.remove_partials()  # of workers that were lost
     folder.write_bytes(MANIFEST_FILE, _json_bytes(asdict(manifest)))
     return manifest
 

@@ -86,15 +86,20 @@ def facts(folder: Folder, name: str) -> pa.Table:
 
 def all_facts(folder: Folder) -> pa.Table:
     """What is known of every pair, in the order of `names` and within each file: a table of columns.FACTS."""
+    scattered = _scattered_facts(folder).columns
+    # One column after the other, each freed as it is joined: never twice in memory.
+    whole = pa.table([scattered.pop(0).combine_chunks() for _ in columns.FACTS], schema=columns.FACTS)
+    pa.default_memory_pool().release_unused()  # of a million pairs, nearly as much again
+    return whole
+
+
+def _scattered_facts(folder: Folder) -> pa.Table:
     files = names(folder)
     parts = [columns.FACTS.empty_table()]
     for start in range(0, len(files), _FILES_AT_ONCE):
         some = [facts(folder, name) for name in files[start : start + _FILES_AT_ONCE]]
         parts.append(pa.concat_tables(some).combine_chunks())
-    scattered = pa.concat_tables(parts).columns
-    parts.clear()
-    # One column after the other, each freed as it is joined: never twice in memory.
-    return pa.table([scattered.pop(0).combine_chunks() for _ in columns.FACTS], schema=columns.FACTS)
+    return pa.concat_tables(parts)
 
 
 def read(folder: Folder, name: str) -> Iterator[FramePair]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
 
 from actionpairs.errors import StorageError
 
@@ -14,7 +17,8 @@ _WINDOWS = 8  # so at most 32 MiB are held
 class RangedFile(io.RawIOBase):
     """A file of which every request reads a range, and the last few ranges are held.
 
-    read_range: gives the bytes [start, stop). Where a file is read from front to back, requests grow.
+    read_range: gives the bytes [start, stop). Where a file is read from front to back, requests grow; what is
+    `expected` is asked for as it is.
     """
 
     def __init__(self, read_range: Callable[[int, int], bytes], *, size_bytes: int, where: str) -> None:
@@ -25,6 +29,21 @@ class RangedFile(io.RawIOBase):
         self._windows: list[tuple[int, bytes]] = []  # (first byte's place, bytes), the latest last
         self._ahead = _LEAST_BYTES
         self._end_of_last = -1
+        self._expected = (0, 0)
+        self._blank: Sequence[tuple[int, int]] = ()
+
+    def expect(self, start: int, stop: int) -> None:
+        """Be told what is read next: a request that begins in [start, stop) goes no further."""
+        self._expected = start, stop
+
+    @contextmanager
+    def blanked(self, parts: Sequence[tuple[int, int]]) -> Iterator[None]:
+        """Within, these parts [start, stop) read as zeros, and nobody is asked for them; ascending and apart."""
+        self._blank = parts
+        try:
+            yield
+        finally:
+            self._blank = ()
 
     def readable(self) -> bool:
         """It is for reading."""
@@ -48,7 +67,7 @@ class RangedFile(io.RawIOBase):
         stop = self.size_bytes if size is None or size < 0 else min(self._place + size, self.size_bytes)
         parts = []
         while self._place < stop:
-            start, data = self._window(stop)
+            start, data = self._zeros(stop) or self._window(stop)
             parts.append(data[self._place - start : stop - start])
             self._place += len(parts[-1])
         return b"".join(parts)
@@ -63,6 +82,12 @@ class RangedFile(io.RawIOBase):
         data = self.read(len(view))
         view[: len(data)] = data
         return len(data)
+
+    def _zeros(self, stop: int) -> tuple[int, bytes] | None:
+        """As _window, where the next byte is blank."""
+        number = bisect_right(self._blank, self._place, key=itemgetter(0)) - 1
+        end = self._blank[number][1] if number >= 0 else 0
+        return (self._place, bytes(min(stop, end) - self._place)) if self._place < end else None
 
     def _window(self, stop: int) -> tuple[int, bytes]:
         """A window that holds the next byte."""
@@ -83,6 +108,9 @@ class RangedFile(io.RawIOBase):
 
     def _end(self, stop: int) -> int:
         """Where the next request ends, which looks ahead."""
+        first, last = self._expected
+        if first <= self._place < last:
+            return min(self._place + _MOST_BYTES, last, self.size_bytes)
         goes_on = 0 <= self._place - self._end_of_last <= self._ahead
         self._ahead = min(2 * self._ahead, _MOST_BYTES) if goes_on else _LEAST_BYTES
         wanted = min(max(stop - self._place, self._ahead), _MOST_BYTES)

@@ -17,17 +17,18 @@ from typing import BinaryIO, TypeVar, cast
 from uuid import uuid4
 
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.registry import known_implementations
 
 from actionpairs import stores
-from actionpairs.errors import MissingExtraError, StorageError
+from actionpairs.errors import MissingExtraError, StorageError, without_secrets
 from actionpairs.ranges import RangedFile
-from actionpairs.stores import without_secrets
 
-__all__ = ["Folder", "located", "without_secrets"]
+__all__ = ["Folder", "located"]
 
 Answer = TypeVar("Answer")
 
 _PARTIAL = ".partial"
+_BUFFER_BYTES = 64 << 10  # of a file that is written: hundreds of shards are, in turn
 _FILES_KEPT_OPEN = 256  # of one folder; many systems allow a process 1,024
 
 
@@ -43,6 +44,7 @@ class Folder:
         except (OSError, ValueError) as error:
             raise StorageError(f"{self}: {stores.said(error)}.", cure="Give a local path or a URL.") from None
         self.is_local = isinstance(self._system, LocalFileSystem)
+        self._is_web = stores.is_web(self.url)
         self._opened = lru_cache(_FILES_KEPT_OPEN)(lambda name: _Descriptor(self.local_path(name)))
 
     def __reduce__(self) -> tuple[type[Folder], tuple[str]]:
@@ -68,25 +70,37 @@ class Folder:
         """Every file below this folder whose name ends in `suffix`, sorted; none where there is no folder."""
         found: list[str] = []
         with self._translated(""), suppress(FileNotFoundError):
-            found = self._ask("", lambda: self._system.find(self._root))
-        start = len(str(self._root).rstrip("/")) + 1
-        return sorted(path[start:] for path in found if path.endswith(suffix) and not path.endswith(_PARTIAL))
+            if self._is_web:
+                found = list(self._walk()) if self.exists() else []
+            else:
+                start = len(str(self._root).rstrip("/")) + 1
+                found = [path[start:] for path in self._ask("", lambda: self._system.find(self._root))]
+        return sorted(name for name in found if name.endswith(suffix) and not name.endswith(_PARTIAL))
 
     def entries(self, name: str = "") -> Iterator[tuple[str, bool]]:
         """What stands directly in a folder, sorted: the path below this one, and whether it is a folder itself."""
         with self._translated(name):
-            found = self._ask(name, lambda: self._system.ls(self._inside(name), detail=True))
+            found = self._ask(name, lambda: self._system.ls(self._listed(name), detail=True))
         start = len(str(self._root).rstrip("/")) + 1
         for path, kind in sorted((str(item["name"]), item["type"]) for item in found):
-            yield path.rstrip("/")[start:], kind == "directory"
+            inside = path.rstrip("/")[start:]
+            if self._is_web and ("?" in inside or PurePosixPath(inside).parent != PurePosixPath(name)):
+                continue  # a page has other links too
+            yield inside, kind == "directory"
+
+    def _walk(self, name: str = "") -> Iterator[str]:
+        """Every file below a folder, one listing after the other."""
+        for path, is_folder in self.entries(name):
+            yield from self._walk(path) if is_folder else (path,)
 
     def exists(self, name: str = "") -> bool:
         """Whether the file (or the folder itself) is there."""
         # Not by the stores' own `exists`: some say no where they mean that they do not know.
-        look = self._system.info if name or self.is_local else self._system.ls
+        info, ls = self._system.info, self._system.ls
+        look = partial(info, self._inside(name)) if name or self.is_local else partial(ls, self._listed(""))
         with self._translated(name):
             try:
-                self._ask(name, lambda: look(self._inside(name)))
+                self._ask(name, look)
             except (FileNotFoundError, NotADirectoryError) as error:
                 if stores.refused(error):
                     raise
@@ -159,13 +173,17 @@ class Folder:
     def _inside(self, name: str) -> str:
         return f"{self._root}/{name}" if name else str(self._root)
 
+    def _listed(self, name: str) -> str:
+        """A folder inside as listings want it: web servers take one without a slash for a file."""
+        return self._inside(name) + "/" * self._is_web
+
     def _ask(self, name: str, call: Callable[[], Answer]) -> Answer:
         """What the disk answers, or the store, which is asked again while it is not well."""
         return call() if self.is_local else stores.patiently(call, where=f"{self}/{name}".rstrip("/"))
 
     @contextmanager
     def _uploaded(self, name: str) -> Iterator[BinaryIO]:
-        if not stores.can_be_written(self.url):
+        if self._is_web:
             raise StorageError(
                 f"{self}: a web server is for reading.", cure="Give a folder or a bucket for --out."
             )
@@ -189,8 +207,9 @@ class Folder:
             if not self.is_local and stores.refused(error):
                 raise StorageError(f"{where}: {stores.said(error)}.", cure=stores.CREDENTIALS) from None
             if isinstance(error, FileNotFoundError):
+                shown = name if self.is_local else name.partition("?")[0]
                 raise StorageError(
-                    f"{self}: {name or 'the folder'} is not there.",
+                    f"{self}: {shown or 'the folder'} is not there.",
                     cure="Check the path, and that its stage is done.",
                 ) from None
             raise StorageError(f"{where}: {stores.said(error)}.", cure=_cure(error)) from None
@@ -222,7 +241,7 @@ def _published(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{uuid4().hex[:8]}{_PARTIAL}")  # a cluster may try one task twice
     try:
-        with partial.open("wb") as file:
+        with partial.open("wb", buffering=_BUFFER_BYTES) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -243,11 +262,11 @@ def _cure(error: OSError) -> str:
 
 
 def _missing_package(url: str, error: ImportError) -> MissingExtraError:
-    if url.partition("://")[0] in {"s3", "s3a", "http", "https"}:
-        return MissingExtraError.of("s3", needed_for=without_secrets(url))
-    return MissingExtraError(
-        f"{without_secrets(url)} needs a package that is not installed here.", cure=f"{stores.said(error)}."
-    )
+    protocol = url.partition("://")[0]
+    if protocol in {"s3", "s3a", "http", "https"}:
+        return MissingExtraError.of("s3", needed_for=url)
+    cure = known_implementations.get(protocol, {}).get("err") or stores.said(error)
+    return MissingExtraError(f"{url} needs a package that is not installed here.", cure=f"{cure}.")
 
 
 def located(url: str) -> tuple[Folder, str]:

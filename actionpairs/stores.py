@@ -5,16 +5,14 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import fsspec
 from fsspec import AbstractFileSystem
 
-from actionpairs.errors import ActionpairsError, StorageError, UnreachableError, one_line
+from actionpairs.errors import ActionpairsError, StorageError, UnreachableError, one_line, without_secrets
 
 Answer = TypeVar("Answer")
 
@@ -29,7 +27,8 @@ _BUCKETS = _S3 | {"gs", "gcs"}
 _LASTING = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 CREDENTIALS = (
     "Give credentials as the store's own tools take them: AWS_PROFILE, AWS_ACCESS_KEY_ID or ~/.aws for S3, "
-    "GOOGLE_APPLICATION_CREDENTIALS for Google, HF_TOKEN for Hugging Face; and check what they may do there."
+    "GOOGLE_APPLICATION_CREDENTIALS for Google, HF_TOKEN for Hugging Face; and check what they may do there. "
+    "A signed URL may have expired."
 )
 _LASTING_NUMBERS = frozenset({errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.ENOSPC})
 # Errors of botocore and aiohttp that are no OSError, named since neither need be installed.
@@ -54,7 +53,7 @@ def connect(url: str) -> tuple[AbstractFileSystem, str]:
     Raises StorageError where the URL holds credentials, ImportError where its library is not installed.
     """
     protocol = url.partition("://")[0] if "://" in url else "file"
-    if protocol in _BUCKETS and "@" in urlsplit(url).netloc:
+    if protocol in _BUCKETS and without_secrets(url) != url.partition("?")[0]:
         raise StorageError(f"{without_secrets(url)}: credentials stand in the URL.", cure=CREDENTIALS)
     options: dict[str, Any] = {}
     if protocol != "file":
@@ -69,9 +68,9 @@ def connect(url: str) -> tuple[AbstractFileSystem, str]:
     return system, path
 
 
-def can_be_written(url: str) -> bool:
-    """Whether there can be an --out: web servers are for reading."""
-    return url.partition("://")[0] not in _WEB
+def is_web(url: str) -> bool:
+    """Whether a URL is that of a web server, which is for reading."""
+    return url.partition("://")[0] in _WEB
 
 
 def patiently(call: Callable[[], Answer], *, where: str) -> Answer:
@@ -94,23 +93,17 @@ def patiently(call: Callable[[], Answer], *, where: str) -> Answer:
                     f"{where}: no answer for {PATIENCE_SECONDS:g} s: {why}.", cure=_NETWORK
                 ) from None
         if number == 2:  # less than that is everyday
-            _logger.warning("%s: no answer yet, asking again: %s", where, why)
+            _logger.warning("%s: no answer yet, asking again: %s", without_secrets(where), why)
         time.sleep(wait)
     raise AssertionError  # waits never end
 
 
 def said(error: BaseException) -> str:
     """What another library says, on one line and without secrets."""
+    if isinstance(error, FileNotFoundError) and error.__cause__ is not None and status(error) is not None:
+        error = error.__cause__  # fsspec says of every failure on the web that nothing was found
     text = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)  # type: ignore[arg-type]
-    return _URL.sub(lambda found: without_secrets(found[0]), text or type(error).__name__).rstrip(".")
-
-
-def without_secrets(url: str) -> str:
-    """A URL as it may be shown: without user, password, and query."""
-    if "://" not in url:
-        return url
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return without_secrets(text or type(error).__name__).rstrip(".")
 
 
 def refused(error: BaseException) -> bool:
@@ -171,5 +164,4 @@ def _web_config() -> dict[str, Any]:
     return {"timeout": aiohttp.ClientTimeout(sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS)}
 
 
-_URL = re.compile(r"\w+://[^\s'\"<>]+")
 _NETWORK = "Check the network and the endpoint, and run the same command again: it goes on where it stopped."

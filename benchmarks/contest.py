@@ -43,13 +43,14 @@ class Run:
     """What a command took."""
 
     wall_seconds: float
+    cpu_seconds: float
     parent_mb: float
     child_mb: float  # the largest of its children
 
 
 def watched(command: Sequence[str]) -> Run:
     """Run a command and look at its memory and its children's while it runs."""
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), os.times()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         parent = child = 0.0
         while process.poll() is None:
@@ -58,7 +59,9 @@ def watched(command: Sequence[str]) -> Run:
             time.sleep(0.02)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return Run(time.perf_counter() - begun, parent, child)
+    wall, now = time.perf_counter() - begun, os.times()
+    cpu = now.children_user + now.children_system - used.children_user - used.children_system
+    return Run(wall, cpu, parent, child)
 
 
 def _peak_mb(pid: int) -> float:

@@ -76,3 +76,31 @@ def make_video(tmp_path: Path) -> MakeVideo:
         return path
 
     return make
+
+
+MakeNoise = Callable[..., Path]
+
+
+@pytest.fixture
+def make_noise(tmp_path: Path) -> MakeNoise:
+    """Write a video of moving noise with sound, about 250 KB a second, with a key frame a second."""
+
+    def make(name: str, *, seconds: int) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(0).integers(0, 256, (320, 500, 3), np.uint8)
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=30)
+            stream.width, stream.height, stream.pix_fmt = 426, 240, "yuv420p"
+            stream.codec_context.options = {"g": "30", "bf": "2", "preset": "ultrafast", "crf": "30"}
+            sound = container.add_stream("pcm_s16le" if name.endswith("mov") else "aac", rate=48000)
+            for number in range(30 * seconds):
+                picture = noise[number % 80 :, number % 70 :][:240, :426]
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture.copy(), "bgr24")))
+                samples = av.AudioFrame.from_ndarray(np.zeros((1, 1600), np.int16), "s16", "mono")
+                samples.sample_rate, samples.pts = 48000, number * 1600
+                container.mux(sound.encode(samples))
+            container.mux([*stream.encode(), *sound.encode()])
+        return path
+
+    return make

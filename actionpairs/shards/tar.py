@@ -36,10 +36,8 @@ class TarWriter:
 
     def add(self, name: str, data: bytes) -> int:
         """Append a member; returns the offset of its first byte of data."""
-        self._write(_plain_header(name, len(data)))
-        offset = self._size_bytes
-        self._write(data)
-        self._write(bytes(-len(data) % tarfile.BLOCKSIZE))
+        offset = self._size_bytes + tarfile.BLOCKSIZE
+        self._write(b"".join((_plain_header(name, len(data)), data, bytes(-len(data) % tarfile.BLOCKSIZE))))
         return offset
 
     def close(self) -> FileDigest:
@@ -56,15 +54,15 @@ class TarWriter:
 
 _HEADER = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)
 _NAME, _SIZE, _CHECKSUM = slice(0, 100), slice(124, 136), slice(148, 156)
+_REST = sum(_HEADER[100:124]) + sum(_HEADER[136:148]) + sum(b" " * 8) + sum(_HEADER[156:])  # of the checksum
 
 
 def _plain_header(name: str, size_bytes: int) -> bytes:
     """What tarfile writes for a plain file of this name, ten times as fast: its other fields are all the same."""
-    header = bytearray(_HEADER)
-    header[_NAME] = name.encode().ljust(100, b"\0")
-    header[_SIZE] = b"%011o\0" % size_bytes
-    header[_CHECKSUM] = b" " * 8
-    header[_CHECKSUM] = b"%06o\0 " % sum(header)
+    header, told, size = bytearray(_HEADER), name.encode(), b"%011o\0" % size_bytes
+    header[_NAME] = told.ljust(100, b"\0")
+    header[_SIZE] = size
+    header[_CHECKSUM] = b"%06o\0 " % (_REST + sum(told) + sum(size))
     return bytes(header)
 
 

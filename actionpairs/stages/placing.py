@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -88,9 +87,7 @@ def _rejections(known: pa.Table, verdicts: Mapping[int, tuple[Reason, str]]) -> 
 def _split(known: pa.Table, kept: NDArray[np.bool_], config: SplitConfig, *, where: str) -> NDArray[np.int16]:
     """The split of every pair that is kept."""
     ids, *others = (known[name].filter(kept) for name in ("id", "video", "verb", "group"))
-    # A name that many pairs have is one object.
-    shared = (list(map(sys.intern, each.to_pylist())) for each in others)
-    split = np.array(splits.assign(config, ids.to_pylist(), *shared), np.int16)
+    split = np.array(splits.assign(config, ids.to_pylist(), *map(_shared, others)), np.int16)
     sizes = dict(zip(config.names, np.bincount(split, minlength=len(config.names)).tolist(), strict=True))
     if not sizes[config.train] or any(sizes[name] < count for name, count in config.tests.items()):
         raise ShardError(
@@ -99,3 +96,10 @@ def _split(known: pa.Table, kept: NDArray[np.bool_], config: SplitConfig, *, whe
             cure="Extract more, loosen `shard.filters`, or hold out less in `shard.splits`.",
         )
     return split
+
+
+def _shared(column: pa.ChunkedArray) -> list[str]:
+    """A column's values; one that many rows have is one object."""
+    coded = column.combine_chunks().dictionary_encode()
+    values: list[str] = np.array(coded.dictionary.to_pylist(), object)[coded.indices.to_numpy()].tolist()
+    return values

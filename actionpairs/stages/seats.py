@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from actionpairs import pairs, shards, splits
 from actionpairs.configs import ShardConfig
 from actionpairs.errors import ShardError
-from actionpairs.records import FramePair, Sample, SampleMetadata
+from actionpairs.records import FramePair, PairFacts, Sample, SampleMetadata
 from actionpairs.stages.placing import Places
 from actionpairs.storage import Folder
 
@@ -93,9 +93,12 @@ def samples(source: Folder, file: PairsFile, *, recipe_digest: str) -> Iterator[
             yield shard, _sample(pair, split, recipe_digest)
 
 
+_FACTS = tuple(field.name for field in fields(PairFacts))
+
+
 def _sample(pair: FramePair, split: str, recipe_digest: str) -> Sample:
     segment = pair.facts.segment
-    known = {field.name: getattr(pair.facts, field.name) for field in fields(pair.facts)}
+    known = {name: getattr(pair.facts, name) for name in _FACTS}
     return Sample(
         key=shards.key_of(segment.id),
         original_image=pair.before_jpeg,

@@ -35,6 +35,7 @@ class ShardSummary:
     samples: Mapping[str, int]  # split → count
     dropped: Mapping[str, int]  # reason → count
     subsets: Mapping[str, int]  # subset → count
+    lost: int = 0  # workers and nodes of a cluster that went away, and whose part was done elsewhere
 
 
 def shard(
@@ -58,8 +59,9 @@ def shard(
     folder = Folder(out)
     with manifest.working(folder, order) as finished:
         places = placing.place(all_facts(source), config, where=str(source))
+        lost = 0
         if not finished:
-            index, files = _packed(source, folder, places, config, executor=executor, workers=workers)
+            index, files, lost = _packed(source, folder, places, config, executor=executor, workers=workers)
             files[dataset_card.CARD_FILE] = dataset_card.write(folder, config, index, places)
             files[REJECTED_FILE] = write_rejections(folder, places.dropped)
             files[pairs_page.PAGE_FILE] = pairs_page.write_sharded(folder, source, config, places)
@@ -72,6 +74,7 @@ def shard(
             places.counts,
             dict(sorted(Counter(str(item.reason) for item in places.dropped).items())),
             {name: len(subset.ids) for name, subset in places.subsets.items()},
+            lost,
         )
 
 
@@ -83,20 +86,23 @@ def _packed(
     *,
     executor: Executor,
     workers: int | None,
-) -> tuple[ShardIndex, dict[str, FileDigest]]:
-    """Write shards, tables and index, in one pass or in two phases."""
+) -> tuple[ShardIndex, dict[str, FileDigest], int]:
+    """Write shards, tables and index, in one pass or in two phases; counts the workers that were lost, too."""
     digest, seated = config.digest(), seats.spread(places, config)
     if workers == 1 and len(seated.names) <= _MOST_OPEN:
-        packed = shards.pack(folder, _samples(source, seated, digest))
+        packed, lost = shards.pack(folder, _samples(source, seated, digest)), 0
     else:
-        packed = shuffle.write(source, folder, seated, recipe_digest=digest, executor=executor, workers=workers)
-    return shards.write_index(
+        packed, lost = shuffle.write(
+            source, folder, seated, recipe_digest=digest, executor=executor, workers=workers
+        )
+    index, files = shards.write_index(
         folder,
         packed,
         lambda name: places.known.take(seated.rows_of(name)),
         dataset=config.dataset,
         recipe_digest=digest,
     )
+    return index, files, lost
 
 
 def _samples(source: Folder, seated: Seats, recipe_digest: str) -> Iterator[tuple[str, Sample]]:

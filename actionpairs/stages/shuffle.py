@@ -55,8 +55,8 @@ def write(
     recipe_digest: str,
     executor: Executor,
     workers: int | None,
-) -> tuple[Packed, ...]:
-    """Write the shards; gives what is known of them, sorted by name."""
+) -> tuple[tuple[Packed, ...], int]:
+    """Write the shards; gives what is known of them, sorted by name, and how many workers were lost on the way."""
     names = [shard for _, shard in seated.names]
     partitions = _partitions(sorted(names))
     partition_of = {name: number for number, part in enumerate(partitions) for name in part}
@@ -80,14 +80,15 @@ def write(
     spooled = run(_deal, deals(), "deal out")
     packed = run(_pack, packs(), "pack")
     _remove_spools(folder)
-    return tuple(sorted((item for each in packed for item in each), key=lambda item: item.shard.name))
+    return tuple(sorted((item for each in packed for item in each), key=lambda item: item.shard.name)), run.lost
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Runner:
     folder: Folder
     executor: Executor
     workers: int | None
+    lost: int = 0
 
     def __call__(self, work: Callable[[Task], Result], tasks: Iterator[Task], words: str) -> list[Result]:
         """The results of all tasks; raises ShardError where one of them cannot be done."""
@@ -96,6 +97,7 @@ class _Runner:
             for outcome in self.executor(work, tasks, workers=self.workers, memory_bytes=_WORKER_BYTES):
                 if isinstance(outcome, Died):
                     raise ShardError(f"{self.folder}: {outcome.why}.", cure="Free some memory.")
+                self.lost += outcome.lost
                 results.append(outcome.result)
                 bar.update()
         return results

@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from actionpairs.records import Reason
 from actionpairs.storage import Folder
 from actionpairs.video.index import PacketTable, TimeZero
-from actionpairs.video.reader import Reader
+from actionpairs.video.reader import KeysDifferError, Reader
 from actionpairs.video.runs import Run, plan
 from actionpairs.video.scaling import Picture, Scaler, Unfit
 
@@ -59,9 +59,13 @@ class Video:
         at_work: Callable[[], object] = _nothing,
     ) -> None:
         self._reader = Reader(source, time_zero=time_zero, at_work=at_work)
-        self.table: PacketTable = self._reader.table
         self.decoded_frames = 0  # so far; what a plan is worth can be read off it
         self._place_of = {pts: place for place, pts in enumerate(self.table.order) if pts is not None}
+
+    @property
+    def table(self) -> PacketTable:
+        """When every frame is shown."""
+        return self._reader.table
 
     def __enter__(self) -> Video:
         return self
@@ -76,6 +80,16 @@ class Video:
 
         Yields (pts, picture) in ascending order; where a frame cannot be had whole, (pts, why not).
         """
+        left = deque(sorted(set(wanted)))
+        try:
+            for pts, picture in self._planned(left.copy(), short_side):
+                left.popleft()
+                yield pts, picture
+        except KeysDifferError:
+            self._reader.read_through()
+            yield from self._planned(left, short_side)
+
+    def _planned(self, wanted: Sequence[int], short_side: int) -> Iterator[tuple[int, Picture | Unfit]]:
         scaler = Scaler(self._reader.stream, short_side=short_side)
         for run in plan(self.table, self._place_of, wanted):
             missing = deque(run.wanted)

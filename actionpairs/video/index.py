@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import av
 from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from actionpairs.errors import VideoError
@@ -62,6 +63,18 @@ class PacketTable:
 def is_frame(packet: Packet[Any]) -> bool:
     """Whether a packet holds a frame; the last one that a demuxer gives does not."""
     return packet.size > 0
+
+
+def parts(streams: Iterable[Stream]) -> list[tuple[int, int]]:
+    """Where a file's packets lie by its index: bytes [start, stop), ascending and apart."""
+    entries = (entry for each in streams for entry in each.index_entries)
+    found: list[tuple[int, int]] = []
+    for start, stop in sorted((entry.pos, entry.pos + entry.size) for entry in entries):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], stop)
+        else:
+            found.append((start, stop))
+    return found
 
 
 def read(packets: Iterable[Packet[Any]], stream: VideoStream, *, time_zero: TimeZero) -> PacketTable:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -51,6 +52,25 @@ def worker_pids() -> list[int]:
     return found
 
 
+@contextmanager
+def harm(cluster: Any, node: Any, *, half_done: Callable[[], bool]) -> Iterator[None]:
+    """Kill a worker as soon as one is at work, and take a node away when something has come of it."""
+
+    def act() -> None:
+        while not worker_pids():
+            time.sleep(0.05)
+        time.sleep(0.3)
+        os.kill(worker_pids()[0], signal.SIGKILL)
+        while not half_done() or not worker_pids():
+            time.sleep(0.01)
+        cluster.remove_node(node, allow_graceful=False)
+
+    thread = Thread(target=act, daemon=True)
+    thread.start()
+    yield
+    assert not thread.is_alive(), "the work was done before all harm was"
+
+
 def test_killing_a_worker_and_a_node_changes_no_byte(nodes: Any, tmp_path: Path) -> None:
     from actionpairs.executors import ray
 
@@ -59,28 +79,22 @@ def test_killing_a_worker_and_a_node_changes_no_byte(nodes: Any, tmp_path: Path)
         tmp_path / "films", camera="fixed", videos=8, actions_per_video=14, seed=1, frame_rate=10, workers=2
     )
     given = {"videos": str(films.videos), "annotations": [str(films.epic100)]}
-    extract("demo", **given, out=str(tmp_path / "local"), workers=1)  # type: ignore[arg-type]
-    done = tmp_path / "ray/pairs"
-
-    def harm() -> None:
-        while not worker_pids():
-            time.sleep(0.05)
-        time.sleep(0.3)
-        os.kill(worker_pids()[0], signal.SIGKILL)
-        while not any(done.glob("*.parquet")) or not worker_pids():
-            time.sleep(0.05)
-        cluster.remove_node(second, allow_graceful=False)
-
-    Thread(target=harm, daemon=True).start()
-    found = extract("demo", **given, out=str(tmp_path / "ray"), executor=ray.at(cluster.address))  # type: ignore[arg-type]
+    near, far = tmp_path / "local", tmp_path / "ray"
+    extract("demo", **given, out=str(near / "pairs"), workers=1)  # type: ignore[arg-type]
+    with harm(cluster, second, half_done=lambda: any(far.glob("pairs/pairs/*.parquet"))):
+        found = extract("demo", **given, out=str(far / "pairs"), executor=ray.at(cluster.address))  # type: ignore[arg-type]
     assert found.lost >= 1
-    assert content(tmp_path / "ray") == content(tmp_path / "local")
-    shard("demo", pairs=str(tmp_path / "local"), out=str(tmp_path / "local-shards"))
-    shard(
-        "demo",
-        pairs=str(tmp_path / "ray"),
-        out=str(tmp_path / "ray-shards"),
-        workers=None,
-        executor=ray.at(cluster.address),
-    )
-    assert content(tmp_path / "ray-shards") == content(tmp_path / "local-shards")
+    assert content(far / "pairs") == content(near / "pairs")
+
+    third = cluster.add_node(num_cpus=1, object_store_memory=100 << 20)
+    shard("demo", pairs=str(near / "pairs"), out=str(near / "shards"))
+    with harm(cluster, third, half_done=lambda: any(far.glob("shards/*.spool"))):
+        packed = shard(
+            "demo",
+            pairs=str(far / "pairs"),
+            out=str(far / "shards"),
+            workers=None,
+            executor=ray.at(cluster.address),
+        )
+    assert packed.lost >= 1
+    assert content(far / "shards") == content(near / "shards")

@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import pytest
 
 from actionpairs import shards, stores
 from actionpairs.errors import StorageError, UnreachableError
+from actionpairs.executors import Executor, local
 from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import shard
 from actionpairs.storage import Folder
-from tests.stages.conftest import SMALL_RECIPE, Films
+from tests.conftest import MakeNoise
+from tests.stages.conftest import HEADER, SMALL_RECIPE, Films
 from tests.store import KEY, SECRET, Proxy, s3_server
 
 
@@ -49,10 +52,11 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def run(root: str, out: str, tmp_path: Path) -> None:
-    recipe = tmp_path / "small.yaml"
-    extract(recipe, videos=f"{root}/videos", annotations=[f"{root}/segments.csv"], out=f"{out}/pairs", workers=1)
-    shard(recipe, pairs=f"{out}/pairs", out=f"{out}/shards")
+def run(root: str, out: str, tmp_path: Path, *, workers: int | None = 1, executor: Executor = local.run) -> None:
+    recipe, many = tmp_path / "small.yaml", {"workers": workers, "executor": executor}
+    table = [f"{root}/segments.csv"]
+    extract(recipe, videos=f"{root}/videos", annotations=table, out=f"{out}/pairs", **many)  # type: ignore[arg-type]
+    shard(recipe, pairs=f"{out}/pairs", out=f"{out}/shards", **many)  # type: ignore[arg-type]
 
 
 def test_extract_shard_and_read_are_as_on_a_disk(store: Store, tmp_path: Path) -> None:
@@ -69,6 +73,24 @@ def test_extract_shard_and_read_are_as_on_a_disk(store: Store, tmp_path: Path) -
     ]
     written = b"".join(path.read_bytes() for path in (store.bucket / "far").rglob("*") if path.is_file())
     assert SECRET.encode() not in written
+
+
+@pytest.mark.slow
+def test_many_workers_change_no_byte_of_a_store(store: Store, tmp_path: Path) -> None:
+    run(str(store.bucket), str(tmp_path / "near"), tmp_path)
+    run("s3://bucket", "s3://bucket/far", tmp_path, workers=2)
+    assert content(store.bucket / "far") == content(tmp_path / "near")
+
+
+@pytest.mark.slow
+def test_a_cluster_changes_no_byte_of_a_store(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = pytest.importorskip("actionpairs.executors.ray")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    run(str(store.bucket), str(tmp_path / "near"), tmp_path)
+    run("s3://bucket", "s3://bucket/far", tmp_path, workers=None, executor=ray.at(None))
+    assert content(store.bucket / "far") == content(tmp_path / "near")
 
 
 def test_a_finished_folder_is_not_made_again(store: Store, tmp_path: Path) -> None:
@@ -100,6 +122,33 @@ def test_no_network_says_where_after_patience(store: Store, monkeypatch: pytest.
         Folder("s3://bucket").read_bytes("segments.csv")
 
 
+def test_an_mp4_is_read_where_its_segments_are(store: Store, make_noise: MakeNoise, tmp_path: Path) -> None:
+    """Opening, index and frames, lists and table together, against the groups of pictures that hold the frames."""
+    seconds, spans = 60, [(5.2, 7.4), (20.5, 21.3), (33.1, 39.9), (52.6, 55.8)]
+    video = make_noise("noise/n.mp4", seconds=seconds)
+    video.rename(store.bucket / "noise.mp4")
+    rows = [f"n_{number},noise.mp4,{start},{stop},do,do,it,p" for number, (start, stop) in enumerate(spans)]
+    (store.bucket / "noise.csv").write_text(HEADER + "".join(f"{row}\n" for row in rows))
+    before = store.proxy.bytes_read
+    given = {"videos": "s3://bucket", "annotations": ["s3://bucket/noise.csv"], "out": str(tmp_path / "out")}
+    assert extract(tmp_path / "small.yaml", workers=1, **given).pairs == len(spans)  # type: ignore[arg-type]
+    read = store.proxy.bytes_read - before
+    needed = weight_of_groups(store.bucket / "noise.mp4", [int(at) for span in spans for at in span])
+    print(f"{read / len(spans):,.0f} bytes a segment; {read / needed:.2f} of {needed:,} needed")
+    assert read <= 1.5 * needed
+    assert needed < 0.2 * (store.bucket / "noise.mp4").stat().st_size
+
+
+def weight_of_groups(video: Path, numbers: list[int]) -> int:
+    """What some of a video's groups of pictures weigh, from one key frame to the next."""
+    weights: list[int] = []
+    with av.open(str(video)) as container:
+        for packet in container.demux(video=0):
+            weights += [0] * packet.is_keyframe
+            weights[-1] += packet.size
+    return sum(weights[number] for number in set(numbers))
+
+
 @pytest.mark.slow
 def test_faults_and_an_outage_change_no_byte(store: Store, tmp_path: Path) -> None:
     run(str(store.bucket), str(tmp_path / "near"), tmp_path)
@@ -115,7 +164,7 @@ def test_faults_and_an_outage_change_no_byte(store: Store, tmp_path: Path) -> No
         return 500 if number % 7 == 0 else None
 
     store.proxy.fault = fault
-    run("s3://bucket", "s3://bucket/far", tmp_path)
+    run("s3://bucket", "s3://bucket/far", tmp_path, workers=2)
     assert outage
     assert time.monotonic() > outage[0]
     for stage in ("pairs", "shards"):
