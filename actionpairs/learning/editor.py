@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,8 +56,15 @@ class Editor:
         )
 
     def save(self, path: Path) -> None:
-        """Write a folder that StableDiffusionInstructPix2PixPipeline.from_pretrained opens; safetensors only."""
+        """Write a folder that StableDiffusionInstructPix2PixPipeline.from_pretrained opens; safetensors only.
+
+        Its configs do not say where on this machine the parts once came from.
+        """
         self.pipeline().save_pretrained(path, safe_serialization=True)
+        for config in path.glob("*/config.json"):
+            told = json.loads(config.read_text(encoding="utf-8"))
+            told.pop("_name_or_path", None)
+            config.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
     def to(self, device: torch.device) -> Editor:
         """The same editor, moved to a device."""

@@ -170,3 +170,10 @@ def test_an_autoencoder_can_be_taken_alone(editor_folder: Path) -> None:
 def test_an_autoencoder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=f"{tmp_path}: no autoencoder"):
         editor.load_autoencoder(str(tmp_path))
+
+
+def test_a_saved_folder_does_not_say_where_its_parts_came_from(editor_folder: Path, tmp_path: Path) -> None:
+    editor.load(str(editor_folder)).save(tmp_path / "saved")
+    for config in (tmp_path / "saved").rglob("*.json"):
+        assert str(editor_folder) not in config.read_text()
+    assert editor.load(str(tmp_path / "saved")).unet.config.in_channels == 8
