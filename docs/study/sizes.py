@@ -12,7 +12,7 @@ RECIPES = ROOT / "pipelines/study"
 HELD_BACK = (("take", "bowl"), ("put", "box"), ("move-left", "cup"), ("move-right", "plate"))
 ROWS = (
     "actions", "static-only", "no-action", "no-reg", "unfrozen",
-    "hinge", "negated", "action-weight-1", "reg-weight-1",
+    "hinge", "negated", "action-weight-1", "reg-weight-1", "unweighted",
 )  # fmt: skip
 
 
