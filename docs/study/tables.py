@@ -39,21 +39,25 @@ def _truth(size: str, out: Path) -> str:
     """Per set and row: how many actions are done, of all and of verb-noun pairs that training had and had not,
     the mean progress, and what else was kept."""
     lines = [
-        "| set | row | n | done % | 95 % | of seen | of held-back | progress | kept % |",
+        "| set | row | n | done % | 95 % | seen pairs | held-back pairs | progress | kept % |",
         "|---|---|" + "---:|" * 7,
     ]
     for painted in (*SIZES[size].sets, SIZES[size].static):
         for path in _scores(out, painted):
-            judged = truth.read(path)
-            held = [one for one in judged if (one.verb, one.noun) in HELD_BACK]
-            seen = [one for one in judged if (one.verb, one.noun) not in HELD_BACK]
-            low, high = _interval(judged)
-            lines.append(
-                f"| {painted.name} | {path.stem} | {len(judged)} | {_done(judged)} | {low:.0f} to {high:.0f} "
-                f"| {_done(seen)} | {_done(held)} | {np.mean([one.progress for one in judged]):.2f} "
-                f"| {100 * np.mean([one.kept for one in judged]):.1f} |"
-            )
+            lines.append(f"| {painted.name} | {path.stem} | {_verdict(truth.read(path))} |")
     return "\n".join(lines)
+
+
+def _verdict(judged: Sequence[Judged]) -> str:
+    """A row's cells from n on."""
+    held = [one for one in judged if (one.verb, one.noun) in HELD_BACK]
+    seen = [one for one in judged if one not in held]
+    low, high = _interval(judged)
+    done, progress, kept = (
+        float(np.mean([getattr(one, name) for one in judged])) for name in ("is_done", "progress", "kept")
+    )
+    cells = [len(judged), f"{100 * done:.1f}", f"{low:.0f} to {high:.0f}", _of(seen), _of(held)]
+    return " | ".join(map(str, [*cells, f"{progress:.2f}", f"{100 * kept:.1f}"]))
 
 
 def _scores(out: Path, painted: PaintedSet) -> list[Path]:
@@ -63,8 +67,9 @@ def _scores(out: Path, painted: PaintedSet) -> list[Path]:
     return sorted(found, key=lambda path: (order.index(path.stem.partition("-seed")[0]), path.stem))
 
 
-def _done(judged: Sequence[Judged]) -> str:
-    return f"{100 * np.mean([one.is_done for one in judged]):.1f}" if judged else "–"
+def _of(judged: Sequence[Judged]) -> str:
+    """How many are done of how many."""
+    return f"{sum(one.is_done for one in judged)} of {len(judged)}" if judged else "–"
 
 
 def _interval(judged: Sequence[Judged]) -> tuple[float, float]:
@@ -72,7 +77,7 @@ def _interval(judged: Sequence[Judged]) -> tuple[float, float]:
     n, p, z = len(judged), float(np.mean([one.is_done for one in judged])), 1.96
     middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 100 / (1 + z * z / n)
-    return scale * (middle - half), scale * (middle + half)
+    return max(0.0, scale * (middle - half)), scale * (middle + half)
 
 
 def _trust(size: str, out: Path) -> str:
