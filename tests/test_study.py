@@ -13,7 +13,9 @@ import yaml
 from actionpairs.stages.painted import PaintedSet
 
 ROOT = Path(__file__).parents[1]
-MARKS = "".join(f"<!-- {part} -->\nold\n<!-- end of {part} -->\n" for part in ("cpu truth", "cpu trust"))
+MARKS = "".join(
+    f"<!-- {part} -->\nold\n<!-- end of {part} -->\n" for part in ("cpu truth", "cpu scores", "cpu trust")
+)
 pytestmark = pytest.mark.slow
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import truth
-from scipy.stats import spearmanr
+from scipy.stats import binomtest, spearmanr
 from sizes import HELD_BACK, ROOT, ROWS, SIZES
 from truth import Judged
 
@@ -28,7 +28,8 @@ _ACTIONS_SHOWN, _CELL, _LABEL = 8, 128, 20  # a row each; pixels
 def write(size: str, out: Path) -> None:
     """Put the tables between docs/study.md's marks, and the figure beside it."""
     text = PAGE.read_text(encoding="utf-8")
-    for name, made in (("truth", _truth(size, out)), ("trust", _trust(size, out))):
+    made_of = {"truth": _truth, "scores": _reported, "trust": _trust}
+    for name, made in ((name, make(size, out)) for name, make in made_of.items()):
         start, stop = f"<!-- {size} {name} -->", f"<!-- end of {size} {name} -->"
         text = re.sub(f"(?s){start}.*?{stop}", lambda _, part=f"{start}\n{made}\n{stop}": part, text)
     PAGE.write_text(text, encoding="utf-8")
@@ -39,12 +40,14 @@ def _truth(size: str, out: Path) -> str:
     """Per set and row: how many actions are done, of all and of verb-noun pairs that training had and had not,
     the mean progress, and what else was kept."""
     lines = [
-        "| set | row | n | done % | 95 % | seen pairs | held-back pairs | progress | kept % |",
-        "|---|---|" + "---:|" * 7,
+        "| set | row | n | done % | 95 % | seen pairs | held-back pairs | progress | kept % | against `actions` |",
+        "|---|---|" + "---:|" * 8,
     ]
     for painted in (*SIZES[size].sets, SIZES[size].static):
         for path in _scores(out, painted):
-            lines.append(f"| {painted.name} | {path.stem} | {_verdict(truth.read(path))} |")
+            whole = path.with_stem(f"actions-seed{path.stem.partition('-seed')[2] or 0}")
+            against = _against(truth.read(path), truth.read(whole)) if whole.exists() and whole != path else "–"
+            lines.append(f"| {painted.name} | {path.stem} | {_verdict(truth.read(path))} | {against} |")
     return "\n".join(lines)
 
 
@@ -58,6 +61,33 @@ def _verdict(judged: Sequence[Judged]) -> str:
     )
     cells = [len(judged), f"{100 * done:.1f}", f"{low:.0f} to {high:.0f}", _of(seen), _of(held)]
     return " | ".join(map(str, [*cells, f"{progress:.2f}", f"{100 * kept:.1f}"]))
+
+
+def _against(judged: Sequence[Judged], others: Sequence[Judged]) -> str:
+    """What one row does and the other does not, and the reverse, with the p of McNemar's exact test."""
+    both = list(zip(judged, others, strict=True))
+    won, lost = (
+        sum(one.is_done and not two.is_done for one, two in pairs) for pairs in (both, map(reversed, both))
+    )
+    return f"+{won} −{lost}, p {binomtest(won, won + lost).pvalue:.2g}" if won + lost else "the same"
+
+
+def _reported(size: str, out: Path) -> str:
+    """What `actionpairs eval` says of every row on the first test set."""
+    folder = SIZES[size].sets[0].name
+    rows = {path.stem: _report(out / "reports" / folder / path.stem)["rows"] for path in _models(size, out)}
+    names = [score["name"] for score in next(iter(rows.values()))[0]["scores"]]
+    lines = [f"| row | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
+    bounds = {row["name"]: row for row in rows["base"][1:]}
+    for name, row in ({name: found[0] for name, found in rows.items()} | bounds).items():
+        values = {score["name"]: f"{score['value']:.2f}" for score in row["scores"]}
+        lines.append(f"| {name} | {' | '.join(values.get(each, '–') for each in names)} |")
+    return "\n".join(lines)
+
+
+def _models(size: str, out: Path) -> list[Path]:
+    """The base and the rows that are there, judged on the first test set."""
+    return [path for path in _scores(out, SIZES[size].sets[0]) if path.stem not in (COPY, TRUTH, ROUND_TRIP)]
 
 
 def _scores(out: Path, painted: PaintedSet) -> list[Path]:
