@@ -4,8 +4,8 @@ Cuts eight 1080p59.94 videos with one worker and with two. Reads 3,100 pairs at 
 process with one thread each; the best of three counts. Plans tables (`--dry-run`) and shards pairs with small
 pictures (one worker), from 1,000 segments to a million or --most; below a million the best of three counts. The
 cost of a segment is the time of planning and sharding beyond that of a thousand, by the clock and in CPU seconds,
-which other work on the machine changes less. Memory is the peak resident set
-that /proc tells, looked at every 20 ms.
+which other work on the machine changes less. Memory is the peak resident set that /proc tells, looked at every
+20 ms.
 """
 
 from __future__ import annotations
