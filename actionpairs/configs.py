@@ -271,8 +271,9 @@ class LoopConfig(Config):
     """What every training loop needs to know.
 
     batch_size counts over all processes and all accumulated parts. schedule: after the warm-up. compile: let
-    torch.compile write the network's kernels, which pays off after some minutes. deterministic: let a GPU, too,
-    compute the same bits every time, so that a resumed run is exactly an uninterrupted one; a CPU always does.
+    torch.compile write the network's kernels, which pays off after some minutes. cuda_graphs: record them once,
+    and replay them where Python would start them too slowly. deterministic: let a GPU, too, compute the same
+    bits every time, so that a resumed run is exactly an uninterrupted one; a CPU always does.
     """
 
     seed: int = 0
@@ -286,9 +287,18 @@ class LoopConfig(Config):
     max_gradient_norm: Weight = 1.0
     precision: Literal["no", "bf16", "fp16"] = "no"
     compile: bool = False
+    cuda_graphs: bool = False
     deterministic: bool = False
     checkpoint_every: Positive = 1000
     keep_checkpoints: Positive = 2
+
+    @model_validator(mode="after")
+    def _graphs_can_be_recorded(self) -> LoopConfig:
+        if self.cuda_graphs and not self.compile:
+            raise ValueError("`cuda_graphs` replays what `compile` writes: set `compile: true` too")
+        if self.cuda_graphs and self.accumulation > 1:
+            raise ValueError("`cuda_graphs` writes every gradient over the last: leave `accumulation` at 1")
+        return self
 
 
 class EditorConfig(LoopConfig):

@@ -111,10 +111,15 @@ def prepare(accelerator: Accelerator, model: nn.Module, config: LoopConfig, *, d
         raise TrainingError("Every parameter is frozen.", cure="Name less in `freeze`.")
     optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
     model.train()
-    if config.compile:
-        model.compile()
+    compile_network(model, config)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     return Trainee(accelerator, wrapped, optimizer, Average(wrapped, decay) if decay else None)
+
+
+def compile_network(network: nn.Module, config: LoopConfig) -> None:
+    """Let torch.compile write a network's kernels when it first runs, if the recipe wants that."""
+    if config.compile:
+        network.compile(mode="reduce-overhead" if config.cuda_graphs else "default")
 
 
 def run(

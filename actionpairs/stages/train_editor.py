@@ -89,8 +89,7 @@ def _reference(config: EditorConfig, start: Editor) -> Callable[..., Any]:
     if config.lora:
         return adapters.without(start.unet)
     reference = editor.frozen_copy(start.unet, precision=config.precision)
-    if config.compile:
-        reference.compile()
+    loop.compile_network(reference, config)
     return reference
 
 

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(
 )
 TERMS = ("loss", "static", "action", "regularization", "understood")
 WIDER = {**EDITOR["model"], "unet_channels": [64, 128], "unet_layers": 2, "text_width": 64}  # type: ignore[dict-item]
+COMPILED = {"compile": True, "channels_last": True}
 LONGER = {**EDITOR, "model": WIDER, "steps": 60, "batch_size": 8, "checkpoint_every": 20, "sample_every": 60}
 
 
@@ -33,7 +34,9 @@ def terms(out: Path) -> list[dict[str, float]]:
     return [{name: row[name] for name in TERMS} for row in curves.read(out / "losses.csv")]
 
 
-@pytest.mark.parametrize("fast", [{}, {"compile": True, "channels_last": True}], ids=["eager", "compiled"])
+@pytest.mark.parametrize(
+    "fast", [{}, COMPILED, {**COMPILED, "cuda_graphs": True}], ids=["eager", "compiled", "graphs"]
+)
 def test_a_resumed_run_is_exactly_an_uninterrupted_one(
     squares: Path, tmp_path: Path, fast: dict[str, bool]
 ) -> None:

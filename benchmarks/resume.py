@@ -1,0 +1,132 @@
+"""A run that is killed again and again, against one that nothing interrupts: do they learn the same?
+
+    python benchmarks/resume.py  # the editor that ships, on the CPU
+    python benchmarks/resume.py --device cuda --precision bf16 --steps 8000 --kills 6  # on a GPU, ten minutes
+
+Both are `actionpairs train` with all three losses on pairs that the tabletop paints. SIGKILL comes at steps drawn
+at random; the same command is then run again. diffusers' train_instruct_pix2pix.py differs by 1.5e-3 after
+60 + 60 steps.
+
+resume_weight_difference: the largest difference of a weight at the end; resume_loss_difference: of a term of
+the loss at any step. Both are 0 where a resume is exact.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from argparse import Namespace
+from pathlib import Path
+
+import yaml
+from contest import arguments, finish, machine, table
+from safetensors.torch import load_file
+
+from actionpairs.learning import curves
+from actionpairs.stages.painted import PaintedSet, paint
+
+PAIRS = PaintedSet("LC", "fixed", "actions", scenes=60, test_scenes=4, side=64, seed=12)
+SPEED = "images_per_second"
+
+
+def train_command(options: Namespace, work: Path, out: Path) -> list[str]:
+    """The product's own command, with the recipe that both runs follow."""
+    recipe = work / "resume.yaml"
+    config = {
+        "task": "editor",
+        "model": {"source": "tabletop"},
+        "steps": options.steps,
+        "batch_size": options.batch,
+        "learning_rate": 1e-4,
+        "warmup_steps": 10,
+        "resolution": PAIRS.side,
+        "precision": options.precision,
+        "deterministic": True,
+        "checkpoint_every": max(1, options.steps // 20),
+        "sample_every": options.steps,
+    }
+    recipe.write_text(yaml.safe_dump({"train": config}))
+    asked = ["--shards", str(work / PAIRS.name), "--out", str(out), "--device", options.device]
+    return [sys.executable, "-m", "actionpairs", "train", str(recipe), *asked]
+
+
+def interrupt(command: list[str], out: Path, *, at: int) -> bool:
+    """Run a command and kill it with SIGKILL once its table of losses has come to a step; whether it still ran."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            if steps_done(out) >= at:
+                process.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.02)
+    if process.returncode not in (0, -signal.SIGKILL):
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return process.returncode != 0
+
+
+def steps_done(out: Path) -> int:
+    """How many steps the table of losses holds."""
+    try:
+        return (out / curves.TABLE_FILE).read_bytes().count(b"\n") - 1
+    except FileNotFoundError:
+        return 0
+
+
+def weight_difference(one: Path, other: Path) -> float:
+    """The largest difference of a U-Net's weights."""
+    left, right = (load_file(out / "unet/diffusion_pytorch_model.safetensors") for out in (one, other))
+    return max(float((left[name] - right[name]).abs().max()) for name in left)
+
+
+def loss_difference(one: Path, other: Path) -> float:
+    """The largest difference of a term of the loss, over all steps; endless where steps are missing."""
+    left, right = (curves.read(out / curves.TABLE_FILE) for out in (one, other))
+    if len(left) != len(right):
+        return float("inf")
+    pairs = zip(left, right, strict=True)
+    return max(abs(row[name] - again[name]) for row, again in pairs for name in row if name != SPEED)
+
+
+def contest(options: Namespace, work: Path) -> dict[str, float]:
+    """Train twice, once in peace."""
+    paint(PAIRS, out=str(work / PAIRS.name))
+    whole, parts = work / "whole", work / "parts"
+    begun = time.perf_counter()
+    subprocess.run(train_command(options, work, whole), check=True)
+    minutes = (time.perf_counter() - begun) / 60
+    command = train_command(options, work, parts)
+    places = sorted(random.Random(options.steps).sample(range(1, options.steps), options.kills))
+    kills = sum(interrupt(command, parts, at=step) for step in places)
+    subprocess.run(command, check=True)
+    return {
+        "resume_weight_difference": weight_difference(whole, parts),
+        "resume_loss_difference": loss_difference(whole, parts),
+        "steps": options.steps,
+        "kills": kills,
+        "minutes": minutes,
+    }
+
+
+def main() -> None:
+    """Print a table; with --json one line of JSON after it."""
+    parser = arguments(__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default="no")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--kills", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(options.work or folder)
+        work.mkdir(parents=True, exist_ok=True)
+        figures = contest(options, work)
+    print(machine("torch", "diffusers", "accelerate"))
+    print(table(["", "found"], [[name, value] for name, value in figures.items()]))
+    finish(figures, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()
