@@ -52,6 +52,11 @@ def test_a_recipe_states_only_what_differs(tmp_path: Path) -> None:
         ("extract: {annotations: {format: parchment}}", "extract.annotations"),
         ("extends: table\nshard: {splits: {tests: {x: -1}}}", "shard.splits.tests.x"),
         ("extends: table\nshard: {splits: {train: tabletest}}", "both called"),
+        ("extends: editaction\ntrain: {cuda_graphs: true}", "set `compile: true` too"),
+        (
+            "extends: editaction\ntrain: {compile: true, cuda_graphs: true, accumulation: 2}",
+            "leave `accumulation`",
+        ),
         ("\x00", "cannot be read as YAML"),
     ],
 )
