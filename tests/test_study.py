@@ -14,7 +14,7 @@ from actionpairs.stages.painted import PaintedSet
 
 ROOT = Path(__file__).parents[1]
 MARKS = "".join(
-    f"<!-- {part} -->\nold\n<!-- end of {part} -->\n" for part in ("cpu truth", "cpu scores", "cpu trust")
+    f"<!-- cpu {part} -->\nold\n<!-- end of cpu {part} -->\n" for part in ("truth", "seeds", "scores", "trust")
 )
 pytestmark = pytest.mark.slow
 
@@ -32,12 +32,13 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     small = sizes.Size(
         (PaintedSet("LC", "fixed", "actions", 3, 2, 64, 12, sizes.HELD_BACK),),
         PaintedSet("static", "fixed", "static edits", 1, 2, 64, 21),
-        seeds=(0,),
+        seeds=(0, 1),
+        other_seeds=(0,),
         base=None,
     )
     for module in (command, tables):
         monkeypatch.setattr(module, "SIZES", {"cpu": small})
-    for name in ("actions", "no-action", "recogniser"):
+    for name in ("actions", "no-action", "hinge", "recogniser"):
         shorter = {"extends": f"study/cpu/{name}", "train": {"steps": 2}}
         path = tmp_path / "recipes/cpu" / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,16 +52,18 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_rows_are_trained_judged_and_told_of(study: ModuleType, tmp_path: Path) -> None:
-    study.study("cpu", tmp_path / "out", rows=["no-action", "actions"], device="cpu")
+    study.study("cpu", tmp_path / "out", rows=["no-action", "hinge", "actions"], device="cpu")
     page = (tmp_path / "study.md").read_text()
     assert "old" not in page
     rows = {line.split(" | ")[1]: line.split(" | ") for line in page.splitlines() if line.startswith("| LC | ")}
     assert list(rows)[:2] == ["copy of the input", "base"]
-    assert {"actions-seed0", "no-action-seed0"} < rows.keys()
+    assert {"actions-seed0", "no-action-seed0", "hinge-seed0", "actions-seed1", "no-action-seed1"} < rows.keys()
+    assert "hinge-seed1" not in rows
+    assert rows["no-action"][2].count(", ") == 1
     assert float(rows["copy of the input"][3]) == 0
     assert float(rows["the real last frame"][3]) == 100
     assert (tmp_path / "docs/study-cpu.jpg").stat().st_size > 1000
     judged = {path: path.stat().st_mtime_ns for path in (tmp_path / "out/scores").rglob("*.json")}
-    study.study("cpu", tmp_path / "out", rows=["no-action", "actions"], device="cpu")
+    study.study("cpu", tmp_path / "out", rows=["no-action", "hinge", "actions"], device="cpu")
     assert judged == {path: path.stat().st_mtime_ns for path in judged}
     assert (tmp_path / "study.md").read_text() == page

@@ -94,13 +94,12 @@ def study(size: str, out: Path, *, rows: Sequence[str], device: str) -> None:
     train(RECIPES / size / "recogniser.yaml", shards=folders, out=str(out / "recogniser"), device=device)
     score("base", base if plan.base else str(WEIGHTS), size, out, device=device)
     tables.write(size, out)
-    for seed in plan.seeds:
-        for row in rows:
-            name = f"{row}-seed{seed}"
-            recipe = _recipe(out / "recipes" / f"{name}.yaml", RECIPES / size / row, base=base, seed=seed)
-            train(recipe, shards=folders, out=str(out / name), device=device)
-            score(name, str(out / name), size, out, device=device)
-            tables.write(size, out)
+    for row, seed in plan.runs(rows):
+        name = f"{row}-seed{seed}"
+        recipe = _recipe(out / "recipes" / f"{name}.yaml", RECIPES / size / row, base=base, seed=seed)
+        train(recipe, shards=folders, out=str(out / name), device=device)
+        score(name, str(out / name), size, out, device=device)
+        tables.write(size, out)
 
 
 def _recipe(path: Path, row: Path, *, base: str, seed: int) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,8 @@ from actionpairs.stages.painted import PaintedSet
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "pipelines/study"
 HELD_BACK = (("take", "bowl"), ("put", "box"), ("move-left", "cup"), ("move-right", "plate"))
-ROWS = (
-    "actions", "static-only", "no-action", "no-reg", "unfrozen",
-    "hinge", "negated", "action-weight-1", "reg-weight-1", "unweighted",
-)  # fmt: skip
+MAIN_ROWS = ("actions", "static-only", "no-action", "no-reg", "unfrozen")
+ROWS = (*MAIN_ROWS, "hinge", "negated", "action-weight-1", "reg-weight-1", "unweighted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +25,21 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a study is. static: edits that show what was forgotten. base: null takes the one that ships."""
+    """How large a study is.
+
+    static: edits that show what was forgotten. seeds: of the main rows; the others have `other_seeds`. base: null
+    takes the one that ships.
+    """
 
     sets: tuple[PaintedSet, ...]
     static: PaintedSet
     seeds: tuple[int, ...]
+    other_seeds: tuple[int, ...]
     base: Base | None
+
+    def runs(self, rows: Sequence[str]) -> list[tuple[str, int]]:
+        """These rows with their seeds: all with the first seed first."""
+        return [(row, seed) for seed in self.seeds for row in rows if row in MAIN_ROWS or seed in self.other_seeds]
 
 
 def _base(recipe: str, scenes: int, side: int) -> Base:
@@ -50,7 +58,8 @@ SIZES = {
     "cpu": Size(
         (PaintedSet("LC", "fixed", "actions", 240, 12, 64, 12, HELD_BACK),),
         PaintedSet("static", "fixed", "static edits", 1, 40, 64, 21),
-        seeds=(0,),
+        seeds=(0, 1, 2),
+        other_seeds=(0,),
         base=None,
     ),
     "gpu": Size(
@@ -60,6 +69,7 @@ SIZES = {
         ),
         PaintedSet("static", "fixed", "static edits", 1, 80, 128, 21),
         seeds=(0, 1, 2),
+        other_seeds=(0, 1, 2),
         base=_base("gpu/base.yaml", 12000, 128),
     ),
 }

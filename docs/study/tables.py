@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import truth
-from scipy.stats import binomtest, spearmanr
-from sizes import HELD_BACK, ROOT, ROWS, SIZES
+from scipy.stats import binomtest, sem, spearmanr, t
+from sizes import HELD_BACK, MAIN_ROWS, ROOT, ROWS, SIZES
 from truth import Judged
 
 from actionpairs.stages.eval import COPY, TRUTH
@@ -28,7 +28,7 @@ _ACTIONS_SHOWN, _CELL, _LABEL = 8, 128, 20  # a row each; pixels
 def write(size: str, out: Path) -> None:
     """Put the tables between docs/study.md's marks, and the figure beside it."""
     text = PAGE.read_text(encoding="utf-8")
-    made_of = {"truth": _truth, "scores": _reported, "trust": _trust}
+    made_of = {"truth": _truth, "seeds": _seeds, "scores": _reported, "trust": _trust}
     for name, made in ((name, make(size, out)) for name, make in made_of.items()):
         start, stop = f"<!-- {size} {name} -->", f"<!-- end of {size} {name} -->"
         text = re.sub(f"(?s){start}.*?{stop}", lambda _, part=f"{start}\n{made}\n{stop}": part, text)
@@ -70,6 +70,39 @@ def _against(judged: Sequence[Judged], others: Sequence[Judged]) -> str:
         sum(one.is_done and not two.is_done for one, two in pairs) for pairs in (both, map(reversed, both))
     )
     return f"+{won} −{lost}, p {binomtest(won, won + lost).pvalue:.2g}" if won + lost else "the same"
+
+
+def _seeds(size: str, out: Path) -> str:
+    """The main rows over their seeds: the mean share done with Student's interval, and how far it lies from
+    that of `actions`, seed by seed. What is left is the chance of training; the test samples are the same.
+    """
+    lines = ["| set | row | done % by seed | mean | 95 % | minus `actions` | 95 % |", "|---|---|" + "---:|" * 5]
+    for painted in (*SIZES[size].sets, SIZES[size].static):
+        done = {path.stem: _done(truth.read(path)) for path in _scores(out, painted)}
+        whole = _by_seed(done, "actions")
+        for row in MAIN_ROWS:
+            found = _by_seed(done, row)
+            apart = [found[seed] - whole[seed] for seed in found if seed in whole]
+            if len(found) > 1:
+                shares = ", ".join(f"{share:.1f}" for share in found.values())
+                against = _mean_of(apart) if row != "actions" and len(apart) > 1 else "– | –"
+                lines.append(f"| {painted.name} | {row} | {shares} | {_mean_of([*found.values()])} | {against} |")
+    return "\n".join(lines)
+
+
+def _done(judged: Sequence[Judged]) -> float:
+    """The share that is done, in per cent."""
+    return 100 * float(np.mean([one.is_done for one in judged]))
+
+
+def _by_seed(done: Mapping[str, float], row: str) -> dict[str, float]:
+    return {stem.partition("-seed")[2]: share for stem, share in done.items() if stem.startswith(f"{row}-seed")}
+
+
+def _mean_of(values: Sequence[float]) -> str:
+    """Two cells: the mean, and Student's 95 % interval of it."""
+    mean, half = float(np.mean(values)), float(sem(values) * t.ppf(0.975, len(values) - 1))
+    return f"{mean:.1f} | {mean - half:.0f} to {mean + half:.0f}"
 
 
 def _reported(size: str, out: Path) -> str:
