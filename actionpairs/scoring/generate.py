@@ -109,9 +109,12 @@ def _decoded(editor: Editor, latents: torch.Tensor) -> np.ndarray:
 
 
 def _scheduler(name: str, config: Any) -> Any:
-    """The scheduler of that name, with the noise levels that the model was trained on."""
+    """The scheduler of that name, with the noise levels that the model was trained on.
+
+    Latents may leave [-1, 1]: DDIM and its like would clip them wherever the model's own scheduler says nothing.
+    """
     if name in _SCHEDULERS:
-        return getattr(diffusers, name).from_config(config)
+        return getattr(diffusers, name).from_config({"clip_sample": False, **config})
     near = difflib.get_close_matches(name, _SCHEDULERS, n=1)
     raise ModelError(
         f"{name}: no scheduler for an InstructPix2Pix{f' (did you mean {near[0]}?)' if near else ''}.",

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from diffusers import DDIMScheduler, EulerAncestralDiscreteScheduler
 
 from actionpairs.errors import ModelError
 from actionpairs.learning.editor import Editor
@@ -78,6 +79,13 @@ def test_guidance_is_the_formula() -> None:
 def test_a_size_that_does_not_fit_is_refused(editor: Editor) -> None:
     with pytest.raises(ModelError, match="multiples of 2 pixels, not 63×64"):
         generate.edit(editor, PICTURES[:1, :, :63], TEXTS[:1], seeds=[0], sampling=ANCESTRAL)
+
+
+def test_latents_are_not_clipped_where_the_models_own_scheduler_knows_of_no_clipping() -> None:
+    own = EulerAncestralDiscreteScheduler()
+    assert "clip_sample" not in own.config
+    assert generate._scheduler("DDIMScheduler", own.config).config.clip_sample is False
+    assert generate._scheduler("DDIMScheduler", DDIMScheduler(clip_sample=True).config).config.clip_sample is True
 
 
 def test_a_misspelt_scheduler_is_named(editor: Editor) -> None:
