@@ -99,12 +99,13 @@ def _set(root: Path, chapter: Chapter, report: Report) -> _Set:
 
 
 def _pairs(folder: Folder, split: str) -> list[_Pair]:
-    """Pairs of as many different verbs as are shown, from all scenes alike."""
-    entries = shards.entries(folder, split)
-    scenes, shown = Counter[str](), list[_Pair]()
-    for verb in sorted({entry.verb for entry in entries})[:_SHOWN_PAIRS]:
-        found = (entry for entry in entries if entry.verb == verb)
-        entry = min(found, key=lambda entry: (scenes[entry.group], entry.key))
+    """Pairs of all verbs and from all scenes alike."""
+    left = list(shards.entries(folder, split))
+    verbs, scenes, shown = Counter[str](), Counter[str](), list[_Pair]()
+    while left and len(shown) < _SHOWN_PAIRS:
+        entry = min(left, key=lambda entry: (verbs[entry.verb], scenes[entry.group], entry.verb, entry.key))
+        left.remove(entry)
+        verbs[entry.verb] += 1
         scenes[entry.group] += 1
         before, after = shards.read_pictures(folder, entry)
         shown.append(_Pair(_smaller(before), _smaller(after), entry.instruction))

@@ -1,5 +1,6 @@
 """The tabletop: annotated action videos with known truth, rendered for demo, tests and studies."""
 
+from actionpairs.tabletop.actions import VERBS, Verb
 from actionpairs.tabletop.frame_index import read_frame_index
 from actionpairs.tabletop.outcomes import Outcome, Verdict, differ, judge, paint_outcomes
 from actionpairs.tabletop.rendering import RenderedSet, RenderedVideo, paint_pairs, render_set, render_video
@@ -16,6 +17,7 @@ from actionpairs.tabletop.truth import (
 )
 
 __all__ = [
+    "VERBS",
     "Arguments",
     "Blemish",
     "MomentTruth",
@@ -26,6 +28,7 @@ __all__ = [
     "StaticEdit",
     "ThingTruth",
     "Truth",
+    "Verb",
     "Verdict",
     "VideoTruth",
     "differ",

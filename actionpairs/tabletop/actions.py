@@ -1,6 +1,6 @@
 """The actions that a world allows, each with the world that it leaves behind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -66,14 +66,16 @@ class Action:
     nouns: tuple[Kind, ...]  # the acted thing's first
 
 
-def choose_action(rng: np.random.Generator, scene: Scene, world: World, done: list[Verb]) -> Action:
-    """Choose the next action at random, rarer verbs first; there is always something to check."""
+def choose_action(
+    rng: np.random.Generator, scene: Scene, world: World, done: list[Verb], verbs: Sequence[Verb] = VERBS
+) -> Action:
+    """Choose the next action of these verbs at random, rarer ones first; where there is none, check something."""
     choices: dict[Verb, list[Action]] = {}
     for action in list_actions(rng, scene, world):
         choices.setdefault(action.verb, []).append(action)
-    verbs = [verb for verb in VERBS if verb in choices]
-    shares = np.array([_SHARES.get(verb, 1.0) / (1 + 2 * done.count(verb)) ** 1.5 for verb in verbs])
-    verb = verbs[int(rng.choice(len(verbs), p=shares / shares.sum()))]
+    able: list[Verb] = [verb for verb in VERBS if verb in choices and verb in verbs] or ["check"]
+    shares = np.array([_SHARES.get(verb, 1.0) / (1 + 2 * done.count(verb)) ** 1.5 for verb in able])
+    verb = able[int(rng.choice(len(able), p=shares / shares.sum()))]
     return choices[verb][int(rng.integers(0, len(choices[verb])))]
 
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from actionpairs.tabletop.actions import VERBS, Verb
 from actionpairs.tabletop.annotations import EPIC_COLUMNS, format_rows, write_epic_rows, write_mpii_rows
 from actionpairs.tabletop.camera import Camera, follow_camera
 from actionpairs.tabletop.encoding import encode_video
@@ -58,10 +59,23 @@ def render_set(
     workers: int = 1,
     frame_index_in_pixels: bool = False,
     blemishes: bool = False,
+    verbs: tuple[Verb, ...] = VERBS,
 ) -> RenderedSet:
-    """Render a set of annotated videos with their truth; what is already whole is left alone."""
+    """Render a set of annotated videos with their truth; what is already whole is left alone.
+
+    verbs: what is done in them; where nothing of that can be done, something is checked.
+    """
     arguments = Arguments(
-        EDITION, camera, videos, actions_per_video, seed, size, frame_rate, frame_index_in_pixels, blemishes
+        EDITION,
+        camera,
+        videos,
+        actions_per_video,
+        seed,
+        size,
+        frame_rate,
+        frame_index_in_pixels,
+        blemishes,
+        verbs,
     )
     rendered = RenderedSet(
         folder=out,
@@ -88,10 +102,17 @@ def render_video(
     size: tuple[int, int] = (640, 360),
     frame_rate: int = 30,
     frame_index_in_pixels: bool = False,
+    verbs: tuple[Verb, ...] = VERBS,
 ) -> RenderedVideo:
     """Render the index-th video of a set to a file."""
     script = write_script(
-        seed=seed, camera_kind=camera, index=index, actions=actions, size=size, frame_rate=frame_rate
+        seed=seed,
+        camera_kind=camera,
+        index=index,
+        actions=actions,
+        size=size,
+        frame_rate=frame_rate,
+        verbs=verbs,
     )
     cameras = place_cameras(script, seed, index)
     pictures = _paint_frames(script, cameras, seed, index, stamped=frame_index_in_pixels)
@@ -176,6 +197,7 @@ def _describe_set(rendered: RenderedSet, arguments: Arguments) -> None:
             actions=arguments.actions_per_video,
             size=arguments.size,
             frame_rate=arguments.frame_rate,
+            verbs=arguments.verbs,
         )
         for index in range(arguments.videos)
     ]
@@ -220,6 +242,7 @@ def _render_one(rendered: RenderedSet, arguments: Arguments, index: int) -> None
             size=arguments.size,
             frame_rate=arguments.frame_rate,
             frame_index_in_pixels=arguments.frame_index_in_pixels,
+            verbs=arguments.verbs,
         )
     finally:
         cv2.setNumThreads(threads)

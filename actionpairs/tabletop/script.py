@@ -1,10 +1,11 @@
 """The script of one video: the scene, what is done in it, and when."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from actionpairs.tabletop.actions import Action, Verb, choose_action
+from actionpairs.tabletop.actions import VERBS, Action, Verb, choose_action
 from actionpairs.tabletop.camera import choose_camera
 from actionpairs.tabletop.stage import Scene, compose_scene
 from actionpairs.tabletop.world import CameraKind
@@ -62,7 +63,14 @@ def seed_generator(seed: int, camera_kind: CameraKind, part: str, number: int) -
 
 
 def write_script(
-    *, seed: int, camera_kind: CameraKind, index: int, actions: int, size: tuple[int, int], frame_rate: int
+    *,
+    seed: int,
+    camera_kind: CameraKind,
+    index: int,
+    actions: int,
+    size: tuple[int, int],
+    frame_rate: int,
+    verbs: Sequence[Verb] = VERBS,
 ) -> Script:
     """Write the script of the index-th video of a set."""
     rng = seed_generator(seed, camera_kind, "script", index)
@@ -73,7 +81,7 @@ def write_script(
     done: list[Verb] = []
     segments = []
     for number in range(actions):
-        action = choose_action(rng, scene, world, done)
+        action = choose_action(rng, scene, world, done, verbs)
         length = int(rng.integers(120, 235) if action.verb in _SHORT else rng.integers(170, 281))
         start, stop = clock, clock + length
         left_handed = bool(rng.random() < 0.3)

@@ -27,6 +27,7 @@ class Arguments:
     frame_rate: int
     frame_index_in_pixels: bool
     blemishes: bool
+    verbs: tuple[Verb, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def read_truth(path: Path) -> Truth:
     document = json.loads(path.read_text(encoding="utf-8"))
     arguments = document["arguments"]
     return Truth(
-        Arguments(**{**arguments, "size": tuple(arguments["size"])}),
+        Arguments(**{**arguments, **{name: tuple(arguments[name]) for name in ("size", "verbs")}}),
         tuple(_read_video(video) for video in document["videos"]),
         tuple(Blemish(**blemish) for blemish in document["blemishes"]),
     )

@@ -114,6 +114,21 @@ def test_hand_comes_into_view_in_the_middle() -> None:
         assert (np.abs(shown - bare).mean(axis=2) > 25).mean() > 0.02
 
 
+def test_only_some_verbs_are_done_where_that_is_asked() -> None:
+    size = {"size": SIZE, "frame_rate": 30}
+    scripts = [
+        write_script(seed=1, camera_kind="fixed", index=index, actions=20, verbs=("open", "close", "put"), **size)
+        for index in range(4)
+    ]
+    done = [segment.action.verb for script in scripts for segment in script.segments]
+    assert set(done) - {"check"} == {"open", "close", "put"}
+    assert done.count("check") < done.count("open")
+    assert "move-left" in {
+        segment.action.verb
+        for segment in write_script(seed=1, camera_kind="fixed", index=0, actions=20, **size).segments
+    }
+
+
 def test_moves_are_far_enough_to_be_seen() -> None:
     for index in range(6):
         rng = np.random.default_rng(index)
