@@ -102,7 +102,7 @@ def _by_seed(done: Mapping[str, float], row: str) -> dict[str, float]:
 def _mean_of(values: Sequence[float]) -> str:
     """Two cells: the mean, and Student's 95 % interval of it."""
     mean, half = float(np.mean(values)), float(sem(values) * t.ppf(0.975, len(values) - 1))
-    return f"{mean:.1f} | {mean - half:.0f} to {mean + half:.0f}"
+    return f"{mean:.1f} | {mean - half:.1f} to {mean + half:.1f}"
 
 
 def _reported(size: str, out: Path) -> str:
