@@ -1,6 +1,6 @@
 """The tabletop: annotated action videos with known truth, rendered for demo, tests and studies."""
 
-from actionpairs.tabletop.actions import VERBS, Verb
+from actionpairs.tabletop.actions import Verb
 from actionpairs.tabletop.frame_index import read_frame_index
 from actionpairs.tabletop.outcomes import Outcome, Verdict, differ, judge, paint_outcomes
 from actionpairs.tabletop.rendering import RenderedSet, RenderedVideo, paint_pairs, render_set, render_video
@@ -17,7 +17,6 @@ from actionpairs.tabletop.truth import (
 )
 
 __all__ = [
-    "VERBS",
     "Arguments",
     "Blemish",
     "MomentTruth",

@@ -56,10 +56,8 @@ def _verdict(judged: Sequence[Judged]) -> str:
     held = [one for one in judged if (one.verb, one.noun) in HELD_BACK]
     seen = [one for one in judged if one not in held]
     low, high = _interval(judged)
-    done, progress, kept = (
-        float(np.mean([getattr(one, name) for one in judged])) for name in ("is_done", "progress", "kept")
-    )
-    cells = [len(judged), f"{100 * done:.1f}", f"{low:.0f} to {high:.0f}", _of(seen), _of(held)]
+    progress, kept = (float(np.mean([getattr(one, name) for one in judged])) for name in ("progress", "kept"))
+    cells = [len(judged), f"{_done(judged):.1f}", f"{low:.0f} to {high:.0f}", _of(seen), _of(held)]
     return " | ".join(map(str, [*cells, f"{progress:.2f}", f"{100 * kept:.1f}"]))
 
 
