@@ -1,7 +1,7 @@
 """A run that is killed again and again, against one that nothing interrupts: do they learn the same?
 
     python benchmarks/resume.py  # the editor that ships, on the CPU
-    python benchmarks/resume.py --device cuda --precision bf16 --steps 8000 --kills 6  # on a GPU, ten minutes
+    python benchmarks/resume.py --device cuda --precision bf16 --batch 32 --steps 3200 --kills 4 --together
 
 Both are `actionpairs train` with all three losses on pairs that the tabletop paints. SIGKILL comes at steps drawn
 at random; the same command is then run again. diffusers' train_instruct_pix2pix.py differs by 1.5e-3 after
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from argparse import Namespace
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
@@ -52,6 +53,21 @@ def train_command(options: Namespace, work: Path, out: Path) -> list[str]:
     recipe.write_text(yaml.safe_dump({"train": config}))
     asked = ["--shards", str(work / PAIRS.name), "--out", str(out), "--device", options.device]
     return [sys.executable, "-m", "actionpairs", "train", str(recipe), *asked]
+
+
+def train(command: list[str]) -> float:
+    """Run a command to its end; gives the minutes it took."""
+    begun = time.perf_counter()
+    subprocess.run(command, check=True)
+    return (time.perf_counter() - begun) / 60
+
+
+def train_under_kills(command: list[str], out: Path, options: Namespace) -> int:
+    """Kill a command at steps drawn at random, and run it to its end; gives how often it was killed."""
+    places = sorted(random.Random(options.steps).sample(range(1, options.steps), options.kills))
+    kills = sum(interrupt(command, out, at=step) for step in places)
+    train(command)
+    return kills
 
 
 def interrupt(command: list[str], out: Path, *, at: int) -> bool:
@@ -94,13 +110,10 @@ def contest(options: Namespace, work: Path) -> dict[str, float]:
     """Train twice, once in peace."""
     paint(PAIRS, out=str(work / PAIRS.name))
     whole, parts = work / "whole", work / "parts"
-    begun = time.perf_counter()
-    subprocess.run(train_command(options, work, whole), check=True)
-    minutes = (time.perf_counter() - begun) / 60
-    command = train_command(options, work, parts)
-    places = sorted(random.Random(options.steps).sample(range(1, options.steps), options.kills))
-    kills = sum(interrupt(command, parts, at=step) for step in places)
-    subprocess.run(command, check=True)
+    with ThreadPoolExecutor(max_workers=2 if options.together else 1) as runs:
+        in_peace = runs.submit(train, train_command(options, work, whole))
+        killed = runs.submit(train_under_kills, train_command(options, work, parts), parts, options)
+        minutes, kills = in_peace.result(), killed.result()
     return {
         "resume_weight_difference": weight_difference(whole, parts),
         "resume_loss_difference": loss_difference(whole, parts),
@@ -118,6 +131,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--together", action="store_true", help="both runs at once, on a machine with room for it")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(options.work or folder)

@@ -196,7 +196,7 @@ def profile(step: Step, *, device: torch.device) -> str:
             step(number)
         _wait(device)
     order = "self_cuda_time_total" if device.type == "cuda" else "self_cpu_time_total"
-    return profiler.key_averages().table(sort_by=order, row_limit=25, max_name_column_width=70)
+    return profiler.key_averages().table(sort_by=order, row_limit=100, max_name_column_width=70)
 
 
 def matrix_rate(device: torch.device, precision: str) -> float:

@@ -180,3 +180,12 @@ def test_the_next_step_is_drawn_before_the_last_one_is_waited_for() -> None:
     for step in range(2):
         loop.learn(line, trainee(), CONFIG, step)
     assert line.asked == [("losses", 0), ("prepare", 1), ("losses", 1), ("prepare", 2)]
+
+
+def test_however_many_networks_a_process_trains_all_are_compiled() -> None:
+    config = LoopConfig(steps=1, batch_size=1, learning_rate=1e-2, precision="bf16", compile=True)
+    with torch._dynamo.config.patch(recompile_limit=1, fail_on_recompile_limit_hit=True):
+        for _ in range(2):
+            accelerator = devices.begin("cpu", precision=config.precision)
+            trainee = loop.prepare(accelerator, nn.Linear(3, 1), config, decay=0)
+            assert trainee.model(torch.ones(1, 3)).shape == (1, 1)
