@@ -306,7 +306,8 @@ class EditorConfig(LoopConfig):
 
     change_weight: how much more L_static weighs where the two pictures differ; the paper's is 0.
     gradient_checkpointing: less memory for a third more time. channels_last: how pictures lie in memory, which
-    convolutions on a GPU like better. lora: train adapters alone; the folder gets them merged, and by themselves.
+    convolutions on a GPU like better. fsdp: share weights, gradients and AdamW's moments out among the GPUs.
+    lora: train adapters alone; the folder gets them merged, and by themselves.
     """
 
     task: Literal["editor"]
@@ -326,12 +327,19 @@ class EditorConfig(LoopConfig):
     ema_decay: Share = 0.9999
     gradient_checkpointing: bool = False
     channels_last: bool = False
+    fsdp: bool = False
     lora: LoraConfig | None = None
     sample_every: Positive = 5000
     sample_count: Positive = 4
     sample_steps: Positive = 20
     sample_image_guidance: Weight = 1.5
     sample_text_guidance: Weight = 7.5
+
+    @model_validator(mode="after")
+    def _parts_are_of_one_kind(self) -> EditorConfig:
+        if self.fsdp and (self.compile or self.lora):
+            raise ValueError("`fsdp` goes neither with `compile` nor with `lora`: leave one of them out")
+        return self
 
 
 class RecogniserConfig(LoopConfig):

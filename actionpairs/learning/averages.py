@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
+
+from actionpairs.learning import sharing
 
 
 class Average:
@@ -30,28 +32,35 @@ class Average:
         """Let the model have the averaged weights inside the block, and its own again after it."""
         parameters = _trained(model)
         own = [parameter.detach().clone() for parameter in parameters]
-        self._average.copy_to(parameters)
+        self.copy_to(model)
         try:
             yield
         finally:
-            with torch.no_grad():
-                for parameter, value in zip(parameters, own, strict=True):
-                    parameter.copy_(value)
+            _copy(own, parameters)
 
     def copy_to(self, model: nn.Module) -> None:
         """Give the model the averaged weights for good."""
-        self._average.copy_to(_trained(model))
+        _copy(self._average.shadow_params, _trained(model))
 
     def tensors(self) -> dict[str, Tensor]:
-        """The averaged weights by name."""
-        return dict(zip(self._names, self._average.shadow_params, strict=True))
+        """The averaged weights by name, on the CPU; where processes share them, all must ask."""
+        return {name: sharing.whole(own).cpu() for name, own in self._named()}
 
     def restore(self, tensors: dict[str, Tensor], *, steps: int) -> None:
         """Go on from averaged weights that were saved after so many steps."""
-        for name, own in self.tensors().items():
-            own.copy_(tensors[name])
+        for name, own in self._named():
+            own.copy_(sharing.parted(tensors[name], like=own))
         self._average.optimization_step = steps
+
+    def _named(self) -> Iterator[tuple[str, Tensor]]:
+        return zip(self._names, self._average.shadow_params, strict=True)
 
 
 def _trained(model: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+@torch.no_grad()
+def _copy(values: Iterable[Tensor], parameters: Iterable[nn.Parameter]) -> None:
+    for parameter, value in zip(parameters, values, strict=True):
+        parameter.copy_(value)

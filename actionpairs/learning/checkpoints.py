@@ -33,10 +33,11 @@ def save(trainee: Trainee, folder: Path, step: int, *, keep: int) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
     accelerator.wait_for_everyone()
     accelerator.save_state(str(unfinished))
+    accelerator.wait_for_everyone()  # each process has written something of its own
+    averaged = trainee.average.tensors() if trainee.average else {}
     if accelerator.is_main_process:
-        if trainee.average:
-            averaged = {name: tensor.contiguous() for name, tensor in trainee.average.tensors().items()}
-            save_file(averaged, unfinished / _AVERAGE_FILE)
+        if averaged:
+            save_file({name: tensor.contiguous() for name, tensor in averaged.items()}, unfinished / _AVERAGE_FILE)
         publish(unfinished, folder / f"step-{step:06d}")
         for old in _steps(folder)[:-keep]:
             shutil.rmtree(folder / f"step-{old:06d}")

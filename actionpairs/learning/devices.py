@@ -10,15 +10,22 @@ from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType
 
 from actionpairs.errors import TrainingError
+from actionpairs.learning import sharing
 
 
 def begin(
-    device: str, *, precision: str = "no", accumulation: int = 1, deterministic: bool = False
+    device: str,
+    *,
+    precision: str = "no",
+    accumulation: int = 1,
+    deterministic: bool = False,
+    fsdp: bool = False,
 ) -> Accelerator:
     """Take a device: "auto", "cpu", "cuda", "cuda:1" or "mps"; under torchrun, each process takes its own.
 
-    deterministic: let a GPU compute the same bits every time; without, cuDNN takes what is fastest here.
-    Raises TrainingError where this machine has no such device, or it cannot compute in this precision.
+    deterministic: let a GPU compute the same bits every time; without, cuDNN takes what is fastest here. fsdp:
+    share the model out among the processes. Raises TrainingError where this machine has no such device, it
+    cannot compute in this precision, or there are no GPUs to share a model out among.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts; costs 24 MiB
     torch.use_deterministic_algorithms(deterministic)
@@ -35,16 +42,23 @@ def begin(
             cpu=wanted is not None and wanted.type == "cpu",
             mixed_precision=precision,
             gradient_accumulation_steps=accumulation,
+            fsdp_plugin=sharing.plugin() if fsdp else None,
         )
     except (ValueError, RuntimeError, NotImplementedError) as error:
         raise TrainingError(
             f"Cannot compute on {device} with precision {precision}: {error}.",
             cure="Set `precision: no`, or choose another --device.",
         ) from error
-    if accelerator.distributed_type is DistributedType.FSDP:
+    is_shared = accelerator.distributed_type is DistributedType.FSDP
+    if fsdp and not is_shared:
         raise TrainingError(
-            "FSDP was asked for, whose sharded weights the average and the checkpoints here cannot take in.",
-            cure="Use torchrun without it; gradient_checkpointing, accumulation and lora save memory.",
+            "`fsdp` shares a model out among several GPUs, and there is one device.",
+            cure="Start it with torchrun on several GPUs, or set `fsdp: false`.",
+        )
+    if is_shared and not fsdp:
+        raise TrainingError(
+            "accelerate was told to use FSDP, and the recipe was not.",
+            cure="Set `fsdp: true` in an editor's recipe, and start it with torchrun.",
         )
     return accelerator
 

@@ -110,7 +110,7 @@ class EditorLesson:
         """Draw what some rows of a step will be asked, while the device works on the step before."""
         self._questions.prepare(step, part)
 
-    def show(self, model: nn.Module, path: Path) -> None:
+    def show(self, model: nn.Module, path: Path | None) -> None:
         """Draw the grid of sample edits; the model is the U-Net of the grid's editor."""
         if self._grid:
             self._grid.draw(path)

@@ -32,10 +32,12 @@ class Grid:
     image_guidance: float
     text_guidance: float
 
-    def draw(self, path: Path) -> None:
-        """Edit every input and write the picture."""
+    def draw(self, path: Path | None) -> None:
+        """Edit every input and write the picture; without a path, only take part in the editing."""
         pictures = [examples.read(row, self.size) for row in self.rows]
         edits = self._edited([original for original, _ in pictures])
+        if path is None:
+            return
         rows = [
             _row([original, edit, truth], row.entry.instruction)
             for row, (original, truth), edit in zip(self.rows, pictures, edits, strict=True)

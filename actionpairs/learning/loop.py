@@ -17,11 +17,12 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import convert_outputs_to_fp32
 from torch import Tensor, nn
 
 from actionpairs.configs import LoopConfig
 from actionpairs.errors import TrainingError
-from actionpairs.learning import checkpoints
+from actionpairs.learning import checkpoints, sharing
 from actionpairs.learning.averages import Average
 from actionpairs.learning.curves import Journal
 from actionpairs.progress import Progress
@@ -59,8 +60,8 @@ class Lesson(Protocol):
     def names(self, step: int) -> tuple[str, ...]:
         """The pairs that a step is made of."""
 
-    def show(self, model: nn.Module, path: Path) -> None:
-        """Draw what the model can do by now into a picture file."""
+    def show(self, model: nn.Module, path: Path | None) -> None:
+        """Draw what the model can do by now into a picture file; without one, compute with those that draw."""
 
 
 class Ahead(Generic[Drawn]):
@@ -96,6 +97,12 @@ class Trainee:
         plain: nn.Module = self.accelerator.unwrap_model(self.model)
         return plain
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether every process holds a part of the model, so that it computes only where all do."""
+        shared: bool = self.accelerator.is_fsdp2
+        return shared
+
 
 def prepare(accelerator: Accelerator, model: nn.Module, config: LoopConfig, *, decay: float) -> Trainee:
     """Put a model in training. decay: of the running average of its weights; 0 keeps none."""
@@ -113,6 +120,8 @@ def prepare(accelerator: Accelerator, model: nn.Module, config: LoopConfig, *, d
     model.train()
     compile_network(model, config)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
+    if accelerator.is_fsdp2:  # accelerate leaves these alone without the precision that it gives all others
+        wrapped.forward = convert_outputs_to_fp32(accelerator.autocast()(wrapped.forward))
     return Trainee(accelerator, wrapped, optimizer, Average(wrapped, decay) if decay else None)
 
 
@@ -228,10 +237,12 @@ def _refuse(losses: Mapping[str, float], step: int, names: tuple[str, ...]) -> N
 
 def _show(lesson: Lesson, trainee: Trainee, path: Path) -> None:
     """Draw with the averaged weights, then go on with the others."""
-    if trainee.accelerator.is_main_process:
+    is_main = trainee.accelerator.is_main_process
+    if is_main or trainee.is_shared:
         model = trainee.plain.eval()
         with trainee.average.applied(model) if trainee.average else torch.no_grad():
-            lesson.show(model, path)
+            lesson.show(model, path if is_main else None)
+            sharing.part_again(model)
         model.train()
     trainee.accelerator.wait_for_everyone()
 

@@ -74,7 +74,7 @@ class RecogniserLesson:
         """Draw how some rows of a step are shown, while the device works on the step before."""
         self._clips.prepare(step, part)
 
-    def show(self, model: nn.Module, path: Path) -> None:
+    def show(self, model: nn.Module, path: Path | None) -> None:
         """A recogniser draws nothing."""
 
     def losses(self, model: nn.Module, step: int, part: slice) -> Losses:

@@ -63,6 +63,7 @@ def train(
         precision=config.precision,
         accumulation=config.accumulation,
         deterministic=config.deterministic,
+        fsdp=isinstance(config, EditorConfig) and config.fsdp,
     )
     with _held(folder, order, accelerator) as done:
         if done is None:

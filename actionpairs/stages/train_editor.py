@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
+from diffusers import UNet2DConditionModel
 
 from actionpairs.configs import EditorConfig, PretrainedModel, TinyModel
 from actionpairs.learning import adapters, checkpoints, curves, editor, examples, grids, loop, tiny
@@ -48,8 +50,11 @@ def train(job: Job, config: EditorConfig) -> Outcome:
     counts = {"pairs": len(pairs), "steps": step, "frozen_tensors": len(frozen)}
     if step < config.steps:
         return Outcome(step, counts, card=None)
+    if trainee.average:
+        trainee.average.copy_to(trainee.plain)
+    whole = _whole(start, trainee)
     if job.accelerator.is_main_process:
-        _publish(job, config, start, trainee)
+        _publish(job, config, whole)
     return Outcome(step, counts, _card(job, config, pairs, frozen))
 
 
@@ -132,16 +137,22 @@ def _grid(config: EditorConfig, start: Editor, rows: tuple[Example, ...]) -> gri
     )
 
 
-def _publish(job: Job, config: EditorConfig, start: Editor, trainee: loop.Trainee) -> None:
-    """Put the averaged weights, where they are kept, and all other parts into the folder.
+def _whole(trained: Editor, trainee: loop.Trainee) -> Editor:
+    """The trained editor, with a U-Net of its own where the processes have shared one out."""
+    if not trainee.is_shared:
+        return trained
+    weights = trainee.accelerator.get_state_dict(trainee.model)  # of the main process; the others get nothing
+    unet = UNet2DConditionModel.from_config(trained.unet.config)
+    if weights:
+        unet.load_state_dict(weights)
+    return replace(trained, unet=unet)
 
-    Adapters are merged into the weights, and lie in a folder of their own too.
-    """
-    if trainee.average:
-        trainee.average.copy_to(trainee.plain)
+
+def _publish(job: Job, config: EditorConfig, trained: Editor) -> None:
+    """Put the editor into the folder; adapters are merged into its weights, and lie in a folder of their own."""
     if config.lora:
-        adapters.save_and_merge(start.unet, job.out / ".model" / ADAPTERS_FOLDER)
-    start.save(job.out / ".model")
+        adapters.save_and_merge(trained.unet, job.out / ".model" / ADAPTERS_FOLDER)
+    trained.save(job.out / ".model")
     checkpoints.publish_contents(job.out / ".model", job.out)
 
 

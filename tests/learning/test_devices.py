@@ -25,7 +25,12 @@ def test_only_a_recipe_that_asks_for_it_gets_deterministic_kernels() -> None:
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_sharded_weights_are_refused_and_not_averaged_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_not_shared_out_on_one_device() -> None:
+    with pytest.raises(TrainingError, match="there is one device"):
+        devices.begin("cpu", fsdp=True)
+
+
+def test_a_model_is_not_shared_out_unless_the_recipe_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Accelerator, "distributed_type", DistributedType.FSDP)
-    with pytest.raises(TrainingError, match="FSDP was asked for"):
+    with pytest.raises(TrainingError, match="the recipe was not"):
         devices.begin("cpu")

@@ -116,10 +116,14 @@ def test_the_folder_opens_in_diffusers_and_edits(whole: tuple[Path, TrainSummary
     assert edit(whole[0] / folder).size == (SIDE, SIDE)
 
 
-def test_frozen_tensors_keep_their_bits_and_the_others_do_not(whole: tuple[Path, TrainSummary]) -> None:
-    before, after = load_file(whole[0] / "base" / UNET), load_file(whole[0] / UNET)
+def assert_only_attn2_is_frozen(out: Path) -> None:
+    before, after = load_file(out / "base" / UNET), load_file(out / UNET)
     same = {name for name in after if torch.equal(before[name], after[name])}
     assert {name for name in after if "attn2" in name} == same
+
+
+def test_frozen_tensors_keep_their_bits_and_the_others_do_not(whole: tuple[Path, TrainSummary]) -> None:
+    assert_only_attn2_is_frozen(whole[0])
     for part in ("vae/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"):
         assert (whole[0] / part).read_bytes() == (whole[0] / "base" / part).read_bytes()
 
@@ -311,19 +315,41 @@ def test_killed_at_20_steps_it_ends_with_the_same_weights(squares: Path, tmp_pat
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-@pytest.mark.slow
-def test_two_processes_learn_what_one_does(squares: Path, tmp_path: Path) -> None:
-    """They also draw samples and write checkpoints, where others crash (diffusers #2966)."""
-    code = "import sys; from actionpairs.stages.train import train; "
-    code += "train(sys.argv[1], shards=[sys.argv[2]], out=sys.argv[3], device='cpu')"
-    command = [sys.executable, "-c", code, str(tmp_path / "recipe.yaml"), str(squares), str(tmp_path / "two")]
-    path = recipe(tmp_path, EDITOR)
-    train(path, shards=[str(squares)], out=str(tmp_path / "one"), device="cpu")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--no-python"]
+def run_twofold(recipe_path: Path, shards: Path, out: Path, stop_after: int | None = None) -> None:
+    """Train in two processes that meet over gloo."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command = ["-m", "tests.stages.one_of_several", str(recipe_path), str(shards), str(out)]
+    command += [] if stop_after is None else [str(stop_after)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1", "MASTER_PORT": "0"}
     subprocess.run([*torchrun, *command], check=True, env=environment, timeout=200)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fsdp", "precision"), [(False, "no"), (True, "no"), (True, "bf16")])
+def test_two_processes_learn_what_one_does(squares: Path, tmp_path: Path, fsdp: bool, precision: str) -> None:
+    """They also draw samples and write checkpoints, where others crash (diffusers #2966)."""
+    changes = {"precision": precision, "accumulation": 2}
+    run(recipe(tmp_path, EDITOR, **changes), squares, tmp_path / "one")
+    run_twofold(recipe(tmp_path, EDITOR, fsdp=fsdp, **changes), squares, tmp_path / "two")
     one, two = (curves.read(tmp_path / name / "losses.csv") for name in ("one", "two"))
+    close = {"no": 1e-5, "bf16": 5e-3}[precision]
     for first, second in zip(one, two, strict=True):
         for name in ("loss", "static", "action", "regularization"):
-            assert first[name] == pytest.approx(second[name], rel=1e-5, abs=1e-5)
+            assert first[name] == pytest.approx(second[name], rel=close, abs=close)
     assert manifest.read(Folder(tmp_path / "two"), stage="train").counts["steps"] == 6
+    assert_only_attn2_is_frozen(tmp_path / "two")
+    assert edit(tmp_path / "two").size == (SIDE, SIDE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fsdp", [False, True], ids=["ddp", "fsdp"])
+def test_two_processes_resume_exactly(squares: Path, tmp_path: Path, fsdp: bool) -> None:
+    path = recipe(tmp_path, EDITOR, fsdp=fsdp)
+    run_twofold(path, squares, tmp_path / "whole")
+    run_twofold(path, squares, tmp_path / "parts", stop_after=3)
+    checkpoints = sorted((tmp_path / "parts/checkpoints").iterdir())
+    assert [folder.name for folder in checkpoints] == ["step-000002", "step-000003"]
+    for folder in checkpoints:
+        assert {"random_states_0.pkl", "random_states_1.pkl"} <= {path.name for path in folder.iterdir()}
+    run_twofold(path, squares, tmp_path / "parts")
+    assert (tmp_path / "parts" / UNET).read_bytes() == (tmp_path / "whole" / UNET).read_bytes()
