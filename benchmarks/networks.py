@@ -1,20 +1,17 @@
-"""The networks of the benchmarks: of the demo's size, or of Stable Diffusion 1.5's, with random weights."""
+"""The networks of the benchmarks: the small editor that ships, or Stable Diffusion 1.5's with random weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from actionpairs.configs import TinyModel
-from actionpairs.learning import tiny
+from actionpairs.learning import editor
 
-CHANNELS = 4
 SD15_UNET = {
-    "in_channels": 2 * CHANNELS,
+    "in_channels": 8,
     "cross_attention_dim": 768,
     "attention_head_dim": 8,
     "block_out_channels": (320, 640, 1280, 1280),
@@ -26,7 +23,7 @@ SD15_VAE = {
     "down_block_types": ("DownEncoderBlock2D",) * 4,
     "up_block_types": ("UpDecoderBlock2D",) * 4,
     "layers_per_block": 2,
-    "latent_channels": CHANNELS,
+    "latent_channels": 4,
     "sample_size": 512,
 }  # …/vae/config.json
 SD15_TEXT = {
@@ -48,19 +45,16 @@ class Networks:
     factor: int
 
     @classmethod
-    def of(cls, size: str, resolution: int, device: torch.device) -> Networks:
-        """Random weights in the demo's sizes, or in Stable Diffusion's."""
+    def of(cls, size: str, device: torch.device) -> Networks:
+        """The small editor ("tiny"), or random weights in Stable Diffusion's sizes ("sd15")."""
         torch.manual_seed(0)
         if size == "sd15":
             with device:
                 unet, vae = UNet2DConditionModel(**SD15_UNET), AutoencoderKL(**SD15_VAE)
                 text_encoder = CLIPTextModel(CLIPTextConfig(**SD15_TEXT))
         else:
-            blank = np.zeros((8, resolution, resolution, 3), np.uint8)
-            sizes = TinyModel(tiny=True, autoencoder_steps=1)
-            vae = tiny.make_autoencoder(sizes, blank, seed=0, device=device)
-            made = tiny.build(sizes, vae, ["put the cup"], resolution=resolution, seed=0)
-            unet, text_encoder = made.unet, made.text_encoder
+            shipped = editor.load("tabletop").to(device)
+            unet, vae, text_encoder = shipped.unet, shipped.vae, shipped.text_encoder
         for frozen in (vae, text_encoder):
             frozen.requires_grad_(False).eval()
         return cls(unet.train(), vae, text_encoder, 2 ** (len(vae.config.block_out_channels) - 1))

@@ -1,6 +1,6 @@
 """One training step of ours against one in the style of diffusers' train_instruct_pix2pix.py, in one process.
 
-    python benchmarks/train_step.py  # the demo's tiny editor, on the CPU
+    python benchmarks/train_step.py  # the small editor that ships, on the CPU
     python benchmarks/train_step.py --size sd15 --batch 1 --warmup 1 --steps 3  # Stable Diffusion 1.5: 20 GiB
     python benchmarks/train_step.py --size sd15 --device cuda --precision bf16 --batch 32 \\
         --compile --channels-last [--resolution 512]  # on one GPU
@@ -8,8 +8,8 @@
 The reference encodes both pictures with the VAE and every text, "" too, with the text encoder in every step,
 asks the U-Net in three separate passes (right, wrong, frozen), runs eager, and steps a plain AdamW. Both sides
 have the same networks, losses, frozen parameters, batch and precision, and no files: pictures are given to the
-reference as tensors, latents and embeddings to us as the caches hold them. Weights are random; the sizes are
-those of the published configs.
+reference as tensors, latents and embeddings to us as the caches hold them. Stable Diffusion's weights are random,
+its sizes those of the published configs.
 
 vs_reference: how many times faster our step is with all three losses; vs_reference_static: with L_static alone.
 flop_utilisation: the model's floating-point operations a second over those of a large matrix product, measured
@@ -33,7 +33,7 @@ import torch
 from accelerate import Accelerator
 from contest import arguments, finish, machine, table
 from diffusers import DDPMScheduler
-from networks import CHANNELS, NOISE, Networks
+from networks import NOISE, Networks
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -93,7 +93,8 @@ def material(networks: Networks, options: Namespace, *, static: bool) -> Materia
     pairs = [Example(Folder("."), f"pair-{n:02d}", _entry(n, texts[1 + n % ACTIONS])) for n in range(PAIRS)]
     show = Presentation(flip=0.5, conditioning_dropout=0.05, wrong_texts=int(not static), drawn_from="all")
     side = options.resolution // networks.factor
-    values = generator.random((PAIRS, 2, 3, CHANNELS, side, side), dtype=np.float32).astype(np.float16)
+    channels = networks.vae.config.latent_channels
+    values = generator.random((PAIRS, 2, 3, channels, side, side), dtype=np.float32).astype(np.float16)
     shape = networks.text_encoder.config.max_position_embeddings, networks.text_encoder.config.hidden_size
     embedded = generator.standard_normal((len(texts), *shape), dtype=np.float32)
     batches = Batches(pairs, show, seed=0, batch_size=options.batch)
@@ -239,7 +240,7 @@ def contest(options: Namespace) -> tuple[dict[str, Measured], float]:
     measured = {}
     for static in LOSSES[options.losses]:
         for name, contestant in (("reference", Script), ("actionpairs", our_step)):
-            networks = Networks.of(options.size, options.resolution, device)
+            networks = Networks.of(options.size, device)
             step = contestant(networks, options, accelerator, static=static)
             label = f"{name}, {STATIC if static else ALL}"
             measured[label] = measure(step, warmup=options.warmup, steps=options.steps, device=device)
