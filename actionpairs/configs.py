@@ -337,8 +337,8 @@ class EditorConfig(LoopConfig):
 
     @model_validator(mode="after")
     def _parts_are_of_one_kind(self) -> EditorConfig:
-        if self.fsdp and (self.compile or self.lora):
-            raise ValueError("`fsdp` goes neither with `compile` nor with `lora`: leave one of them out")
+        if self.fsdp and (self.compile or self.lora or self.channels_last or self.precision == "fp16"):
+            raise ValueError("`fsdp` does not go with `compile`, `lora`, `channels_last` or `precision: fp16`")
         return self
 
 

@@ -57,8 +57,10 @@ def test_a_recipe_states_only_what_differs(tmp_path: Path) -> None:
             "extends: editaction\ntrain: {compile: true, cuda_graphs: true, accumulation: 2}",
             "leave `accumulation`",
         ),
-        ("extends: editaction\ntrain: {fsdp: true, compile: true}", "leave one of them out"),
-        ("extends: editaction\ntrain: {fsdp: true, lora: {}}", "leave one of them out"),
+        ("extends: editaction\ntrain: {fsdp: true, compile: true}", "does not go with"),
+        ("extends: editaction\ntrain: {fsdp: true, lora: {}}", "does not go with"),
+        ("extends: editaction\ntrain: {fsdp: true, channels_last: true}", "does not go with"),
+        ("extends: editaction\ntrain: {fsdp: true, precision: fp16}", "does not go with"),
         ("\x00", "cannot be read as YAML"),
     ],
 )

@@ -42,9 +42,13 @@ class Average:
         """Give the model the averaged weights for good."""
         _copy(self._average.shadow_params, _trained(model))
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The averaged weights by name, on the CPU; where processes share them, all must ask."""
-        return {name: sharing.whole(own).cpu() for name, own in self._named()}
+    def tensors(self, *, kept: bool = True) -> dict[str, Tensor]:
+        """The averaged weights by name, on the CPU, for the processes that keep them.
+
+        Where processes share them out, all must ask.
+        """
+        found = ((name, sharing.whole(own)) for name, own in self._named())
+        return {name: tensor.cpu() for name, tensor in found if kept}
 
     def restore(self, tensors: dict[str, Tensor], *, steps: int) -> None:
         """Go on from averaged weights that were saved after so many steps."""

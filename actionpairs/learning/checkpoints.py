@@ -13,8 +13,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch.distributed.checkpoint.api import CheckpointException
 
 from actionpairs.errors import ModelError
 
@@ -34,7 +36,7 @@ def save(trainee: Trainee, folder: Path, step: int, *, keep: int) -> None:
     accelerator.wait_for_everyone()
     accelerator.save_state(str(unfinished))
     accelerator.wait_for_everyone()  # each process has written something of its own
-    averaged = trainee.average.tensors() if trainee.average else {}
+    averaged = trainee.average.tensors(kept=accelerator.is_main_process) if trainee.average else {}
     if accelerator.is_main_process:
         if averaged:
             save_file({name: tensor.contiguous() for name, tensor in averaged.items()}, unfinished / _AVERAGE_FILE)
@@ -45,24 +47,24 @@ def save(trainee: Trainee, folder: Path, step: int, *, keep: int) -> None:
 
 
 def resume(trainee: Trainee, folder: Path) -> int:
-    """Go back to the newest checkpoint; gives its step, 0 where there is none.
+    """Go back to the newest checkpoint that the main process sees; gives its step, 0 where there is none.
 
     Raises ModelError where the checkpoint cannot be read.
     """
-    steps = _steps(folder)
-    if not steps:
+    newest: int = broadcast_object_list([max(_steps(folder), default=0)])[0]
+    if not newest:
         return 0
-    path = folder / f"step-{steps[-1]:06d}"
+    path = folder / f"step-{newest:06d}"
     try:
         trainee.accelerator.load_state(str(path))
         if trainee.average:
-            trainee.average.restore(load_file(path / _AVERAGE_FILE), steps=steps[-1])
-    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
+            trainee.average.restore(load_file(path / _AVERAGE_FILE), steps=newest)
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError, CheckpointException) as error:
         raise ModelError(
             f"{path}: this checkpoint cannot be read: {error}.",
             cure="Remove that folder and run the same command again: it goes on from the one before.",
         ) from error
-    return steps[-1]
+    return newest
 
 
 def publish(source: Path, target: Path) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import DistributedType
+from accelerate.utils import DistributedType, GradientAccumulationPlugin, InitProcessGroupKwargs
 
 from actionpairs.errors import TrainingError
 from actionpairs.learning import sharing
+
+_PATIENCE = timedelta(hours=12)  # while the first process encodes every picture; NCCL would give up in ten minutes
 
 
 def begin(
@@ -34,6 +37,8 @@ def begin(
     wanted = _checked(device)
     if wanted is not None and wanted.index is not None:
         torch.cuda.set_device(wanted)
+    if fsdp and int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        raise _alone()
     if not (PartialState._shared_state and PartialState().num_processes > 1):
         # accelerate keeps one state per process for good; a second run may want another device.
         AcceleratorState._reset_state(reset_partial_state=True)
@@ -41,8 +46,10 @@ def begin(
         accelerator = Accelerator(
             cpu=wanted is not None and wanted.type == "cpu",
             mixed_precision=precision,
-            gradient_accumulation_steps=accumulation,
+            # a model that is shared out shares its gradients out after every part
+            gradient_accumulation_plugin=GradientAccumulationPlugin(accumulation, sync_each_batch=fsdp),
             fsdp_plugin=sharing.plugin() if fsdp else None,
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
         )
     except (ValueError, RuntimeError, NotImplementedError) as error:
         raise TrainingError(
@@ -51,16 +58,20 @@ def begin(
         ) from error
     is_shared = accelerator.distributed_type is DistributedType.FSDP
     if fsdp and not is_shared:
-        raise TrainingError(
-            "`fsdp` shares a model out among several GPUs, and there is one device.",
-            cure="Start it with torchrun on several GPUs, or set `fsdp: false`.",
-        )
+        raise _alone()
     if is_shared and not fsdp:
         raise TrainingError(
             "accelerate was told to use FSDP, and the recipe was not.",
             cure="Set `fsdp: true` in an editor's recipe, and start it with torchrun.",
         )
     return accelerator
+
+
+def _alone() -> TrainingError:
+    return TrainingError(
+        "`fsdp` shares a model out among several GPUs, and this run has not got them.",
+        cure="Start it with torchrun on several GPUs, or set `fsdp: false`.",
+    )
 
 
 def _checked(device: str) -> torch.device | None:

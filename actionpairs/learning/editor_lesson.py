@@ -119,13 +119,14 @@ class EditorLesson:
         """All terms of some rows. Right and wrong instructions go through the U-Net in one pass.
 
         Under a hinge they go apart: where it is kept by every row, the wrong ones then need no backward pass.
+        Not so where processes share the model out, which all must go through it alike.
         """
         question, goal = self._questions.take(step, part).to(self._accelerator.device), self._objective
         is_hinge = goal.action.form == "hinge"
         target = losses.target(
             question.clean, question.noise, question.alphas, prediction_type=self._diffusion.prediction_type
         )
-        answers = _answers(model, question, apart=is_hinge)
+        answers = _answers(model, question, apart=is_hinge and not self._accelerator.is_fsdp2)
         right = losses.squared_errors(answers[0], target)
         static = self._static(right, answers[0], target, question) * self._weights(question)
         total, terms = static, {"static": summed(static)}

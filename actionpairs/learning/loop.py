@@ -128,7 +128,7 @@ def prepare(accelerator: Accelerator, model: nn.Module, config: LoopConfig, *, d
 def compile_network(network: nn.Module, config: LoopConfig) -> None:
     """Let torch.compile write a network's kernels when it first runs, if the recipe wants that."""
     if config.compile:
-        torch.compiler.reset()  # after eight networks in one process torch would quietly stop compiling
+        torch.compiler.reset()  # torch quietly stops compiling what it has compiled eight times in a process
         network.compile(mode="reduce-overhead" if config.cuda_graphs else "default")
 
 

@@ -9,9 +9,10 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def plugin() -> FullyShardedDataParallelPlugin:
-    """How accelerate is to share a U-Net out: block by block, so that few weights are whole at a time.
+    """How accelerate is to share a U-Net out: block by block, so that few of its weights are whole at a time.
 
-    Weights travel as they are, and autocast rounds them where it does in one process.
+    Weights travel in float32, and autocast rounds them where it does in one process; without gradient
+    checkpointing, the rounded ones stay whole until the backward pass.
     """
     return FullyShardedDataParallelPlugin(
         fsdp_version=2,

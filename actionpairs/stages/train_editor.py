@@ -138,13 +138,12 @@ def _grid(config: EditorConfig, start: Editor, rows: tuple[Example, ...]) -> gri
 
 
 def _whole(trained: Editor, trainee: loop.Trainee) -> Editor:
-    """The trained editor, with a U-Net of its own where the processes have shared one out."""
-    if not trainee.is_shared:
+    """The trained editor; the main process gets one with a whole U-Net where they have shared it out."""
+    weights = trainee.accelerator.get_state_dict(trainee.model) if trainee.is_shared else {}
+    if not weights:
         return trained
-    weights = trainee.accelerator.get_state_dict(trainee.model)  # of the main process; the others get nothing
     unet = UNet2DConditionModel.from_config(trained.unet.config)
-    if weights:
-        unet.load_state_dict(weights)
+    unet.load_state_dict(weights)
     return replace(trained, unet=unet)
 
 

@@ -26,7 +26,7 @@ def test_only_a_recipe_that_asks_for_it_gets_deterministic_kernels() -> None:
 
 
 def test_a_model_is_not_shared_out_on_one_device() -> None:
-    with pytest.raises(TrainingError, match="there is one device"):
+    with pytest.raises(TrainingError, match="has not got them"):
         devices.begin("cpu", fsdp=True)
 
 
