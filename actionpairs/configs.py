@@ -336,7 +336,7 @@ class EditorConfig(LoopConfig):
     sample_text_guidance: Weight = 7.5
 
     @model_validator(mode="after")
-    def _parts_are_of_one_kind(self) -> EditorConfig:
+    def _can_be_shared_out(self) -> EditorConfig:
         if self.fsdp and (self.compile or self.lora or self.channels_last or self.precision == "fp16"):
             raise ValueError("`fsdp` does not go with `compile`, `lora`, `channels_last` or `precision: fp16`")
         return self

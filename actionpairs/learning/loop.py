@@ -120,7 +120,7 @@ def prepare(accelerator: Accelerator, model: nn.Module, config: LoopConfig, *, d
     model.train()
     compile_network(model, config)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
-    if accelerator.is_fsdp2:  # accelerate leaves these alone without the precision that it gives all others
+    if accelerator.is_fsdp2:  # to such models alone accelerate gives no autocast
         wrapped.forward = convert_outputs_to_fp32(accelerator.autocast()(wrapped.forward))
     return Trainee(accelerator, wrapped, optimizer, Average(wrapped, decay) if decay else None)
 
