@@ -3,7 +3,7 @@
     python benchmarks/train_step.py  # the small editor that ships, on the CPU
     python benchmarks/train_step.py --size sd15 --batch 1 --warmup 1 --steps 3  # Stable Diffusion 1.5: 20 GiB
     python benchmarks/train_step.py --size sd15 --device cuda --precision bf16 --batch 32 \\
-        --compile --channels-last [--resolution 512]  # on one GPU
+        --compile --cuda-graphs --channels-last [--resolution 512]  # on one GPU
 
 The reference encodes both pictures with the VAE and every text, "" too, with the text encoder in every step,
 asks the U-Net in three separate passes (right, wrong, frozen), runs eager, and steps a plain AdamW. Both sides

@@ -38,7 +38,7 @@ def begin(
     if wanted is not None and wanted.index is not None:
         torch.cuda.set_device(wanted)
     if fsdp and int(os.environ.get("WORLD_SIZE", "1")) < 2:
-        raise _alone()
+        raise _alone()  # before accelerate hears of it, which would remember it in the environment
     if not (PartialState._shared_state and PartialState().num_processes > 1):
         # accelerate keeps one state per process for good; a second run may want another device.
         AcceleratorState._reset_state(reset_partial_state=True)
