@@ -328,11 +328,20 @@ def _show(summary: Any, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(summary), sort_keys=True, default=str))
         return
-    for field in dataclasses.fields(summary):
-        value = getattr(summary, field.name)
-        if isinstance(value, Mapping):
-            click.echo(f"{field.name:>10}  {sum(value.values()):,}" if value else f"{field.name:>10}  none")
-            for name, count in value.items():
-                click.echo(f"{count:>12,}  {name}")
+    names = {field.name: field.name.replace("_", " ") for field in dataclasses.fields(summary)}
+    width = max(10, *(len(name) for name in names.values()))
+    for field, name in names.items():
+        value = getattr(summary, field)
+        if isinstance(value, Mapping) and any(isinstance(each, str) for each in value.values()):
+            click.echo(f"{name:>{width}}")
+            for key, text in value.items():
+                click.echo(f"{'':>{width}}  {key}: {text}")
+        elif isinstance(value, Mapping):
+            click.echo(f"{name:>{width}}  {sum(value.values()):,}" if value else f"{name:>{width}}  none")
+            for key, count in value.items():
+                click.echo(f"{count:>{width + 2},}  {key}")
+        elif isinstance(value, tuple):
+            for text in value:
+                click.echo(f"{name:>{width}}  {text}")
         else:
-            click.echo(f"{field.name:>10}  {value:,}" if isinstance(value, int) else f"{field.name:>10}  {value}")
+            click.echo(f"{name:>{width}}  {value:,}" if isinstance(value, int) else f"{name:>{width}}  {value}")

@@ -36,11 +36,15 @@ class SelectConfig(Config):
 
 
 class PictureConfig(Config):
-    """How a decoded frame becomes a JPEG; pictures are made smaller, never larger."""
+    """How a decoded frame becomes a JPEG; pictures are made smaller, never larger.
+
+    hdr: whether PQ and HLG are refused, or tone-mapped to BT.709 (Dolby Vision profile 5 is refused either way).
+    """
 
     short_side: Positive = 512
     quality: Annotated[int, Field(ge=1, le=100)] = 95
     chroma: Literal["4:4:4", "4:2:2", "4:2:0"] = "4:4:4"
+    hdr: Literal["refuse", "tonemap"] = "refuse"
 
 
 class ReleasedFramesConfig(Config):

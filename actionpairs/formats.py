@@ -5,9 +5,12 @@ from __future__ import annotations
 from string import Formatter
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from actionpairs.keys import Config, Rate, Weight
+from actionpairs.keys import Config, Weight
+from actionpairs.rates import written
+
+Rate = Annotated[float | str, BeforeValidator(written)]
 
 
 class Annotations(Config):
@@ -50,8 +53,9 @@ def _checked(template: str, tells: tuple[str, ...]) -> str:
 class FrameTimes(Config):
     """How frame numbers become times.
 
-    rate: frames per second. first_frame: the number of the video's first frame. end_included: whether the
-    last frame named belongs to the action.
+    rate: frames per second of the videos that were annotated; 29.97 and its like are n·1000/1001, and fractions
+    such as 30000/1001 can be written. first_frame: the number of the video's first frame. end_included: whether
+    the last frame named belongs to the action.
     """
 
     rate: Rate

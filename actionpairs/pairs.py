@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import pyarrow as pa
@@ -33,13 +33,30 @@ _SCHEMA = pa.schema([*columns.FACTS, *((name, pa.binary()) for name in _PICTURES
 def file_name(video: str) -> str:
     """The name of a video's file: readable, safe whatever the video is called, and its own."""
     safe = re.sub(r"[^A-Za-z0-9_-]+", "-", video).strip("-")[:60]
-    return f"{_FOLDER}/{safe}-{hashlib.sha256(video.encode()).hexdigest()[:8]}.parquet"
+    return f"{_FOLDER}/{safe}-{hashlib.sha256(video.encode(errors='surrogateescape')).hexdigest()[:8]}.parquet"
 
 
-def write(folder: Folder, name: str, pairs: Sequence[FramePair], rejections: Sequence[Rejection]) -> FileDigest:
-    """Write one video's pairs and rejections."""
-    rejected = json.dumps([asdict(rejection) for rejection in rejections], ensure_ascii=False)
-    schema = _SCHEMA.with_metadata({"rejected": rejected})
+@dataclass(frozen=True, slots=True)
+class VideoNotes:
+    """What a video's file says besides its pairs.
+
+    read_through: why the whole video was decoded, or "" where a plan held. rate: frames per second, by the frames
+    shown; None where there are not two. seconds: the video's length.
+    """
+
+    rejections: tuple[Rejection, ...]
+    read_through: str = ""
+    rate: float | None = None
+    seconds: float = 0.0
+
+
+def write(folder: Folder, name: str, pairs: Sequence[FramePair], notes: VideoNotes) -> FileDigest:
+    """Write one video's pairs and notes."""
+    rejected = json.dumps([asdict(rejection) for rejection in notes.rejections], ensure_ascii=False)
+    others = json.dumps(
+        {"read_through": notes.read_through, "rate": notes.rate, "seconds": notes.seconds}, ensure_ascii=False
+    )
+    schema = _SCHEMA.with_metadata({"rejected": rejected, "video": others})
     table = pa.Table.from_pylist([_row(pair) for pair in pairs], schema=schema)
     with folder.create(name) as file:
         compression = {column: "none" if column in _PICTURES else "zstd" for column in schema.names}
@@ -61,10 +78,12 @@ def read_rejections(folder: Folder) -> list[Rejection]:
         return [_rejection(row) for row in pq.read_table(file).to_pylist()]
 
 
-def rejections_of(folder: Folder, name: str) -> list[Rejection]:
-    """What was rejected of one video."""
+def notes(folder: Folder, name: str) -> VideoNotes:
+    """What one video's file says besides its pairs."""
     with _opened(folder, name) as file:
-        return [_rejection(row) for row in json.loads(file.schema_arrow.metadata[b"rejected"])]
+        metadata = file.schema_arrow.metadata
+        rejections = tuple(_rejection(row) for row in json.loads(metadata[b"rejected"]))
+        return VideoNotes(rejections, **json.loads(metadata.get(b"video", b"{}")))
 
 
 def names(folder: Folder) -> list[str]:
@@ -133,8 +152,16 @@ def _rejection(row: dict[str, str]) -> Rejection:
 
 def _opened(folder: Folder, name: str) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(folder.open(name))
+        file = pq.ParquetFile(folder.open(name))
     except pa.ArrowException as error:
         raise StorageError(
             f"{folder}/{name}: not a whole Parquet file: {error}.", cure="Remove it and run extract again."
         ) from None
+    missing = [column for column in _SCHEMA.names if column not in file.schema_arrow.names]
+    if missing:
+        file.close()
+        raise StorageError(
+            f"{folder}/{name}: written by another version of actionpairs; it has no column {missing[0]}.",
+            cure="Run extract again, into a new folder.",
+        )
+    return file

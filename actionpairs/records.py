@@ -29,6 +29,7 @@ class Reason(StrEnum):
     HDR_UNSUPPORTED = "hdr_unsupported"
     WORKER_DIED = "worker_died"
     TIMED_OUT = "timed_out"
+    VIDEO_FAILED = "video_failed"
     NOTHING_CHANGED = "nothing_changed"
     BLURRED = "blurred"
     TOO_DARK = "too_dark"
@@ -47,6 +48,8 @@ class Segment:
     A stop of infinity is the end of a video whose length the annotation does not tell; a pair's is finite.
     `video` names the file as the annotation does: a path below the videos folder, a file name or a stem.
     `action` is what counts as one action; `group` (a participant) is what a leak-free split holds apart.
+    `tolerance_seconds` is half a frame where the times were frame numbers, of a clock that need not be the video's
+    own: the frames meant are those nearest to the start, and to a frame before the stop. Otherwise it is 0.
 
     Raises ValueError where the times are no numbers, negative or not in order, or a name is empty.
     """
@@ -60,6 +63,7 @@ class Segment:
     noun: str
     action: str
     group: str
+    tolerance_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.id or not self.video:
@@ -68,6 +72,8 @@ class Segment:
             raise ValueError(f"not times: {self.start_seconds} and {self.stop_seconds}")
         if not 0 <= self.start_seconds < self.stop_seconds:
             raise ValueError(f"start {self.start_seconds} s is not before stop {self.stop_seconds} s")
+        if not 0 <= self.tolerance_seconds < math.inf:
+            raise ValueError(f"not a tolerance: {self.tolerance_seconds}")
 
     @property
     def duration_seconds(self) -> float:
@@ -128,8 +134,10 @@ class PairFacts:
     `before_seconds` and `after_seconds` are the times of the frames truly decoded, on the annotation's clock;
     `before_pts` and `after_pts` are the same in the video's own ticks (of released frames: their numbers).
     `before_early_seconds` and `after_early_seconds` say how much earlier that is than the segment's start and
-    stop. `treatment` says what was done to the pictures besides scaling: nothing, or "deinterlaced". `width`
-    and `height` are those of the JPEGs, in pixels.
+    stop. `decoded` says how the frames were had: "planned", where only the packets that they need were decoded,
+    "read through", where the whole video was, or "released", as JPEGs. `treatment` says what was done to the
+    pictures besides scaling: nothing, "deinterlaced" or "tone-mapped". `width` and `height` are those of the JPEGs,
+    in pixels.
     """
 
     segment: Segment
@@ -139,6 +147,7 @@ class PairFacts:
     after_pts: int
     before_early_seconds: float
     after_early_seconds: float
+    decoded: str
     treatment: str
     width: int
     height: int

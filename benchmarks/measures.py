@@ -216,13 +216,12 @@ def costs(folder: Path) -> tuple[float, float]:
     )
     [video] = read_truth(rendered.truth).videos
     start = time.process_time()
-    with Video(str(rendered.videos / f"{video.id}.MP4")) as opened:
+    with Video(str(rendered.videos / f"{video.id}.MP4"), short_side=512) as opened:
         ends = [
-            (opened.table.on_screen_at(item.start_seconds), opened.table.last_before(item.stop_seconds))
+            (opened.timeline.on_screen_at(item.start_seconds), opened.timeline.last_before(item.stop_seconds))
             for item in video.segments
         ]
-        times = [pts for pair in ends for pts in pair]
-        pictures = dict(opened.pictures(times, short_side=512))
+        pictures = dict(opened.pictures([position for pair in ends for position in pair]))
     decoding = time.process_time() - start
     start = time.process_time()
     for before, after in ends:

@@ -73,7 +73,7 @@ def videos(count: int, pictures: Sequence[bytes]) -> Iterator[tuple[str, list[Fr
                 video[:3],
             )
             facts = PairFacts(
-                segment, start, start + 0.9, number, number + 54, 0.0, 0.02, "", SIDE[1], SIDE[0],
+                segment, start, start + 0.9, number, number + 54, 0.0, 0.02, "planned", "", SIDE[1], SIDE[0],
                 replace(measures, change=0.001 if number % 10 == 0 else 0.1),
             )  # fmt: skip
             found.append(
@@ -88,7 +88,7 @@ def make_pairs(folder: Folder, count: int, *, small: bool = False) -> None:
     order = Order("extract", "benchmark", load("table").extract, {})
     with manifest.working(folder, order):
         files = {
-            pairs.file_name(name): pairs.write(folder, pairs.file_name(name), found, [])
+            pairs.file_name(name): pairs.write(folder, pairs.file_name(name), found, pairs.VideoNotes(()))
             for name, found in videos(count, pictures)
         }
         files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, [])

@@ -58,6 +58,7 @@ def make_video(tmp_path: Path) -> MakeVideo:
         codec: str = "libx264",
         size: tuple[int, int] = (256, 144),
         options: dict[str, str] | None = None,
+        pixels: str = "yuv420p",
     ) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,8 +66,10 @@ def make_video(tmp_path: Path) -> MakeVideo:
         with av.open(str(path), "w") as container:
             stream = container.add_stream(codec, rate=Fraction(30000, 1001))
             stream.width, stream.height = size
-            stream.pix_fmt = "yuv420p"
+            stream.pix_fmt = pixels
             stream.time_base = stream.codec_context.time_base = Fraction(1, 30000)
+            if codec in ("mpeg1video", "mpeg2video"):  # these count in frames
+                stream.codec_context.time_base = Fraction(1001, 30000)
             stream.codec_context.options = {"g": "12", "bf": "2", **(options or {})}
             for number, time in enumerate(times):
                 frame = av.VideoFrame.from_ndarray(draw_index(number, width=size[0], height=size[1]), "bgr24")

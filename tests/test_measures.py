@@ -54,9 +54,9 @@ QUIET_SECONDS = ((0.5, 2.5), (8.0, 10.5), (25.0, 27.0))  # of the clip: nobody t
 
 def measured_spans(folder: Path, spans: Sequence[tuple[float, float]]) -> list[Measures]:
     """The pairs at the ends of stretches of the clip, as extract cuts them."""
-    with Video(str(folder / "videos" / CLIP)) as video:
-        ends = [(video.table.on_screen_at(start), video.table.last_before(stop)) for start, stop in spans]
-        pictures = dict(video.pictures([pts for pair in ends for pts in pair], short_side=512))
+    with Video(str(folder / "videos" / CLIP), short_side=512) as video:
+        ends = [(video.timeline.on_screen_at(start), video.timeline.last_before(stop)) for start, stop in spans]
+        pictures = dict(video.pictures([position for pair in ends for position in pair]))
     return [measure(pictures[first].pixels, pictures[last].pixels) for first, last in ends]
 
 
@@ -68,7 +68,7 @@ def test_real_bottles_move_and_the_camera_does_not(shared: Path) -> None:
     drawn = load("table").shard.filters
     for row, measures in zip(rows, acted, strict=True):
         segment = Segment(row["segment_id"], CLIP, 1.0, 2.0, "x", "x", "x", "x", "x")
-        facts = PairFacts(segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "", 640, 360, measures)
+        facts = PairFacts(segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "planned", "", 640, 360, measures)
         assert not filters.judge(columns.table([facts]), drawn)
     assert len(acted) == 7
     most_quiet = max(measures.displacement or 0.0 for measures in quiet)

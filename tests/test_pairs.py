@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from actionpairs import columns, pairs
@@ -23,6 +24,7 @@ def pair(number: int) -> FramePair:
         2402,
         0.0,
         0.1,
+        "planned",
         "deinterlaced",
         640,
         360,
@@ -34,12 +36,13 @@ def pair(number: int) -> FramePair:
 def test_pairs_come_back_as_they_went_in(tmp_path: Path) -> None:
     folder, rejection = Folder(tmp_path), Rejection("s9", "v.mp4", "extract", Reason.PAST_END, "9 s of 5 s")
     many = [pair(number) for number in range(150)]
-    digest = pairs.write(folder, "pairs/v.parquet", many, [rejection])
+    notes = pairs.VideoNotes((rejection,), read_through="packet 3: fields", rate=25.0, seconds=4.0)
+    digest = pairs.write(folder, "pairs/v.parquet", many, notes)
     assert list(pairs.read(folder, "pairs/v.parquet")) == many
     assert pairs.facts(folder, "pairs/v.parquet").equals(columns.table(item.facts for item in many))
-    assert pairs.rejections_of(folder, "pairs/v.parquet") == [rejection]
+    assert pairs.notes(folder, "pairs/v.parquet") == notes
     assert pairs.count(folder, "pairs/v.parquet") == 150
-    assert pairs.write(folder, "pairs/w.parquet", many, [rejection]) == digest
+    assert pairs.write(folder, "pairs/w.parquet", many, notes) == digest
 
 
 def test_rejections_come_back_as_they_went_in(tmp_path: Path) -> None:
@@ -52,12 +55,12 @@ def test_rejections_come_back_as_they_went_in(tmp_path: Path) -> None:
 
 
 def test_a_video_with_no_pairs_is_done_too(tmp_path: Path) -> None:
-    pairs.write(Folder(tmp_path), "pairs/v.parquet", [], [])
+    pairs.write(Folder(tmp_path), "pairs/v.parquet", [], pairs.VideoNotes(()))
     assert pairs.names(Folder(tmp_path)) == ["pairs/v.parquet"]
     assert list(pairs.read(Folder(tmp_path), "pairs/v.parquet")) == []
 
 
-@pytest.mark.parametrize("video", ["../../etc/passwd", "a b/c.mp4", "ünï.mp4", "x" * 500, "CON", "."])
+@pytest.mark.parametrize("video", ["../../etc/passwd", "a b/c.mp4", "ünï.mp4", "x" * 500, "CON", ".", "caf\udce9"])
 def test_file_names_stay_inside(video: str) -> None:
     name = pairs.file_name(video)
     assert name.startswith("pairs/")
@@ -67,6 +70,15 @@ def test_file_names_stay_inside(video: str) -> None:
 
 def test_names_that_look_alike_stay_apart() -> None:
     assert pairs.file_name("a b") != pairs.file_name("a-b")
+
+
+def test_pairs_of_another_version_say_so(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    pairs.write(folder, "pairs/v.parquet", [pair(1)], pairs.VideoNotes(()))
+    older = pq.read_table(tmp_path / "pairs/v.parquet").drop_columns(["decoded"])
+    pq.write_table(older, tmp_path / "pairs/v.parquet")
+    with pytest.raises(StorageError, match=r"v\.parquet: written by another version.*decoded"):
+        list(pairs.read(folder, "pairs/v.parquet"))
 
 
 def test_a_cut_off_file_says_so(tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ GOOD = Segment("a", "v", 1.0, 2.0, "take cup", "take", "cup", "take cup", "P01")
         {"start_seconds": float("inf")},
         {"id": ""},
         {"video": ""},
+        {"tolerance_seconds": -0.1},
+        {"tolerance_seconds": float("nan")},
+        {"tolerance_seconds": float("inf")},
     ],
 )
 def test_a_segment_that_cannot_be_is_refused(change: dict[str, object]) -> None:

@@ -7,6 +7,7 @@ its times are to be read; clips.py judges them all alike. Nothing after this roo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import assert_never
 
@@ -29,9 +30,10 @@ from actionpairs.annotations import (
 )
 from actionpairs.annotations.clips import Clip, judge
 from actionpairs.formats import AnnotationFormat
+from actionpairs.rates import exact
 from actionpairs.records import Reason, Rejection, Segment
 
-__all__ = ["files", "read", "untold"]
+__all__ = ["files", "read", "stated_rate", "untold"]
 
 
 def files(urls: Sequence[str]) -> list[str]:
@@ -74,6 +76,19 @@ def untold(urls: Sequence[str], annotations: AnnotationFormat) -> tuple[str, ...
             return egtea.untold(urls)
         case _:
             return ()
+
+
+def stated_rate(annotations: AnnotationFormat) -> Fraction | None:
+    """The frames per second that a recipe counts by; None where it counts none, or the files say how."""
+    match annotations:
+        case formats.EgteaFormat():
+            return None  # one of its files counts frames, the other milliseconds
+        case formats.FrameTimes() | formats.SaladsFormat() | formats.Ego4dFormat(span="pre to post"):
+            return exact(annotations.rate)
+        case formats.TableFormat(unit="frames"):
+            return exact(annotations.rate)
+        case _:
+            return None
 
 
 def _clips(urls: Sequence[str], annotations: AnnotationFormat) -> Iterator[Clip | Rejection]:

@@ -15,6 +15,7 @@ from actionpairs.annotations.rows import file_name, read_text
 from actionpairs.annotations.times import Times, shown
 from actionpairs.errors import AnnotationError
 from actionpairs.formats import BreakfastFormat
+from actionpairs.rates import exact
 from actionpairs.records import Rejection
 
 _FILE = re.compile(r"(P\d+)_(\w+?)_(P\d+_\w+)\.\w+", re.ASCII)
@@ -23,7 +24,7 @@ _LINE = re.compile(r"(\d+)-(\d+)\s+(\S+)", re.ASCII)
 
 def read(urls: Sequence[str], breakfast: BreakfastFormat) -> Iterator[Clip | Rejection]:
     """Read Breakfast files; the group is the participant in the file's name."""
-    times = Times("frames", breakfast.rate, breakfast.first_frame, breakfast.end_included)
+    times = Times("frames", exact(breakfast.rate), breakfast.first_frame, breakfast.end_included)
     for url in urls:
         name = _FILE.fullmatch(file_name(url))
         if name is None:

@@ -76,6 +76,7 @@ def _segment(clip: Clip, annotations: Annotations) -> Segment | Rejection:
         noun=intern(known["noun"]),
         action=intern(_needed(annotations.action.format_map(known).strip(), "action")),
         group=intern(text(clip.group, "the group")),
+        tolerance_seconds=clip.times.tolerance_seconds,
     )
 
 

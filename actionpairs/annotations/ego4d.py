@@ -14,6 +14,7 @@ from actionpairs.annotations.documents import objects, read_object
 from actionpairs.annotations.rows import Row, file_name
 from actionpairs.annotations.times import Times
 from actionpairs.formats import Ego4dFormat
+from actionpairs.rates import exact
 from actionpairs.records import Rejection
 
 _TAG = re.compile(r"#\w+( [A-Z](?= ))?", re.ASCII)  # `#C C ` opens a narration, `#unsure` may stand in it
@@ -65,5 +66,5 @@ def _span(row: Row, ego4d: Ego4dFormat) -> tuple[object, object, Times]:
         return row["start_sec"], row["end_sec"], Times()
     frames = row["critical_frames"]
     found = frames if isinstance(frames, dict) else {}
-    times = Times("frames", ego4d.rate, ego4d.first_frame, end_included=True)
+    times = Times("frames", exact(ego4d.rate), ego4d.first_frame, end_included=True)
     return found.get("pre_frame"), found.get("post_frame"), times

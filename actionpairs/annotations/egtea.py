@@ -14,6 +14,7 @@ from actionpairs.annotations.clips import Clip, unreadable
 from actionpairs.annotations.rows import Row, each, read_rows, read_text
 from actionpairs.annotations.times import Times
 from actionpairs.formats import EgteaFormat
+from actionpairs.rates import exact
 from actionpairs.records import Rejection
 
 _RULSTM = ("row", "session", "start", "stop", "verb", "noun", "action")
@@ -30,7 +31,7 @@ def read(urls: Sequence[str], egtea: EgteaFormat) -> Iterator[Clip | Rejection]:
         if _CLASS.match(text):
             rows = read_rows(url, text, needs=("id", "name"), header=("id", "classes", "name"))
             names |= {str(row["id"]).strip(): str(row["name"]).strip() for row in rows if isinstance(row, Row)}
-    times = Times("frames", egtea.rate, egtea.first_frame, egtea.end_included)
+    times = Times("frames", exact(egtea.rate), egtea.first_frame, egtea.end_included)
     for url, text in texts.items():
         if _is_original(text):
             rows = read_rows(url, text.lstrip("# "), needs=(_PREFIX, _START, _STOP, _ACTION), delimiter=";")

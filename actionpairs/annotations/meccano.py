@@ -11,6 +11,7 @@ from actionpairs.annotations.clips import Clip
 from actionpairs.annotations.rows import Row, each, read_rows, read_text
 from actionpairs.annotations.times import Times
 from actionpairs.formats import MeccanoFormat
+from actionpairs.rates import exact
 from actionpairs.records import Rejection
 
 _COLUMNS = ("video_id", "action_id", "action_name", "start_frame", "end_frame")
@@ -18,7 +19,7 @@ _COLUMNS = ("video_id", "action_id", "action_name", "start_frame", "end_frame")
 
 def read(urls: Sequence[str], meccano: MeccanoFormat) -> Iterator[Clip | Rejection]:
     """Read MECCANO files; every video shows another participant, so the group is the video."""
-    times = Times("frames", meccano.rate, meccano.first_frame, meccano.end_included)
+    times = Times("frames", exact(meccano.rate), meccano.first_frame, meccano.end_included)
     for url in urls:
         yield from each(read_rows(url, read_text(url), needs=_COLUMNS), lambda row: _clip(row, times))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from actionpairs.annotations.clips import Clip
@@ -16,6 +17,7 @@ from actionpairs.annotations.rows import file_name, read_bytes
 from actionpairs.annotations.times import Times
 from actionpairs.errors import AnnotationError, MissingExtraError
 from actionpairs.formats import Mpii2Format
+from actionpairs.rates import exact
 from actionpairs.records import Rejection
 
 
@@ -23,7 +25,7 @@ from actionpairs.records import Rejection
 class _Intervals:
     """The columns of the file that count, one entry per interval."""
 
-    rate: float
+    rate: Fraction
     files: list[str]
     subjects: list[float]
     starts: list[float]
@@ -85,7 +87,7 @@ def _columns(file: Any) -> _Intervals:
         raise ValueError(f"iaMat has {matrix.shape[0]} rows for {len(names)} attributes")
     things = [place for place, name in enumerate(names) if not name.endswith("V")]
     return _Intervals(
-        rate=float(annos["frameRate"][()].item()),
+        rate=exact(float(annos["frameRate"][()].item())),
         files=_texts(file, annos["fileName"]),
         subjects=annos["subject"][()].ravel().tolist(),
         starts=annos["startFrame"][()].ravel().tolist(),

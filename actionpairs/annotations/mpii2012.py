@@ -12,6 +12,7 @@ from actionpairs.annotations.clips import Clip
 from actionpairs.annotations.rows import Row, each, read_rows, read_text
 from actionpairs.annotations.times import Times
 from actionpairs.formats import Mpii2012Format
+from actionpairs.rates import exact
 from actionpairs.records import Rejection
 
 _COLUMNS = ("subject", "file", "start", "end", "category", "name")
@@ -19,7 +20,7 @@ _COLUMNS = ("subject", "file", "start", "end", "category", "name")
 
 def read(urls: Sequence[str], mpii: Mpii2012Format) -> Iterator[Clip | Rejection]:
     """Read MPII Cooking Activities files; the label is the category's name."""
-    times = Times("frames", mpii.rate, mpii.first_frame, mpii.end_included)
+    times = Times("frames", exact(mpii.rate), mpii.first_frame, mpii.end_included)
     for url in urls:
         rows = read_rows(url, read_text(url), needs=_COLUMNS, header=_COLUMNS, delimiter=",")
         yield from each(rows, lambda row: _clip(row, times))

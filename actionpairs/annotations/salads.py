@@ -15,6 +15,7 @@ from actionpairs.annotations.rows import file_name, read_text
 from actionpairs.annotations.times import Times, shown
 from actionpairs.errors import AnnotationError
 from actionpairs.formats import SaladsFormat
+from actionpairs.rates import exact
 from actionpairs.records import Rejection
 
 _ANNOTATION = re.compile(r"(\d+-\d+)-activityAnnotation\.txt", re.ASCII)
@@ -58,7 +59,7 @@ def _clip(
         # The frame on screen at the start, and the first frame after the stop.
         start=bisect_right(frames, int(found[1])) - 1,
         stop=bisect_right(frames, int(found[2])),
-        times=Times("frames", salads.rate),
+        times=Times("frames", exact(salads.rate)),
         group=video.partition("-")[0],
         label=label,
     )

@@ -10,12 +10,13 @@ from actionpairs.annotations.rows import Row, each, file_name, read_bytes, read_
 from actionpairs.annotations.times import Times
 from actionpairs.errors import AnnotationError
 from actionpairs.formats import TableFormat
+from actionpairs.rates import exact
 from actionpairs.records import Rejection
 
 
 def read(urls: Sequence[str], table: TableFormat) -> Iterator[Clip | Rejection]:
     """Read tables; a table without an id column gets ids made of video, times and words."""
-    times = Times(table.unit, table.rate or 1.0, table.first_frame, table.end_included)
+    times = Times(table.unit, exact(table.rate or 1), table.first_frame, table.end_included)
     needs = [name for name in table.columns.model_dump().values() if name is not None]
     for url in urls:
         yield from each(_rows(url, needs), lambda row: _clip(row, table, times))

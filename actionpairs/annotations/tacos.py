@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 from actionpairs.annotations.clips import Clip, malformed
 from actionpairs.annotations.documents import pair, read_object, sentences
 from actionpairs.annotations.rows import Row, file_name
 from actionpairs.annotations.times import Times, number
 from actionpairs.formats import TacosFormat
+from actionpairs.rates import exact
 from actionpairs.records import Rejection
 
 
@@ -27,10 +29,10 @@ def _clips(where: str, video: str, entry: object, tacos: TacosFormat) -> Iterato
         yield malformed(where, "not an object", video=video)
         return
     try:
-        rate = number(entry.get("fps"))
-        length = number(entry.get("num_frames")) / rate
+        rate = exact(entry.get("fps"))
+        length = float(Fraction(number(entry.get("num_frames"))) / rate)
         times = Times("frames", rate, tacos.first_frame, tacos.end_included)
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, OverflowError):
         yield malformed(where, "fps and num_frames are not two numbers above 0", video=video)
         return
     for row in sentences(entry, where=where, video=video):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 # float() and int() by themselves take `1_000`, `١٢` and `infinity`: none of these is a time.
 _NUMBER = re.compile(r"[+-]?(\d{1,30}\.?\d{0,30}|\.\d{1,30})([eE][+-]?\d{1,3})?", re.ASCII)
+_MOST_FRAMES = 10**12
 _CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,2})(?:\.(\d{0,30}))?", re.ASCII)
 
 
@@ -16,12 +18,13 @@ _CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,2})(?:\.(\d{0,30}))?", re.A
 class Times:
     """How a row's start and stop are to be read.
 
-    rate: frames per second. first_frame: the number of the video's first frame. end_included: whether the
+    rate: frames per second of the clock that frames were counted by, which need not be the video's own: frame n
+    stands for the time n / rate. first_frame: the number of the video's first frame. end_included: whether the
     last frame named belongs to the action. A `whole clip` lasts from 0 to infinity, whatever the row says.
     """
 
     unit: Literal["seconds", "clock", "milliseconds", "frames", "whole clip"] = "seconds"
-    rate: float = 1.0
+    rate: Fraction = Fraction(1)
     first_frame: int = 0
     end_included: bool = False
 
@@ -37,8 +40,13 @@ class Times:
             case "milliseconds":
                 return number(start) / 1000, number(stop) / 1000
             case "frames":
-                shown = [frame - self.first_frame for frame in (_whole(start), _whole(stop))]
-                return shown[0] / self.rate, (shown[1] + self.end_included) / self.rate
+                first, end = _whole(start) - self.first_frame, _whole(stop) - self.first_frame + self.end_included
+                return float(first / self.rate), float(end / self.rate)
+
+    @property
+    def tolerance_seconds(self) -> float:
+        """How far off a video's frame may be and still be the one meant: half a frame, for frame numbers."""
+        return float(1 / (2 * self.rate)) if self.unit == "frames" else 0.0
 
 
 def clock_seconds(value: object) -> float:
@@ -69,7 +77,7 @@ def number(value: object) -> float:
 
 def _whole(value: object) -> int:
     found = number(value)
-    if not found.is_integer():
+    if not found.is_integer() or abs(found) > _MOST_FRAMES:
         raise ValueError(f"not a frame number: {shown(value)}")
     return int(found)
 

@@ -16,10 +16,11 @@ from actionpairs.errors import VideoError
 from actionpairs.learning.examples import Example, ahead, fit
 from actionpairs.records import PairFacts
 from actionpairs.storage import Folder
-from actionpairs.video.catalogue import Catalogue
-from actionpairs.video.decode import opened
-from actionpairs.video.index import PacketTable
+from actionpairs.video.catalogue import Catalogue, listed
+from actionpairs.video.decode import Video, opened
+from actionpairs.video.reader import NotAsPlannedError
 from actionpairs.video.scaling import Unfit
+from actionpairs.video.timeline import Timeline
 
 _ROUNDED_SECONDS = 1e-4  # facts give times to a millionth
 
@@ -47,7 +48,7 @@ def find(examples: Sequence[Example], videos: Folder) -> tuple[Filmed, ...]:
         facts = known[table][example.entry.key]
         files = catalogue.find(facts.segment.video)
         if len(files) != 1:
-            what = f"could be any of {', '.join(files[:3])}" if files else "no such file in the folder"
+            what = f"could be any of {listed(files)}" if files else "no such file in the folder"
             raise VideoError(
                 f"{videos}: {facts.segment.video}, which the pair {example.name} was cut from: {what}.",
                 cure="Give the folder that `extract` read, with --videos.",
@@ -65,40 +66,50 @@ def read_all(
     names the file.
     """
     grouped = [list(group) for _, group in groupby(segments, key=attrgetter("file"))]
-    for clips in ahead(lambda group: list(_read(group, videos, frames, size)), grouped, workers=workers):
+    for clips in ahead(lambda group: _read(group, videos, frames, size), grouped, workers=workers):
         yield from clips
 
 
-def _read(segments: Sequence[Filmed], videos: Folder, frames: int, size: int) -> Iterator[np.ndarray]:
-    """The clips of one video, each as soon as its last frame has come."""
+def _read(segments: Sequence[Filmed], videos: Folder, frames: int, size: int) -> list[np.ndarray]:
+    """The clips of one video."""
     file = segments[0].file
     try:
-        with opened(videos, file) as video:
-            waiting = deque(_times(one, video.table, frames) for one in segments)
-            uses = Counter(pts for times in waiting for pts in times)
-            pictures: dict[int, np.ndarray] = {}
-            for pts, picture in video.pictures(list(uses), short_side=size):
-                if isinstance(picture, Unfit):
-                    seconds = video.table.seconds_of(pts)
-                    raise VideoError(f"the frame at {seconds:.3f} s: {picture.detail}.", cure=_REPAIR)
-                pictures[pts] = fit(picture.pixels, size)[..., ::-1]
-                while waiting and waiting[0][-1] <= pts:
-                    times = waiting.popleft()
-                    yield np.stack([pictures[at] for at in times])
-                    uses.subtract(times)
-                    pictures = {at: kept for at, kept in pictures.items() if uses[at]}
+        with opened(videos, file, short_side=size) as video:
+            try:
+                return list(_clips(video, segments, frames, size))
+            except NotAsPlannedError as error:
+                video.read_through(str(error))
+                return list(_clips(video, segments, frames, size))
     except VideoError as error:
         raise VideoError(f"{videos}/{file}: {error.message}", cure=error.cure) from None
 
 
-def _times(one: Filmed, table: PacketTable, frames: int) -> list[int]:
-    """The pts of the frames on screen at evenly spaced times, the pair's own two included."""
+def _clips(video: Video, segments: Sequence[Filmed], frames: int, size: int) -> Iterator[np.ndarray]:
+    """Each clip as soon as its last frame has come."""
+    waiting = deque(_positions(one, video.timeline, frames) for one in segments)
+    uses = Counter(position for positions in waiting for position in positions)
+    pictures: dict[int, np.ndarray] = {}
+    for position, picture in video.pictures(list(uses)):
+        if isinstance(picture, Unfit):
+            seconds = video.timeline.seconds_of(position)
+            raise VideoError(f"the frame at {seconds:.3f} s: {picture.detail}.", cure=_REPAIR)
+        pictures[position] = fit(picture.pixels, size)[..., ::-1]
+        while waiting and waiting[0][-1] <= position:
+            positions = waiting.popleft()
+            yield np.stack([pictures[at] for at in positions])
+            uses.subtract(positions)
+            pictures = {at: kept for at, kept in pictures.items() if uses[at]}
+
+
+def _positions(one: Filmed, timeline: Timeline, frames: int) -> list[int]:
+    """The frames on screen at evenly spaced times, the pair's own two included."""
     first, last = one.facts.before_pts, one.facts.after_pts
     seconds = one.facts.after_seconds - one.facts.before_seconds
     times = [first + (last - first) * number // (frames - 1) for number in range(frames)]
-    on_screen = [table.shown[max(bisect_right(table.shown, at) - 1, 0)] for at in times]
-    as_long = abs(float((last - first) * table.time_base) - seconds) < _ROUNDED_SECONDS
-    if (on_screen[0], on_screen[-1]) != (first, last) or not as_long:
+    on_screen = [max(bisect_right(timeline.shown, at) - 1, 0) for at in times]
+    ends = timeline.shown[on_screen[0]], timeline.shown[on_screen[-1]]
+    as_long = abs(float((last - first) * timeline.time_base) - seconds) < _ROUNDED_SECONDS
+    if ends != (first, last) or not as_long:
         raise VideoError(
             f"the pair {one.example.name} was not cut from this video: it has no frames at the pair's times.",
             cure="Give the videos that `extract` read. Frames that were released as JPEGs will not do.",

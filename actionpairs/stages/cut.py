@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import signal
+import traceback
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import PurePath
 
 import cv2
 import numpy as np
@@ -17,10 +19,11 @@ from actionpairs import measures, pairs
 from actionpairs.configs import ExtractConfig, PictureConfig
 from actionpairs.errors import NoVideoStreamError, StorageError, UnreachableError, VideoError
 from actionpairs.manifest import FileDigest
+from actionpairs.pairs import VideoNotes
 from actionpairs.records import FramePair, PairFacts, Reason, Rejection, Segment
 from actionpairs.storage import Folder
 from actionpairs.video.decode import Video, opened
-from actionpairs.video.index import PacketTable
+from actionpairs.video.reader import NotAsPlannedError
 from actionpairs.video.released import ReleasedFrames
 from actionpairs.video.scaling import Picture, Pixels, Unfit
 
@@ -50,10 +53,16 @@ class VideoTask:
 class Cut:
     """What came of a video."""
 
+    file: str
     name: str
     digest: FileDigest
     pairs: int
-    rejections: tuple[Rejection, ...]
+    notes: VideoNotes
+
+    @property
+    def read_through(self) -> int:
+        """How many of its pairs come from a decode of the whole video."""
+        return self.pairs if self.notes.read_through else 0
 
 
 # A worker that cuts 1080p took 299 MiB, and pairs are held until their video is done; JPEGs of quality 95 without
@@ -71,7 +80,7 @@ def memory_bytes(tasks: Sequence[VideoTask]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A segment and the presentation times of its two frames."""
+    """A segment and the positions of its two frames."""
 
     segment: Segment
     before: int
@@ -84,27 +93,37 @@ def cut_video(task: VideoTask) -> Cut:
     A process that sees nothing new for too long ends itself, by SIGALRM, wherever it hangs: its caller sees that.
     """
     cv2.setNumThreads(1)
-    found: list[FramePair] = []
-    rejections: list[Rejection] = []
+    outcomes: list[FramePair | Rejection] = []
+    reason, rate, seconds = "", None, 0.0
     try:
         with _opened(Folder(task.videos_url), task) as video:
-            for outcome in _pairs(video, task):
-                if isinstance(outcome, FramePair):
-                    found.append(outcome)
-                else:
-                    rejections.append(outcome)
+            outcomes = _outcomes(video, task)
+            reason = video.reason
+            rate, seconds = video.timeline.rate, video.timeline.end_seconds
     except UnreachableError:
         raise  # the video is not at fault: the same run goes on when its store answers
     except (VideoError, StorageError) as error:
-        found.clear()
-        reason = Reason.NO_VIDEO_STREAM if isinstance(error, NoVideoStreamError) else Reason.VIDEO_UNREADABLE
-        rejections = [_rejection(segment, reason, error.message) for segment in task.segments]
+        unreadable = Reason.NO_VIDEO_STREAM if isinstance(error, NoVideoStreamError) else Reason.VIDEO_UNREADABLE
+        outcomes = [_rejection(segment, unreadable, error.message) for segment in task.segments]
+    except Exception as error:  # one video never ends a run
+        outcomes = [_rejection(segment, Reason.VIDEO_FAILED, _described(error)) for segment in task.segments]
     finally:
         signal.alarm(0)
-    found.sort(key=lambda pair: pair.facts.segment.id)
-    rejections.sort(key=lambda rejection: rejection.segment_id)
-    digest = pairs.write(Folder(task.out_url), task.name, found, rejections)
-    return Cut(task.name, digest, len(found), tuple(rejections))
+    found = sorted(
+        (each for each in outcomes if isinstance(each, FramePair)), key=lambda pair: pair.facts.segment.id
+    )
+    rejections = sorted(
+        (each for each in outcomes if isinstance(each, Rejection)), key=lambda rejection: rejection.segment_id
+    )
+    notes = VideoNotes(tuple(rejections), reason, rate=float(rate) if rate else None, seconds=seconds)
+    digest = pairs.write(Folder(task.out_url), task.name, found, notes)
+    return Cut(task.file, task.name, digest, len(found), notes)
+
+
+def _described(error: Exception) -> str:
+    """An error that nobody thought of: its name, where it was raised, and what it says."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {PurePath(place.filename).name}, line {place.lineno}: {error}"[:500]
 
 
 @contextmanager
@@ -113,78 +132,109 @@ def _opened(folder: Folder, task: VideoTask) -> Iterator[Video | ReleasedFrames]
     if task.frames_released:
         signal.alarm(_REMOTE_PATIENCE_SECONDS)  # for all of it: a tar's names are read in one go
         numbering = task.config.released_frames
-        with ReleasedFrames(folder, task.file, rate=numbering.rate, pattern=numbering.pattern) as frames:
+        short_side = task.config.pictures.short_side
+        with ReleasedFrames(
+            folder, task.file, rate=numbering.rate, pattern=numbering.pattern, short_side=short_side
+        ) as frames:
             yield frames
     else:
         patience = _PATIENCE_SECONDS if folder.is_local else _REMOTE_PATIENCE_SECONDS
         alarm = partial(signal.alarm, patience)
-        with opened(folder, task.file, time_zero=task.config.time_zero, at_work=alarm) as video:
+        with opened(
+            folder,
+            task.file,
+            short_side=task.config.pictures.short_side,
+            hdr=getattr(task.config.pictures, "hdr", "refuse"),
+            time_zero=task.config.time_zero,
+            at_work=alarm,
+        ) as video:
             yield video
+
+
+def _outcomes(video: Video | ReleasedFrames, task: VideoTask) -> list[FramePair | Rejection]:
+    if isinstance(video, Video):
+        try:
+            return list(_pairs(video, task))
+        except NotAsPlannedError as error:  # what came before is in doubt, too
+            video.read_through(str(error))
+    return list(_pairs(video, task))
 
 
 def _pairs(video: Video | ReleasedFrames, task: VideoTask) -> Iterator[FramePair | Rejection]:
     wanted: list[_Wanted] = []
     for segment in task.segments:
-        place = _locate(segment, video.table, task.config.past_end_seconds)
+        place = _locate(segment, video, task.config.past_end_seconds)
         if isinstance(place, Rejection):
             yield place
         else:
             wanted.append(place)
-    times = [pts for want in wanted for pts in (want.before, want.after)]
-    uses = Counter(times)
+    positions = [position for want in wanted for position in (want.before, want.after)]
+    uses = Counter(positions)
     waiting = deque(sorted(wanted, key=lambda want: (want.after, want.before, want.segment.id)))
     pictures: dict[int, Picture | Unfit] = {}
     # Frames come in ascending order, so a pair is whole as soon as its last frame has come; a picture goes with
     # the last pair that needs it.
-    for pts, picture in video.pictures(times, short_side=task.config.pictures.short_side):
-        pictures[pts] = picture
-        while waiting and waiting[0].after <= pts:
+    for position, picture in video.pictures(positions):
+        pictures[position] = picture
+        while waiting and waiting[0].after <= position:
             want = waiting.popleft()
-            yield _pair(want, pictures, video.table, task.config.pictures)
+            yield _pair(want, pictures, video, task.config.pictures)
             for used in (want.before, want.after):
                 uses[used] -= 1
                 if not uses[used]:
                     del pictures[used]
 
 
-def _locate(segment: Segment, table: PacketTable, past_end_seconds: float) -> _Wanted | Rejection:
+def _locate(segment: Segment, video: Video | ReleasedFrames, past_end_seconds: float) -> _Wanted | Rejection:
     """Find the frame on screen at start and the last frame shown before stop."""
-    length = table.end_seconds
+    timeline = video.timeline
+    length = timeline.end_seconds
     if math.isinf(segment.stop_seconds) and segment.start_seconds < length:
         segment = replace(segment, stop_seconds=length)
-    if segment.start_seconds >= length or segment.stop_seconds > length + past_end_seconds:
+    half_frame = segment.tolerance_seconds
+    stop_seconds = segment.stop_seconds - half_frame
+    if segment.start_seconds >= length or stop_seconds > length + past_end_seconds:
         detail = (
             f"{segment.start_seconds:.2f} to {segment.stop_seconds:.2f} s, but the video ends at {length:.2f} s"
         )
+        if video.stopped:
+            detail += f", where it cannot be read on: {video.stopped}"
         return _rejection(segment, Reason.PAST_END, detail)
-    before, after = table.on_screen_at(segment.start_seconds), table.last_before(segment.stop_seconds)
+    if half_frame:
+        before = timeline.numbered(segment.start_seconds, half_frame_seconds=half_frame)
+        after = timeline.numbered(segment.stop_seconds, half_frame_seconds=half_frame, earlier=1)
+    else:
+        before = timeline.on_screen_at(segment.start_seconds)
+        after = timeline.last_before(segment.stop_seconds)
     if before >= after:
         return _rejection(
-            segment, Reason.ONE_FRAME, f"only the frame at {table.seconds_of(before):.3f} s is shown"
+            segment, Reason.ONE_FRAME, f"only the frame at {timeline.seconds_of(before):.3f} s is shown"
         )
     return _Wanted(segment, before, after)
 
 
 def _pair(
-    want: _Wanted, pictures: Mapping[int, Picture | Unfit], table: PacketTable, config: PictureConfig
+    want: _Wanted, pictures: Mapping[int, Picture | Unfit], video: Video | ReleasedFrames, config: PictureConfig
 ) -> FramePair | Rejection:
     segment, before, after = want.segment, pictures[want.before], pictures[want.after]
+    timeline = video.timeline
+    before_seconds, after_seconds = timeline.seconds_of(want.before), timeline.seconds_of(want.after)
     if isinstance(before, Unfit):
-        return _unfit(segment, before, table.seconds_of(want.before))
+        return _unfit(segment, before, before_seconds)
     if isinstance(after, Unfit):
-        return _unfit(segment, after, table.seconds_of(want.after))
+        return _unfit(segment, after, after_seconds)
     if before.pixels.shape != after.pixels.shape:
         return _rejection(segment, Reason.DECODE_ERROR, "the picture's size changes between the frames")
     height, width = before.pixels.shape[:2]
-    before_seconds, after_seconds = table.seconds_of(want.before), table.seconds_of(want.after)
     facts = PairFacts(
         segment=segment,
         before_seconds=round(before_seconds, 6),
         after_seconds=round(after_seconds, 6),
-        before_pts=want.before,
-        after_pts=want.after,
+        before_pts=timeline.shown[want.before],
+        after_pts=timeline.shown[want.after],
         before_early_seconds=round(segment.start_seconds - before_seconds, 6),
         after_early_seconds=round(segment.stop_seconds - after_seconds, 6),
+        decoded=video.way,
         treatment=before.treatment,
         width=width,
         height=height,

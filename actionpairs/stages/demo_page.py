@@ -16,7 +16,7 @@ from actionpairs.records import Rejection
 from actionpairs.scoring import tables
 from actionpairs.scoring.records import Report
 from actionpairs.scoring.tables import Cell, Column
-from actionpairs.stages.extract import ExtractSummary
+from actionpairs.stages.extract_summary import ExtractSummary
 from actionpairs.stages.shard import ShardSummary
 from actionpairs.storage import Folder
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from actionpairs import manifest, pairs
 from actionpairs.annotations import files as annotation_files
+from actionpairs.annotations import stated_rate
 from actionpairs.configs import ExtractConfig
 from actionpairs.errors import StorageError, VideoError
 from actionpairs.executors import Died, Done, Executor, local
@@ -20,39 +21,10 @@ from actionpairs.recipe import Recipe, load
 from actionpairs.records import Reason, Rejection, Segment
 from actionpairs.stages import pairs_page, plan
 from actionpairs.stages.cut import Cut, VideoTask, cut_video, memory_bytes
+from actionpairs.stages.extract_summary import FAILURES, ExtractSummary, summarize
 from actionpairs.storage import Folder, located
 from actionpairs.video import released
-from actionpairs.video.catalogue import Catalogue
-
-# Rows that the recipe does not want, or that cannot be read, are not failures of the run.
-_FAILURES = frozenset(
-    {
-        Reason.VIDEO_MISSING,
-        Reason.VIDEO_AMBIGUOUS,
-        Reason.VIDEO_UNREADABLE,
-        Reason.NO_VIDEO_STREAM,
-        Reason.PAST_END,
-        Reason.ONE_FRAME,
-        Reason.DECODE_ERROR,
-        Reason.DAMAGED_PICTURE,
-        Reason.HDR_UNSUPPORTED,
-        Reason.WORKER_DIED,
-        Reason.TIMED_OUT,
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ExtractSummary:
-    """What came of an extraction: rows = pairs + all that was rejected + what --limit left out."""
-
-    out: str
-    rows: int
-    selected: int
-    videos: int
-    pairs: int
-    rejected: Mapping[str, int]  # reason → count
-    lost: int = 0  # workers and nodes of a cluster that went away, and whose videos were cut elsewhere
+from actionpairs.video.catalogue import Catalogue, listed
 
 
 def extract(
@@ -84,7 +56,9 @@ def extract(
         tasks, unfound = _tasks(todo.segments, source, folder, config)
         pending = [task for task in tasks if not folder.exists(task.name)]
         if finished and not pending:
-            return _summary(out, todo, finished.counts["videos"], pairs.read_rejections(folder), finished.counts)
+            watched = {task.file: pairs.notes(folder, task.name) for task in tasks}
+            rejections = pairs.read_rejections(folder)
+            return summarize(out, finished.counts, rejections, watched, rate=stated_rate(config.annotations))
         folder.remove(manifest.MANIFEST_FILE)
         cuts, died, lost = _run(
             pending,
@@ -94,7 +68,7 @@ def extract(
             allowed=config.max_rejected,
         )
         rejections = sorted(
-            [*todo.rejections, *unfound, *died, *(item for cut in cuts for item in cut.rejections)],
+            [*todo.rejections, *unfound, *died, *(item for cut in cuts for item in cut.notes.rejections)],
             key=lambda item: (item.segment_id, item.reason, item.detail),
         )
         files = {cut.name: cut.digest for cut in cuts}
@@ -105,11 +79,14 @@ def extract(
             "selected": len(todo.segments),
             "videos": len(cuts),
             "pairs": sum(cut.pairs for cut in cuts),
+            "read_through": sum(cut.read_through for cut in cuts),
             "rejected": len(rejections),
         }
-        files[pairs_page.PAGE_FILE] = pairs_page.write_extracted(folder, counts, rejections)
+        watched = {cut.file: cut.notes for cut in cuts}
+        summary = summarize(out, counts, rejections, watched, rate=stated_rate(config.annotations))
+        files[pairs_page.PAGE_FILE] = pairs_page.write_extracted(folder, summary, rejections)
         manifest.finish(folder, order, counts=counts, files=files)
-        return replace(_summary(out, todo, len(cuts), rejections, counts), lost=lost)
+        return replace(summary, lost=lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +153,13 @@ def _not_found(files: Sequence[str], folder: Folder, *, follow_links: bool) -> t
     if not files:
         return Reason.VIDEO_MISSING, "no such file in the folder"
     if len(files) > 1:
-        return Reason.VIDEO_AMBIGUOUS, f"could be any of {', '.join(files[:3])}"
-    if folder.is_local and not follow_links and folder.local_path(files[0]).is_symlink():
-        target = folder.local_path(files[0]).resolve()
-        if not target.is_relative_to(folder.local_path().resolve()):
+        return Reason.VIDEO_AMBIGUOUS, f"could be any of {listed(files)}"
+    if folder.is_local and folder.local_path(files[0]).is_symlink():
+        try:
+            target = folder.local_path(files[0]).resolve(strict=True)
+        except (OSError, RuntimeError):
+            return Reason.VIDEO_MISSING, f"{files[0]} is a link that leads to no file"
+        if not follow_links and not target.is_relative_to(folder.local_path().resolve()):
             return (
                 Reason.VIDEO_MISSING,
                 f"{files[0]} is a link out of the videos folder, and follow_links is false",
@@ -192,10 +172,11 @@ def _resumed(folder: Folder, tasks: Sequence[VideoTask], pending: Sequence[Video
     left = {task.name for task in pending}
     return [
         Cut(
+            task.file,
             task.name,
             FileDigest.of_file(folder, task.name),
             pairs.count(folder, task.name),
-            tuple(pairs.rejections_of(folder, task.name)),
+            pairs.notes(folder, task.name),
         )
         for task in tasks
         if task.name not in left
@@ -216,7 +197,7 @@ def _run(
     tally = _Tally(allowed)
     tally.add(len(unfound), unfound)
     for cut in cuts:
-        tally.add(cut.pairs + len(cut.rejections), cut.rejections)
+        tally.add(cut.pairs + len(cut.notes.rejections), cut.notes.rejections)
     total = tally.attempted + sum(len(task.segments) for task in pending)
     with Progress(total=total, initial=tally.attempted, unit="segment", desc="extract") as bar:
         videos, done = len(cuts) + len(pending), len(cuts)
@@ -226,7 +207,7 @@ def _run(
                 rejected: Sequence[Rejection] = [_died(segment, outcome) for segment in segments]
                 died += rejected
             else:
-                rejected = outcome.result.rejections
+                rejected = outcome.result.notes.rejections
                 cuts.append(outcome.result)
             tally.add(len(segments), rejected)
             lost += outcome.lost
@@ -252,7 +233,7 @@ class _Tally:
 
     def add(self, attempted: int, rejections: Sequence[Rejection]) -> None:
         self.attempted += attempted
-        self.failures += [item for item in rejections if item.reason in _FAILURES]
+        self.failures += [item for item in rejections if item.reason in FAILURES]
 
     def check(self) -> None:
         """Raise VideoError where a larger share failed than is allowed."""
@@ -272,12 +253,3 @@ def _died(segment: Segment, outcome: Died[VideoTask]) -> Rejection:
     if outcome.signal == signal.SIGALRM:
         reason, why = Reason.TIMED_OUT, "the video hangs: nothing new came of it for too long"
     return Rejection(segment.id, segment.video, "extract", reason, why)
-
-
-def _summary(
-    out: str, todo: plan.Plan, videos: int, rejections: Sequence[Rejection], counts: Mapping[str, int]
-) -> ExtractSummary:
-    rejected = Counter(str(item.reason) for item in rejections)
-    return ExtractSummary(
-        out, todo.rows, len(todo.segments), videos, counts["pairs"], dict(sorted(rejected.items()))
-    )

@@ -152,6 +152,7 @@ def _sample(pair: _Pair, scene: int, number: int, *, split: str, recipe_digest: 
         after_pts=round(start * FRAME_RATE) + 9,
         before_early_seconds=0.0,
         after_early_seconds=0.1,
+        decoded="planned",
         treatment="",
         width=before.shape[1],
         height=before.shape[0],

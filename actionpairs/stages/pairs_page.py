@@ -17,6 +17,7 @@ from actionpairs.configs import FilterConfig, ShardConfig, SplitConfig
 from actionpairs.filters import Line
 from actionpairs.manifest import FileDigest
 from actionpairs.records import Reason, Rejection
+from actionpairs.stages.extract_summary import ExtractSummary
 from actionpairs.stages.placing import Places
 from actionpairs.storage import Folder
 
@@ -68,14 +69,19 @@ class _Chart:
     missing: int
 
 
-def write_extracted(folder: Folder, counts: Mapping[str, int], rejections: Sequence[Rejection]) -> FileDigest:
+def write_extracted(folder: Folder, summary: ExtractSummary, rejections: Sequence[Rejection]) -> FileDigest:
     """Write the page of a pairs folder: every pair, with the measures that a filter can draw a line through."""
     known = _by_id(pairs.all_facts(folder))
     tiles = _tiles(known, _spread(known["id"]))
     sheets = [_Sheet("Pairs", f"{len(tiles)} of {len(known)}.", tiles)]
     for measure, label, _ in _MEASURES[:4]:
         sheets += _extremes(known, measure, label)
-    funnel = [("rows read", counts["rows"]), ("wanted", counts["selected"]), ("pairs cut", counts["pairs"])]
+    funnel = [
+        ("rows read", summary.rows),
+        ("wanted", summary.selected),
+        ("pairs by plan", summary.planned),
+        ("pairs read through", summary.read_through),
+    ]
     return _write(
         folder,
         folder,
@@ -85,6 +91,11 @@ def write_extracted(folder: Folder, counts: Mapping[str, int], rejections: Seque
         rejections=rejections,
         funnel=funnel,
         lead="First and last frames of annotated actions, and what was measured of them.",
+        named=[
+            *((f"Rejected: {reason.replace('_', ' ')}", videos) for reason, videos in summary.rejected_in.items()),
+            *((f"Read through: {why}", videos) for why, videos in summary.read_through_in.items()),
+        ],
+        notes=summary.notes,
     )
 
 
@@ -134,6 +145,8 @@ def _write(
     rejections: Sequence[Rejection],
     funnel: Sequence[tuple[str, int]],
     lead: str,
+    named: Sequence[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
 ) -> FileDigest:
     lines = {line.measure: line for line in filters.lines(drawn)}
     actions = _counted({item["values"]: item["counts"] for item in known["action"].value_counts().to_pylist()})
@@ -143,6 +156,8 @@ def _write(
         stats=[(len(known), "pairs"), (len(actions), "actions"), (len(rejections), "turned down")],
         funnel=funnel,
         rejected=_counted(Counter(str(item.reason).replace("_", " ") for item in rejections)),
+        named=named,
+        notes=notes,
         has_lines=bool(lines),
         actions=actions[:_SHOWN_ACTIONS],
         more_actions=actions[_SHOWN_ACTIONS:],

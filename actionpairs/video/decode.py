@@ -1,30 +1,29 @@
-"""The wanted frames of a video, in one forward pass."""
+"""The wanted frames of a video: by a plan that proves itself, or else by a full decode."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import deque
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import av
-from av.video.frame import VideoFrame
+from av.packet import Packet
+from av.video.frame import PictureType, VideoFrame
 
-from actionpairs.records import Reason
 from actionpairs.storage import Folder
-from actionpairs.video.index import PacketTable, TimeZero
-from actionpairs.video.reader import KeysDifferError, Reader
+from actionpairs.video import headers
+from actionpairs.video.full_decode import FullDecode
+from actionpairs.video.reader import NotAsPlannedError, Reader
 from actionpairs.video.runs import Run, plan
 from actionpairs.video.scaling import Picture, Scaler, Unfit
+from actionpairs.video.timeline import Timeline, TimeZero
 
+Way = Literal["planned", "read through"]
 # Codecs whose non-reference frames no other frame ever needs. Not HEVC: a frame that its own layer does not
 # need may be needed by a higher one.
 _DROPPABLE = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video"})
-_DELAY_FRAMES = 17  # decoders hold back up to 16 frames to put them in order
-_NOT_GIVEN = Unfit(Reason.DECODE_ERROR, "the decoder does not give this frame")
-_DAMAGED = Unfit(Reason.DAMAGED_PICTURE, "damaged, or made from a frame that is")
 
 
 def _nothing() -> None:
@@ -33,39 +32,64 @@ def _nothing() -> None:
 
 @contextmanager
 def opened(
-    folder: Folder, file: str, *, time_zero: TimeZero = "first frame", at_work: Callable[[], object] = _nothing
+    folder: Folder,
+    file: str,
+    *,
+    short_side: int,
+    hdr: Literal["refuse", "tonemap"] = "refuse",
+    time_zero: TimeZero = "first frame",
+    at_work: Callable[[], object] = _nothing,
 ) -> Iterator[Video]:
     """Open a folder's video: by its path where it lies on this disk, which reads fastest, else as a file."""
     if folder.is_local:
-        with Video(str(folder.local_path(file)), time_zero=time_zero, at_work=at_work) as video:
+        path = str(folder.local_path(file))
+        with Video(path, short_side=short_side, hdr=hdr, time_zero=time_zero, at_work=at_work) as video:
             yield video
     else:
-        with folder.open(file) as source, Video(source, time_zero=time_zero, at_work=at_work) as video:
+        with (
+            folder.open(file) as source,
+            Video(source, short_side=short_side, hdr=hdr, time_zero=time_zero, at_work=at_work) as video,
+        ):
             yield video
 
 
 class Video:
-    """An open video: its packet table, and the pictures at wanted presentation times.
+    """An open video: when its frames are shown, and the pictures at wanted positions.
 
-    source: a path, or a file that can seek. time_zero: what the annotations' time 0 means. at_work: called before
-    every packet that is read. Raises VideoError where it cannot be opened as a video.
+    source: a path, or a file that can seek. short_side: pixels; pictures are made smaller, never larger. hdr: what
+    becomes of high dynamic range. time_zero: what the annotations' time 0 means. at_work: called before every
+    packet that is read. Raises VideoError where it cannot be opened as a video.
+
+    `way` says whether frames come by plan or by reading through, and `reason` why not by plan.
     """
 
     def __init__(
         self,
         source: str | BinaryIO,
         *,
+        short_side: int,
+        hdr: Literal["refuse", "tonemap"] = "refuse",
         time_zero: TimeZero = "first frame",
         at_work: Callable[[], object] = _nothing,
     ) -> None:
         self._reader = Reader(source, time_zero=time_zero, at_work=at_work)
+        self._scaler = Scaler(self._reader.stream, short_side=short_side, hdr=hdr)
+        self._truth: FullDecode | None = None
+        self.way: Way = "planned"
+        self.reason = ""
         self.decoded_frames = 0  # so far; what a plan is worth can be read off it
-        self._place_of = {pts: place for place, pts in enumerate(self.table.order) if pts is not None}
+        if self._reader.table.doubt:
+            self.read_through(self._reader.table.doubt)
 
     @property
-    def table(self) -> PacketTable:
-        """When every frame is shown."""
-        return self._reader.table
+    def timeline(self) -> Timeline:
+        """When every frame is shown: as the packet table foretells, or as a full decode has shown."""
+        return self._truth.timeline if self._truth else self._reader.table.timeline
+
+    @property
+    def stopped(self) -> str:
+        """What ended the reading of the file early, or ""."""
+        return self._reader.table.stopped
 
     def __enter__(self) -> Video:
         return self
@@ -75,88 +99,103 @@ class Video:
     ) -> None:
         self._reader.close()
 
-    def pictures(self, wanted: Sequence[int], *, short_side: int) -> Iterator[tuple[int, Picture | Unfit]]:
-        """Decode the frames at the wanted pts, upright and with square pixels, at most `short_side` small.
+    def read_through(self, reason: str) -> None:
+        """Decode the whole video and trust nothing else from here on; the timeline may become another."""
+        self._truth = FullDecode(self._reader)
+        self.decoded_frames += self._truth.frame_count
+        self.way, self.reason = "read through", reason
 
-        Yields (pts, picture) in ascending order; where a frame cannot be had whole, (pts, why not).
+    def pictures(self, positions: Sequence[int]) -> Iterator[tuple[int, Picture | Unfit]]:
+        """The pictures at positions of the timeline, upright and with square pixels, in ascending order.
+
+        Where one cannot be had whole, the reason. Raises NotAsPlannedError where what is decoded is not what was
+        planned: then everything that came of this video is in doubt, until it has been read through.
         """
-        left = deque(sorted(set(wanted)))
-        try:
-            for pts, picture in self._planned(left.copy(), short_side):
-                left.popleft()
-                yield pts, picture
-        except KeysDifferError:
-            self._reader.read_through()
-            yield from self._planned(left, short_side)
+        if self._truth:
+            yield from self._truth.pictures(positions, self._scaler)
+            return
+        table, wanted = self._reader.table, set(positions)
+        times = table.timeline.shown
+        # The first frame is always decoded: seconds count from it.
+        position_of = {times[position]: position for position in wanted | {0}}
+        for run in plan(table, sorted(position_of)):
+            for frame in self._run(run):
+                position = position_of.get(frame.pts or 0)
+                if position in wanted and frame.pts in position_of:
+                    yield position, self._scaler.picture(frame)
 
-    def _planned(self, wanted: Sequence[int], short_side: int) -> Iterator[tuple[int, Picture | Unfit]]:
-        scaler = Scaler(self._reader.stream, short_side=short_side)
-        for run in plan(self.table, self._place_of, wanted):
-            missing = deque(run.wanted)
-            for pts, picture in self._sound(run, scaler):
-                while missing and missing[0] < pts:
-                    yield missing.popleft(), _NOT_GIVEN
-                if missing and missing[0] == pts:  # broken files give a time twice, or one that is past
-                    yield missing.popleft(), picture
-            for pts in missing:
-                yield pts, _NOT_GIVEN
-
-    def _sound(self, run: Run, scaler: Scaler) -> Iterator[tuple[int, Picture | Unfit]]:
-        """The run's wanted frames; those that damage reached are unfit.
-
-        A frame is held back until every frame that was decoded before it has come out, since any of them may
-        turn out to be broken: the next key frame mends what is broken, and nothing else does.
-        """
-        wanted = set(run.wanted)
-        broken: list[int] = []  # places of packets
-        held: deque[tuple[int, int, Picture | Unfit]] = deque()  # number of the frame, pts, picture
-        number = 0
-        for number, frame in enumerate(self._decoded(run, broken)):
+    def _run(self, run: Run) -> Iterator[VideoFrame]:
+        """The frames of a run, each held against what the packet table foretold."""
+        entry, last, left = self._reader.table.times[run.first], None, set(run.wanted)
+        for frame in self._decoded(run):
             self.decoded_frames += 1
-            if frame.pts is None:
-                continue
-            if frame.is_corrupt and frame.pts in self._place_of:
-                broken.append(self._place_of[frame.pts])
-            if frame.pts in wanted:
-                held.append((number, frame.pts, scaler.picture(frame)))
-            while held and held[0][0] <= number - _DELAY_FRAMES:
-                yield self._judged(held.popleft(), broken)
-        for item in held:
-            yield self._judged(item, broken)
+            begins_well = frame.pts == entry and (frame.key_frame or frame.pict_type == PictureType.I)
+            if last is None and not begins_well and run.first not in self._reader.table.hidden:
+                raise NotAsPlannedError("decoding cannot begin where the packets say so")
+            if frame.pts is None or (last is not None and frame.pts <= last):
+                raise NotAsPlannedError("frames come in another order than their packets say")
+            if frame.is_corrupt:
+                raise NotAsPlannedError("damaged pictures")
+            if (frame.width, frame.height) != self._reader.size:
+                raise NotAsPlannedError("pictures of another size than the file says")
+            last = frame.pts
+            left.discard(last)
+            yield frame
+        if left:
+            raise NotAsPlannedError("frames that do not come out of the decoder")
 
-    def _judged(
-        self, item: tuple[int, int, Picture | Unfit], broken: Sequence[int]
-    ) -> tuple[int, Picture | Unfit]:
-        _, pts, picture = item
-        return pts, _DAMAGED if any(self._reaches(place, pts) for place in broken) else picture
-
-    def _reaches(self, broken: int, pts: int) -> bool:
-        """Whether a broken packet can be seen in a frame: from there up to the next key."""
-        keys, place = self.table.keys, self._place_of[pts]
-        following = bisect_right(keys, broken)
-        if place < broken or following == len(keys):
-            return place >= broken
-        key_pts = self.table.order[keys[following]]
-        return place < keys[following] or (key_pts is not None and pts < key_pts)
-
-    def _decoded(self, run: Run, broken: list[int]) -> Iterator[VideoFrame]:
-        """Feed a run to the decoder, without what nobody needs; packets that it refuses are added to `broken`."""
-        wanted = set(run.wanted)
-        start = self.table.order[run.first]
-        packets = self._reader.stretch(run.first, run.last)
+    def _decoded(self, run: Run) -> Iterator[VideoFrame]:
+        """Feed a run to the decoder, without what nobody needs."""
+        wanted, start = set(run.wanted), self._reader.table.times[run.first]
+        check = _HeaderCheck(self._reader) if self._reader.is_planned_blank else None
         context = None
-        for packet in packets:
-            context = self._reader.stream.codec_context
-            if packet.pts is not None and start is not None and packet.pts < start and packet.pts not in wanted:
-                continue  # an open GOP's leading frames need the key before; nothing that follows needs them
-            droppable = context.name in _DROPPABLE and packet.pts not in wanted
-            context.skip_frame = "NONREF" if droppable else "DEFAULT"
-            try:
+        try:
+            for packet in self._reader.stretch(run.first, run.last):
+                context = self._reader.stream.codec_context
+                if (
+                    packet.pts is not None
+                    and start is not None
+                    and packet.pts < start
+                    and packet.pts not in wanted
+                ):
+                    continue  # an open GOP's leading frames need the entry before; nothing that follows needs them
+                if check is not None:
+                    check.add(packet)
+                droppable = context.name in _DROPPABLE and packet.pts not in wanted
+                context.skip_frame = "NONREF" if droppable else "DEFAULT"
                 yield from context.decode(packet)
-            except av.FFmpegError:
-                if packet.pts is not None:
-                    broken.append(self._place_of[packet.pts])
-        if context is not None:
-            with suppress(av.FFmpegError):
+            if context is not None:
                 yield from context.decode(None)
-            context.flush_buffers()
+        except av.FFmpegError as error:
+            raise NotAsPlannedError(f"the decoder: {error.strerror}") from None
+        finally:
+            if context is not None:
+                context.flush_buffers()
+
+
+class _HeaderCheck:
+    """Holds the pictures of a far file's run against its container's times, which nothing has proven before."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._headers = headers.reader(reader.stream.codec_context)
+        self._shown: list[tuple[tuple[int, int], int]] = []
+        self._has_begun = False
+
+    def add(self, packet: Packet[Any]) -> None:
+        """Take the next packet of the run; NotAsPlannedError where it contradicts what was planned."""
+        if self._headers is None:
+            raise NotAsPlannedError("no reader of its picture headers")
+        try:
+            picture = self._headers.read(memoryview(packet))
+        except (ValueError, IndexError) as error:
+            raise NotAsPlannedError(str(error)) from None
+        if not self._has_begun and not picture.is_entry:
+            raise NotAsPlannedError("decoding cannot begin where the container says so")
+        self._has_begun = True
+        if picture.is_shown and packet.pts is not None:
+            here = ((picture.sequence, picture.order), packet.pts)
+            place = bisect_left(self._shown, here)
+            before, after = self._shown[place - 1 : place], self._shown[place : place + 1]
+            if any(pts >= packet.pts for _, pts in before) or any(pts <= packet.pts for _, pts in after):
+                raise NotAsPlannedError("presentation times that are not in the order of the pictures")
+            self._shown.insert(place, here)

@@ -1,67 +1,69 @@
-"""The packet table: when every frame is shown and where decoding can begin, without decoding any."""
+"""The packet table: when every frame is shown and where decoding can begin, without decoding any.
+
+It is a plan that has to prove itself. `doubt` says why a file's table proves nothing: then only a full decode
+tells its frames.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import av
 from av.packet import Packet
 from av.stream import Stream
-from av.video.stream import VideoStream
 
 from actionpairs.errors import VideoError
-
-# What an annotation's time 0 means: the first frame shown, as in players and in ffmpeg, or the file's own clock.
-TimeZero = Literal["first frame", "pts"]
-# An annotation's time is a rounded number; a frame this near to it counts as shown at it.
-_SLACK_SECONDS = Fraction(1, 1_000_000)
+from actionpairs.video.headers import HeaderReader, PictureHeader
+from actionpairs.video.timeline import Timeline, TimeZero, origin
 
 
 @dataclass(frozen=True, slots=True)
 class PacketTable:
-    """The packets of one video stream; times are in units of `time_base` seconds.
+    """The packets of one video stream, by their place in the file, which is decoding order.
 
-    `order` has the presentation time of every packet as they stand in the file, which is decoding order;
-    `shown` those of the frames that a player shows, ascending; `end` is when the last one leaves the screen;
-    `keys` are the places in `order` where decoding can begin. `origin` is the time that seconds count from.
+    times: the presentation time of every packet. entries: the places where decoding can begin. hidden: places of
+    packets whose picture is decoded but not shown. doubt: why frames cannot be told from this table, or "".
+    stopped: what ended the reading of the file early, or "".
     """
 
-    time_base: Fraction
-    order: tuple[int | None, ...]
-    shown: tuple[int, ...]
-    keys: tuple[int, ...]
-    end: int
-    origin: int
+    times: tuple[int | None, ...]
+    entries: tuple[int, ...]
+    hidden: frozenset[int]
+    timeline: Timeline
+    doubt: str
+    stopped: str = ""
 
-    @property
-    def end_seconds(self) -> float:
-        """When the last frame leaves the screen."""
-        return self.seconds_of(self.end)
 
-    def seconds_of(self, pts: int) -> float:
-        """A presentation time in seconds from the origin."""
-        return float((pts - self.origin) * self.time_base)
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the origin of seconds depends on besides the frames shown.
 
-    def on_screen_at(self, seconds: float) -> int:
-        """The frame on screen at a time: the last one with pts <= time."""
-        return self.shown[max(bisect_right(self.shown, self._ticks(seconds, _SLACK_SECONDS)) - 1, 0)]
+    sound_seconds: when sound begins. sends_ahead: whether sound is sent before the pictures that it belongs to,
+    and counts from the first packet of pictures on. time_zero: what time 0 means.
+    """
 
-    def last_before(self, seconds: float) -> int:
-        """The last frame that comes on screen before a time: the last one with pts < time."""
-        return self.shown[max(bisect_left(self.shown, self._ticks(seconds, -_SLACK_SECONDS)) - 1, 0)]
+    sound_seconds: Fraction | None
+    sends_ahead: bool
+    time_zero: TimeZero
 
-    def _ticks(self, seconds: float, slack: Fraction) -> Fraction:
-        # Fraction(str(…)) is the decimal number that the annotator wrote, not its binary neighbour.
-        return (Fraction(str(seconds)) + slack) / self.time_base + self.origin
+    def origin(self, first: int, packets: Iterable[int | None], time_base: Fraction) -> int:
+        """The time, in ticks, that seconds count from.
+
+        first: the time of the first frame shown. packets: those of all packets that should show one.
+        """
+        sound = self.sound_seconds
+        if sound is not None and self.sends_ahead:
+            sent = next((time for time in packets if time is not None), first)
+            sound = max(sound, sent * time_base)
+        return origin(first, time_base, sound_seconds=sound, time_zero=self.time_zero)
 
 
 def is_frame(packet: Packet[Any]) -> bool:
-    """Whether a packet holds a frame; the last one that a demuxer gives does not."""
+    """Whether a packet holds data; the last one that a demuxer gives does not, nor those of dropped frames."""
     return packet.size > 0
 
 
@@ -77,40 +79,141 @@ def parts(streams: Iterable[Stream]) -> list[tuple[int, int]]:
     return found
 
 
-def read(packets: Iterable[Packet[Any]], stream: VideoStream, *, time_zero: TimeZero) -> PacketTable:
-    """Read the packet table in one pass over a stream's packets; raises VideoError where there is none."""
-    if stream.time_base is None:
-        raise VideoError("the video stream has no time base.", cure=_CURE)
-    order: list[int | None] = []
-    keys: list[int] = []
-    shown: list[int] = []
-    last_duration = 0
+class _Pass:
+    """What one pass over the packets notes."""
+
+    def __init__(self, headers: HeaderReader | None, *, blank: bool) -> None:
+        self._headers = headers
+        self.times: list[int | None] = []
+        self.decoding: list[int | None] = []
+        self.durations: list[int] = []
+        self.keys: list[int] = []
+        self.discarded: set[int] = set()
+        self.pictures: list[PictureHeader] = []
+        self.doubt = "" if headers or blank else "no reader of its picture headers"
+
+    def add(self, packet: Packet[Any]) -> None:
+        place = len(self.times)
+        self.times.append(packet.pts)
+        self.decoding.append(packet.dts)
+        self.durations.append(packet.duration or 0)
+        if packet.is_keyframe:
+            self.keys.append(place)
+        if packet.is_discard:
+            self.discarded.add(place)
+        if place and packet.has_sidedata("new_extradata"):
+            self.doubt = self.doubt or "several sample descriptions"
+        if packet.is_corrupt:
+            self.doubt = self.doubt or f"packet {place}: damaged, or not all there"
+        if self._headers and not self.doubt:
+            try:
+                picture = self._headers.read(memoryview(packet))
+            except (ValueError, IndexError) as error:
+                self.doubt = f"packet {place}: {error}"
+            else:
+                self.pictures.append(picture)
+                if place and picture.sets_changed:
+                    self.doubt = "parameter sets that change on the way"
+
+
+def read(
+    packets: Iterable[Packet[Any]],
+    time_base: Fraction,
+    *,
+    start: Start,
+    headers: HeaderReader | None,
+    reorder_depth: int,
+    blank: bool = False,
+) -> PacketTable:
+    """Read the packet table in one pass over a stream's packets; raises VideoError where there is none.
+
+    headers: reads the packets' own headers, by which the table is proven. reorder_depth: how many frames the
+    decoder holds back to put them in order. blank: the packets are without their pictures; the container's times
+    and keys stand for the headers, where they do not contradict each other, until pictures are read.
+    """
+    noted, stopped = _Pass(None if blank else headers, blank=blank), ""
     try:
         for packet in packets:
-            if not is_frame(packet):
-                continue
-            if packet.is_keyframe:
-                keys.append(len(order))
-            order.append(packet.pts)
-            if packet.pts is not None and not packet.is_discard:
-                shown.append(packet.pts)
-                last_duration = packet.duration or last_duration
+            if is_frame(packet):
+                noted.add(packet)
     except av.FFmpegError as error:
-        if not shown:
-            raise VideoError(f"cannot be read: {error.strerror}.", cure=_CURE) from None
-    if not shown:
-        raise VideoError("no frame with a presentation time.", cure=_CURE)
+        stopped = str(error.strerror)
+    if not noted.times:
+        raise VideoError(f"cannot be read: {stopped or 'no frame'}.", cure=_CURE)
+    hidden = {place for place, picture in enumerate(noted.pictures) if not picture.is_shown}
+    hidden |= noted.discarded
+    shown = [(time, place) for place, time in enumerate(noted.times) if time is not None and place not in hidden]
+    if blank:
+        doubt = noted.doubt or _doubt_of_times(noted.times, noted.decoding, reorder_depth)
+    else:
+        doubt = noted.doubt or _doubt_of_order(noted.times, noted.pictures, reorder_depth)
+    if not shown:  # only decoding can tell its frames
+        return PacketTable(
+            tuple(noted.times),
+            (),
+            frozenset(hidden),
+            Timeline(time_base, (0,), 0, 0),
+            doubt or "no times",
+            stopped,
+        )
     shown.sort()
-    steps = sorted(after - before for before, after in pairwise(shown))
-    typical = steps[len(steps) // 2] if steps else 0
-    return PacketTable(
-        time_base=stream.time_base,
-        order=tuple(order),
-        shown=tuple(shown),
-        keys=tuple(keys),
-        end=shown[-1] + (last_duration or typical),
-        origin=shown[0] if time_zero == "first frame" else 0,
+    times = tuple(time for time, _ in shown)
+    last = shown[-1][1]
+    timeline = Timeline(
+        time_base,
+        times,
+        times[-1] + (noted.durations[last] or typical_step(times)),
+        start.origin(times[0], (time for at, time in enumerate(noted.times) if at not in hidden), time_base),
     )
+    entries = noted.keys if blank else [at for at, picture in enumerate(noted.pictures) if picture.is_entry]
+    if entries[:1] != [0]:
+        doubt = doubt or "it does not begin at a picture that can be decoded alone"
+    return PacketTable(tuple(noted.times), tuple(entries), frozenset(hidden), timeline, doubt, stopped)
+
+
+def typical_step(times: Sequence[int]) -> int:
+    """The median time from one frame to the next; 0 where there is but one."""
+    steps = sorted(after - before for before, after in pairwise(times))
+    return steps[len(steps) // 2] if steps else 0
+
+
+def _doubt_of_order(times: Sequence[int | None], pictures: Sequence[PictureHeader], reorder_depth: int) -> str:
+    """Why the container's times are not those that a decoder will give; "" where they are.
+
+    A decoder gives frames in the order that their headers say, each with its packet's time. Where these times
+    ascend strictly, they are also libavcodec's best effort (see clock.py).
+    """
+    if None in times:
+        return "packets without a presentation time"
+    order = sorted(range(len(pictures)), key=lambda place: (pictures[place].sequence, pictures[place].order))
+    in_order = [times[place] for place in order if pictures[place].is_shown]
+    if any(before >= after for before, after in pairwise(in_order)):  # type: ignore[operator]  # none is None
+        return "presentation times that are not in the order of the pictures"
+    if max((place - rank for rank, place in enumerate(order)), default=0) > reorder_depth:
+        return "pictures further out of order than the decoder expects"
+    return ""
+
+
+def _doubt_of_times(times: Sequence[int | None], decoding: Sequence[int | None], reorder_depth: int) -> str:
+    """Why a container's own times contradict each other; "" where they do not.
+
+    Encoders take decoding times from the presentation times in ascending order, shifted by the depth of
+    reordering; where these two tables agree, or all steps are alike, no single time of either is wrong.
+    """
+    known = [time for time in times if time is not None]
+    if len(known) < len(times) or len(set(known)) < len(known):
+        return "packets without a presentation time of their own"
+    ranks = sorted(range(len(known)), key=known.__getitem__)
+    depth = max((place - rank for rank, place in enumerate(ranks)), default=0)
+    if depth > reorder_depth:
+        return "pictures further out of order than the decoder expects"
+    if reorder_depth and not depth:
+        return "presentation times in decoding order, though the decoder expects another"
+    shown = sorted(known)
+    shifts = {after - time for time, after in zip(shown, decoding[depth:], strict=False) if after is not None}
+    step = typical_step(shown)
+    even = all(step < 2 * (after - before) < 3 * step for before, after in pairwise(shown))
+    return "" if even or len(shifts) <= 1 else "presentation and decoding times that contradict each other"
 
 
 _CURE = "Play the file to see whether it is whole; download it again or convert it with ffmpeg."

@@ -10,7 +10,6 @@ import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from fractions import Fraction
 from functools import partial
 from pathlib import PurePosixPath
 from types import TracebackType
@@ -20,10 +19,12 @@ import cv2
 import numpy as np
 
 from actionpairs.errors import VideoError
+from actionpairs.rates import exact
 from actionpairs.records import Reason
 from actionpairs.storage import Folder
-from actionpairs.video.index import PacketTable
+from actionpairs.video.catalogue import Catalogue, loosest
 from actionpairs.video.scaling import Picture, Unfit
+from actionpairs.video.timeline import Timeline
 
 _NOT_RELEASED = Unfit(Reason.DECODE_ERROR, "not among the released frames")
 
@@ -33,19 +34,22 @@ def find(folder: Folder, videos: Iterable[str]) -> dict[str, list[str]]:
 
     Folders of frames are never listed, only those above them: EPIC's hold twenty million files.
     """
-    found: dict[str, list[str]] = {video: [] for video in videos}
+    videos = set(videos)
+    wanted = {loosest(video) for video in videos}
+    found: list[str] = []
     waiting = [""]
     while waiting:
         for name, is_folder in folder.entries(waiting.pop()):
             pure = PurePosixPath(name)
             if not is_folder:
-                if pure.suffix == ".tar" and pure.stem in found:
-                    found[pure.stem].append(name)
-            elif pure.name in found:
-                found[pure.name].append(name)
+                if pure.suffix == ".tar" and loosest(pure.stem) in wanted:
+                    found.append(name)
+            elif loosest(pure.name) in wanted:
+                found.append(name)
             else:
                 waiting.append(name)
-    return found
+    catalogue = Catalogue(found, suffixes=frozenset({".tar"}))
+    return {video: list(catalogue.find(video)) for video in videos}
 
 
 class ReleasedFrames:
@@ -56,7 +60,12 @@ class ReleasedFrames:
     read.
     """
 
-    def __init__(self, folder: Folder, file: str, *, rate: float | Literal["epic"], pattern: str) -> None:
+    way, reason, stopped = "released", "", ""  # as an open video has them
+
+    def __init__(
+        self, folder: Folder, file: str, *, rate: float | Literal["epic"], pattern: str, short_side: int
+    ) -> None:
+        self._short_side = short_side
         self._stack = ExitStack()
         numbered = _expression(pattern)
         listed = self._in_tar(folder, file) if file.endswith(".tar") else _in_folder(folder, file)
@@ -71,15 +80,8 @@ class ReleasedFrames:
                 cure="Check `extract.released_frames.pattern` in the recipe.",
             )
         numbers = tuple(range(min(self._read), max(self._read) + 1))
-        per_second = Fraction(str(_epic_rate(file) if rate == "epic" else rate))
-        self.table = PacketTable(
-            time_base=1 / per_second,
-            order=numbers,
-            shown=numbers,
-            keys=tuple(range(len(numbers))),
-            end=numbers[-1] + 1,
-            origin=0,
-        )
+        per_second = exact(_epic_rate(file) if rate == "epic" else rate)
+        self.timeline = Timeline(1 / per_second, shown=numbers, end=numbers[-1] + 1, origin=0)
 
     def __enter__(self) -> ReleasedFrames:
         return self
@@ -89,11 +91,11 @@ class ReleasedFrames:
     ) -> None:
         self._stack.close()
 
-    def pictures(self, wanted: Sequence[int], *, short_side: int) -> Iterator[tuple[int, Picture | Unfit]]:
-        """Read the wanted frames, at most `short_side` small, in ascending order."""
-        for number in sorted(set(wanted)):
-            read = self._read.get(number)
-            yield number, _picture(read(), short_side) if read else _NOT_RELEASED
+    def pictures(self, positions: Sequence[int]) -> Iterator[tuple[int, Picture | Unfit]]:
+        """Read the frames at positions of the timeline, in ascending order."""
+        for position in sorted(set(positions)):
+            read = self._read.get(self.timeline.shown[position])
+            yield position, _picture(read(), self._short_side) if read else _NOT_RELEASED
 
     def _in_tar(self, folder: Folder, file: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
         source = self._stack.enter_context(folder.open(file))

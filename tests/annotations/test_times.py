@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -66,10 +67,21 @@ def test_numbers_that_no_video_has_are_refused(value: object) -> None:
 def test_frames_count_from_the_first_and_to_the_last(
     first_frame: int, end_included: bool, seconds: tuple[float, float]
 ) -> None:
-    times = Times("frames", 10.0, first_frame, end_included)
+    times = Times("frames", Fraction(10), first_frame, end_included)
     assert times.span("11", 25.0) == pytest.approx(seconds)
 
 
 def test_half_a_frame_is_refused() -> None:
     with pytest.raises(ValueError, match=r"not a frame number: 1\.5"):
-        Times("frames", 10.0).span(1.5, 2)
+        Times("frames", Fraction(10)).span(1.5, 2)
+
+
+@pytest.mark.parametrize("value", [1e300, "9" * 20, -1e15])
+def test_frame_numbers_that_no_video_has_are_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="not a frame number"):
+        Times("frames", Fraction(1, 10_000)).span(0, value)
+
+
+def test_only_frame_numbers_are_tolerant() -> None:
+    assert Times("frames", Fraction(30000, 1001)).tolerance_seconds == 1001 / 60000
+    assert {Times(unit).tolerance_seconds for unit in ("seconds", "clock", "milliseconds", "whole clip")} == {0.0}

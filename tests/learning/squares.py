@@ -92,6 +92,7 @@ def sample(segment: Segment, split: str, before: bytes, after: bytes, *, side: i
             after_pts=round(10 * segment.stop_seconds) - 1,
             before_early_seconds=0.0,
             after_early_seconds=0.1,
+            decoded="planned",
             treatment="",
             width=side,
             height=side,

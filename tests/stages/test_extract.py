@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -11,15 +12,20 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from actionpairs import manifest, pairs
 from actionpairs.errors import StorageError, VideoError
-from actionpairs.records import Reason
-from actionpairs.stages.extract import ExtractSummary, extract
+from actionpairs.recipe import load
+from actionpairs.records import Reason, Segment
+from actionpairs.stages.cut import VideoTask, cut_video
+from actionpairs.stages.extract import extract
+from actionpairs.stages.extract_summary import ExtractSummary
 from actionpairs.storage import Folder
+from actionpairs.video.decode import Video
 from tests.conftest import MakeVideo, draw_index, read_index
 from tests.stages.conftest import HEADER, Films
 
@@ -301,3 +307,89 @@ def test_many_kills_at_random_moments_leave_no_trace(films: Films, tmp_path: Pat
             shutil.rmtree(tmp_path / "out", ignore_errors=True)
     assert started(films, tmp_path / "out").wait(timeout=60) == 0
     assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_an_error_that_nobody_thought_of_is_a_rejection(
+    films: Films, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Video, positions: object) -> object:
+        raise LookupError("reserved colours")
+
+    monkeypatch.setattr(Video, "pictures", broken)
+    segment = Segment("s", "a.mp4", 0.1, 1.0, "take cup", "take", "cup", "take cup", "a")
+    config = load("table").extract
+    name = pairs.file_name("a.mp4")
+    task = VideoTask(str(films.videos), "a.mp4", (segment,), str(tmp_path / "out"), name, config, False)
+    result = cut_video(task)
+    [rejection] = pairs.notes(Folder(tmp_path / "out"), name).rejections
+    assert result.notes.rejections == (rejection,)
+    assert rejection.reason == Reason.VIDEO_FAILED
+    assert re.fullmatch(r"LookupError in test_extract\.py, line \d+: reserved colours", rejection.detail)
+
+
+def test_links_that_lead_to_themselves_or_nowhere_end_no_run(films: Films, tmp_path: Path) -> None:
+    (films.videos / "loop.mp4").symlink_to("loop.mp4")
+    (films.videos / "gone.mp4").symlink_to("nothing.mp4")
+    (films.videos / "round").symlink_to(".")
+    films.add("loop_0,loop.mp4,0,1,x,x,x,g", "gone_0,gone.mp4,0,1,x,x,x,g")
+    summary = run(films, tmp_path / "out")
+    assert (summary.pairs, summary.rejected) == (6, {"video_missing": 2})
+    assert summary.rejected_in == {"video_missing": "gone.mp4, loop.mp4"}
+
+
+def test_the_summary_says_how_frames_were_had_and_where_not(films: Films, tmp_path: Path) -> None:
+    remuxed(films.videos / "a.mp4", films.videos / "lies.mkv")
+    films.add("lies_0,lies.mkv,0.1,1,x,x,x,g", "lies_1,lies.mkv,0.1,100,x,x,x,g")
+    summary = run(films, tmp_path / "out")
+    assert (summary.pairs, summary.planned, summary.read_through) == (7, 6, 1)
+    assert summary.read_through_in == {"presentation times that are not in the order of the pictures": "lies.mkv"}
+    assert (summary.rejected, summary.rejected_in) == ({"past_end": 1}, {"past_end": "lies.mkv"})
+    assert run(films, tmp_path / "out") == summary
+    folder = Folder(tmp_path / "out")
+    ways = {
+        facts.segment.id: facts.decoded
+        for name in pairs.names(folder)
+        for facts in (pair.facts for pair in pairs.read(folder, name))
+    }
+    assert {name for name, way in ways.items() if way == "read through"} == {"lies_0"}
+    page = (tmp_path / "out/index.html").read_text()
+    assert "pairs read through" in page
+    assert "Read through: presentation times" in page
+    assert "Rejected: past end" in page
+
+
+def remuxed(source: Path, target: Path) -> None:
+    """Copy the packets with pts = dts, as programs do that do not know of B-frames."""
+    with av.open(str(source)) as container, av.open(str(target), "w") as copy:
+        stream = copy.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(video=0):
+            if packet.dts is not None:
+                packet.pts, packet.stream = packet.dts, stream
+                copy.mux(packet)
+
+
+@pytest.mark.parametrize(("rate", "notes"), [("29.97", 0), ("30000/1001", 0), (29.97003, 0), (25, 1), (60, 1)])
+def test_frame_numbers_are_exact_and_another_rate_is_told(
+    films: Films, tmp_path: Path, rate: object, notes: int
+) -> None:
+    films.table.write_text(
+        HEADER + "".join(f"n{first},a.mp4,{first},{first + 10},x,x,x,g\n" for first in range(20))
+    )
+    recipe = tmp_path / "frames.yaml"
+    recipe.write_text(
+        f"extends: table\nextract: {{annotations: {{unit: frames, rate: {rate}, end_included: true}}}}"
+    )
+    summary = run(films, tmp_path / "out", recipe=recipe)
+    assert len(summary.notes) == notes
+    assert all("a.mp4" in note and "29.97" in note for note in summary.notes)
+    if not notes:
+        folder = Folder(tmp_path / "out")
+        found = {
+            pair.facts.segment.id: [
+                read_index(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), height=144)
+                for jpeg in (pair.before_jpeg, pair.after_jpeg)
+            ]
+            for name in pairs.names(folder)
+            for pair in pairs.read(folder, name)
+        }
+        assert found == {f"n{first}": [first, first + 10] for first in range(20)}

@@ -13,6 +13,7 @@ from actionpairs.configs import FilterConfig, ShardConfig, SplitConfig, SubsetCo
 from actionpairs.manifest import Order
 from actionpairs.records import FramePair, Measures, PairFacts, Segment
 from actionpairs.stages import pairs_page
+from actionpairs.stages.extract_summary import summarize
 from actionpairs.stages.shard import shard
 from actionpairs.storage import Folder
 from tests.measured import measured
@@ -32,7 +33,7 @@ SPLITS = SplitConfig(
     train="train", tests={"test": 30}, subsets={"far": SubsetConfig(of="test", count=9, max_per_action=2)}
 )
 CONFIG = ShardConfig(dataset="page", filters=FILTERS, splits=SPLITS)
-COUNTS = {"rows": 0, "selected": 0, "videos": 1, "pairs": 0, "rejected": 0}
+COUNTS = {"rows": 0, "selected": 0, "videos": 1, "pairs": 0, "read_through": 0, "rejected": 0}
 
 
 def noise(side: int, seed: int) -> bytes:
@@ -68,14 +69,29 @@ def make_pairs(path: Path, count: int, *, side: int = 32, instruction: str = "ta
             f"s{number:05d}", "v.mp4", number, number + 1, instruction, "take", "cup", f"a{number % 70}", "P01"
         )
         facts = PairFacts(
-            segment, number, number + 0.9, 10, 19, 0.0, 0.1, "", side * 16 // 9, side, random_measures(rng)
+            segment,
+            number,
+            number + 0.9,
+            10,
+            19,
+            0.0,
+            0.1,
+            "planned",
+            "",
+            side * 16 // 9,
+            side,
+            random_measures(rng),
         )
         made.append(FramePair(facts, pictures[number % 5], pictures[(number + 1) % 5]))
     order = Order("extract", "page", CONFIG, {})
     counts = {**COUNTS, "rows": count, "selected": count, "pairs": count}
     with manifest.working(folder, order):
-        files = {pairs.file_name("v.mp4"): pairs.write(folder, pairs.file_name("v.mp4"), made, [])}
-        files[pairs_page.PAGE_FILE] = pairs_page.write_extracted(folder, counts, [])
+        files = {
+            pairs.file_name("v.mp4"): pairs.write(folder, pairs.file_name("v.mp4"), made, pairs.VideoNotes(()))
+        }
+        files[pairs_page.PAGE_FILE] = pairs_page.write_extracted(
+            folder, summarize(str(path), counts, [], {}, rate=None), []
+        )
         manifest.finish(folder, order, counts=counts, files=files)
     return folder
 

@@ -11,19 +11,29 @@ from av.video.frame import VideoFrame
 
 from actionpairs.errors import VideoError
 from actionpairs.video.decode import Video
+from actionpairs.video.reader import NotAsPlannedError
 from actionpairs.video.runs import Run
-from actionpairs.video.scaling import Unfit
+from actionpairs.video.scaling import Picture, Unfit
 from tests.conftest import MakeVideo, read_index
 
 RATE = 30000 / 1001
 
 
 def indices(path: Path, times: list[float], *, before: bool, height: int) -> list[int]:
-    with path.open("rb") as file, Video(file) as video:
-        locate = video.table.on_screen_at if before else video.table.last_before
-        pts = [locate(time) for time in times]
-        pictures = dict(video.pictures(pts, short_side=512))
-        return [read_index(pictures[time].pixels, height=height) for time in pts]
+    with path.open("rb") as file, Video(file, short_side=512) as video:
+        locate = video.timeline.on_screen_at if before else video.timeline.last_before
+        positions = [locate(time) for time in times]
+        pictures = dict(video.pictures(positions))
+        return [read_index(pictures[position].pixels, height=height) for position in positions]
+
+
+def all_pictures(video: Video) -> dict[int, Picture | Unfit]:
+    """Every picture by its position, read through where the plan does not hold."""
+    try:
+        return dict(video.pictures(range(len(video.timeline.shown))))
+    except NotAsPlannedError as error:
+        video.read_through(str(error))
+    return dict(video.pictures(range(len(video.timeline.shown))))
 
 
 @pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.ts", "v.avi", "v.mov"])
@@ -61,9 +71,9 @@ def test_few_frames_of_a_long_video_need_few_decoded(
     decoded = 0
     plain = Video._decoded
 
-    def counted(self: Video, run: Run, broken: list[int]) -> Iterator[VideoFrame]:
+    def counted(self: Video, run: Run) -> Iterator[VideoFrame]:
         nonlocal decoded
-        for found in plain(self, run, broken):
+        for found in plain(self, run):
             decoded += 1
             yield found
 
@@ -74,11 +84,10 @@ def test_few_frames_of_a_long_video_need_few_decoded(
 
 def test_pictures_are_made_smaller_never_larger(make_video: MakeVideo) -> None:
     path = make_video(size=(512, 288))
-    with path.open("rb") as file, Video(file) as video:
-        shapes = [
-            next(iter(dict(video.pictures([video.table.shown[0]], short_side=side)).values())).pixels.shape[:2]
-            for side in (72, 9999)
-        ]
+    shapes = []
+    for side in (72, 9999):
+        with Video(str(path), short_side=side) as video:
+            shapes.append(dict(video.pictures([0]))[0].pixels.shape[:2])
     assert shapes == [(72, 128), (288, 512)]
 
 
@@ -87,18 +96,18 @@ def test_what_is_no_video_says_so(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "v.mp4"
     path.write_bytes(content)
     with pytest.raises(VideoError), path.open("rb") as file:
-        Video(file)
+        Video(file, short_side=512)
 
 
 def test_a_cut_off_video_gives_what_it_has(make_video: MakeVideo) -> None:
     whole = make_video("v.mkv", frames=120)
     whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    with whole.open("rb") as file, Video(file) as video:
-        shown = len(video.table.shown)
-        pictures = dict(video.pictures(video.table.shown, short_side=512))
-    good = [number for number, pts in enumerate(sorted(pictures)) if not isinstance(pictures[pts], Unfit)]
+    with whole.open("rb") as file, Video(file, short_side=512) as video:
+        pictures = all_pictures(video)
+        shown = len(video.timeline.shown)
+    good = [number for number, picture in pictures.items() if not isinstance(picture, Unfit)]
     assert 20 < len(good) < 120
-    assert all(read_index(pictures[sorted(pictures)[number]].pixels, height=144) == number for number in good)
+    assert all(read_index(pictures[number].pixels, height=144) == number for number in good)
     assert shown < 120
 
 
@@ -126,47 +135,56 @@ def test_real_containers_give_the_frame_asked_for(shared: Path, name: str, first
 
 
 def test_real_variable_rate_gives_every_frame_in_order(shared: Path) -> None:
-    with (shared / "videos/variants/vfr.mp4").open("rb") as file, Video(file) as video:
-        pictures = dict(video.pictures(video.table.shown, short_side=512))
-        found = [read_index(pictures[pts].pixels, height=240) for pts in sorted(pictures)]
+    with Video(str(shared / "videos/variants/vfr.mp4"), short_side=512) as video:
+        assert video.way == "planned"
+        found = [read_index(picture.pixels, height=240) for picture in all_pictures(video).values()]
     assert len(found) == 127
     assert found == sorted(set(found))
 
 
 def test_damage_that_the_decoder_paints_over_is_reported(shared: Path) -> None:
     """Frames 92 to 119 differ from the undamaged file; the decoder itself flags two of them."""
-    with (shared / "videos/variants/bitflips.mp4").open("rb") as file, Video(file) as video:
-        pictures = dict(video.pictures(video.table.shown, short_side=512))
-    found = {number for number, pts in enumerate(video.table.shown) if isinstance(pictures[pts], Unfit)}
+    with Video(str(shared / "videos/variants/bitflips.mp4"), short_side=512) as video:
+        pictures = all_pictures(video)
+    found = {number for number, picture in pictures.items() if isinstance(picture, Unfit)}
     assert found >= set(range(92, 120))
     assert len(found) <= 30  # the decoder may also withhold what it had not yet given out
 
 
 @pytest.mark.parametrize("name", [name for name, _, _ in WHOLE])
 def test_all_frames_at_once_are_all_there(shared: Path, name: str) -> None:
-    with (shared / "videos" / "variants" / name).open("rb") as file, Video(file) as video:
-        pictures = dict(video.pictures(video.table.shown, short_side=512))
+    with (shared / "videos" / "variants" / name).open("rb") as file, Video(file, short_side=512) as video:
+        pictures = all_pictures(video)
+        assert video.way == "planned"
     assert not [picture for picture in pictures.values() if isinstance(picture, Unfit)]
 
 
-def test_a_time_that_comes_twice_or_too_late_is_not_taken_for_another(
-    make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What broken files make decoders do, seen in fuzzing: 3 again, then 1 after 5."""
-    with Video(str(make_video(frames=12))) as video:
-        shown = video.table.shown
-        whole = dict(video.pictures(shown, short_side=512))
-        order = [0, 2, 3, 3, 5, 1, 6]
-        monkeypatch.setattr(
-            Video, "_sound", lambda self, run, scaler: iter([(shown[n], whole[shown[n]]) for n in order])
+def test_what_is_decoded_is_held_against_the_plan(make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What broken files make decoders do, seen in fuzzing: a frame again, one too late, one never."""
+    with Video(str(make_video(frames=12)), short_side=512) as video:
+        positions = range(len(video.timeline.shown))
+        plain = Video._decoded
+
+        def doubled(self: Video, run: Run) -> Iterator[VideoFrame]:
+            for number, frame in enumerate(plain(self, run)):
+                yield from [frame] * (1 + (number == 3))
+
+        def short(self: Video, run: Run) -> Iterator[VideoFrame]:
+            return (frame for number, frame in enumerate(plain(self, run)) if number != 5)
+
+        for changed, message in ((doubled, "another order"), (short, "do not come out")):
+            monkeypatch.setattr(Video, "_decoded", changed)
+            with pytest.raises(NotAsPlannedError, match=message):
+                list(video.pictures(positions))
+        monkeypatch.setattr(Video, "_decoded", plain)
+        video.read_through("a test")
+        assert [read_index(picture.pixels, height=144) for _, picture in video.pictures(positions)] == list(
+            positions
         )
-        found = list(video.pictures(shown[:7], short_side=512))
-    assert [pts for pts, _ in found] == list(shown[:7])
-    assert [isinstance(picture, Unfit) for _, picture in found] == [n in {1, 4} for n in range(7)]
 
 
 def test_a_stream_of_an_unknown_codec_is_a_video_error(make_video: MakeVideo) -> None:
     path = make_video("v.mp4")
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz").replace(b"avcC", b"zzzC"))
     with pytest.raises(VideoError):
-        Video(str(path))
+        Video(str(path), short_side=512)

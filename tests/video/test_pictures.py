@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+import struct
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
+from av.bitstream import BitStreamFilterContext
 from av.filter import Graph
 
 from actionpairs.errors import NoVideoStreamError
 from actionpairs.records import Reason
-from actionpairs.video.decode import Video
+from actionpairs.video.decode import NotAsPlannedError, Video
 from actionpairs.video.scaling import Picture, Scaler, Unfit
 
 WIDTH, HEIGHT = 320, 180
@@ -41,9 +46,9 @@ def write(
 
 
 def ours(path: Path) -> Picture | Unfit:
-    with Video(str(path)) as video:
-        [(_, picture)] = video.pictures([video.table.shown[3]], short_side=4000)
-    return picture
+    with av.open(str(path)) as container:
+        scaler = Scaler(container.streams.video[0], short_side=4000)
+        return scaler.picture(list(container.decode(video=0))[3])
 
 
 def by_ffmpeg(path: Path) -> np.ndarray:
@@ -57,6 +62,39 @@ def by_ffmpeg(path: Path) -> np.ndarray:
         graph.link_nodes(graph.add_buffer(template=stream), scale, shape, graph.add("buffersink")).configure()
         graph.vpush(frame)
         return graph.vpull().to_ndarray()
+
+
+def scaled(path: Path) -> Picture | Unfit:
+    """The first frame by a scaler that was made before anything was decoded."""
+    with av.open(str(path)) as container:
+        scaler = Scaler(container.streams.video[0], short_side=4000)
+        return scaler.picture(next(container.decode(video=0)))
+
+
+def by_command(path: Path, height: int, width: int) -> np.ndarray:
+    """The first frame by the ffmpeg that people have, autorotated."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("no ffmpeg here")
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        str(path),
+        "-frames:v",
+        "1",
+        "-pix_fmt",
+        "bgr24",
+        "-f",
+        "rawvideo",
+        "-",
+    ]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(height, width, 3)
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one.astype(int) - other).mean())
 
 
 SPACES = [
@@ -132,15 +170,14 @@ def test_a_file_with_sound_alone_has_no_video_stream(tmp_path: Path) -> None:
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
     with pytest.raises(NoVideoStreamError):
-        Video(str(path))
+        Video(str(path), short_side=512)
 
 
 def test_time_zero_can_be_the_files_own_clock(make_video) -> None:  # type: ignore[no-untyped-def]
     path = make_video("late.mkv", pts=[150000 + number * 1001 for number in range(20)])
-    with Video(str(path), time_zero="pts") as video:
-        first = video.table.shown[0]
-        assert video.table.seconds_of(first) == pytest.approx(5.0, abs=0.002)
-        assert video.table.on_screen_at(5.0 + 3.5 * 1001 / 30000) == video.table.shown[3]
+    with Video(str(path), short_side=512, time_zero="pts") as video:
+        assert video.timeline.seconds_of(0) == pytest.approx(5.0, abs=0.002)
+        assert video.timeline.on_screen_at(5.0 + 3.5 * 1001 / 30000) == 3
 
 
 @pytest.mark.parametrize(
@@ -149,10 +186,8 @@ def test_time_zero_can_be_the_files_own_clock(make_video) -> None:  # type: igno
 def test_odd_files_give_the_frames_of_a_straight_decode(shared: Path, name: str) -> None:
     """Any few frames are the same pictures as those of a full pass in order, or each is turned down by name."""
     path = shared / "videos" / "odd" / name
-    with Video(str(path)) as video:
-        shown = video.table.shown
-        few = sorted({shown[round(part * (len(shown) - 1) / 21)] for part in range(22)})
-        found = dict(video.pictures(few, short_side=64))
+    with Video(str(path), short_side=64) as video:
+        found, few = some(video)
     whole = straight(path, set(few))
     for pts in few:
         picture = found[pts]
@@ -162,6 +197,22 @@ def test_odd_files_give_the_frames_of_a_straight_decode(shared: Path, name: str)
         else:
             assert isinstance(picture, Unfit) or pts not in whole
     assert set(found) == set(few)
+
+
+def some(video: Video) -> tuple[dict[int, Picture | Unfit], list[int]]:
+    """Pictures by pts, spread over a video, and all the pts that were asked for."""
+
+    def asked() -> tuple[dict[int, Picture | Unfit], list[int]]:
+        shown = video.timeline.shown
+        few = sorted({round(part * (len(shown) - 1) / 21) for part in range(22)})
+        found = {shown[position]: picture for position, picture in video.pictures(few)}
+        return found, [shown[position] for position in few]
+
+    try:
+        return asked()
+    except NotAsPlannedError as error:
+        video.read_through(str(error))
+        return asked()
 
 
 def straight(path: Path, wanted: set[int]) -> dict[int, np.ndarray]:
@@ -177,3 +228,240 @@ def straight(path: Path, wanted: set[int]) -> dict[int, np.ndarray]:
         except av.FFmpegError:
             pass
     return found
+
+
+ONE = 65536
+MATRICES = {  # a, b, c, d of the display matrix
+    "none": (ONE, 0, 0, ONE),
+    "mirrored": (-ONE, 0, 0, ONE),
+    "upside down": (ONE, 0, 0, -ONE),
+    "half": (-ONE, 0, 0, -ONE),
+    "clockwise": (0, ONE, -ONE, 0),
+    "counterclockwise": (0, -ONE, ONE, 0),
+    "transposed": (0, ONE, ONE, 0),
+    "transposed the other way": (0, -ONE, -ONE, 0),
+    "30 degrees": (56756, 32768, -32768, 56756),
+    "1 degree": (65526, 1144, -1144, 65526),
+    "nothing": (0, 0, 0, 0),
+}
+TURNS = {
+    "none": lambda a: a,
+    "mirrored": lambda a: a[:, ::-1],
+    "upside down": lambda a: a[::-1],
+    "half": lambda a: a[::-1, ::-1],
+    "clockwise": lambda a: np.rot90(a, -1),
+    "counterclockwise": np.rot90,
+    "transposed": lambda a: a.swapaxes(0, 1),
+    "transposed the other way": lambda a: a[::-1, ::-1].swapaxes(0, 1),
+}
+
+
+def write_turned(path: Path, name: str, aspect: Fraction | None = None) -> Path:
+    """Twelve patches of colours, none like its mirror image, under a display matrix that is put in afterwards."""
+    patches = np.random.default_rng(3).integers(40, 216, (3, 4, 3), dtype=np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(25))
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv444p"
+        stream.codec_context.options = {"crf": "1"}
+        stream.set_display_matrix(
+            [*MATRICES["counterclockwise"][:2], 0, *MATRICES["counterclockwise"][2:], 0, 0, 0, 1 << 30]
+        )
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
+        frame = av.VideoFrame.from_ndarray(patches.repeat(16, 0).repeat(16, 1), "bgr24")
+        container.mux(stream.encode(frame.reformat(format="yuv444p")))
+        container.mux(stream.encode())
+    raw = bytearray(path.read_bytes())
+    a, b, c, d = MATRICES[name]
+    start = raw.rindex(b"tkhd") + 44
+    raw[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(raw)
+    return path
+
+
+@pytest.mark.parametrize("name", TURNS)
+def test_pictures_are_upright_as_their_display_matrix_says(tmp_path: Path, name: str) -> None:
+    plain, turned = (
+        scaled(write_turned(tmp_path / "p.mp4", "none")),
+        scaled(write_turned(tmp_path / "v.mp4", name)),
+    )
+    assert isinstance(plain, Picture)
+    assert isinstance(turned, Picture)
+    assert np.array_equal(turned.pixels, TURNS[name](plain.pixels))
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_pictures_are_turned_as_ffmpeg_does_it(tmp_path: Path, name: str) -> None:
+    path = write_turned(tmp_path / "v.mp4", name)
+    picture = scaled(path)
+    assert isinstance(picture, Picture)
+    assert difference(picture.pixels, by_command(path, *picture.pixels.shape[:2])) < 2
+
+
+def test_pixels_that_are_not_square_are_made_so_before_a_quarter_turn(tmp_path: Path) -> None:
+    picture = scaled(write_turned(tmp_path / "v.mp4", "clockwise", Fraction(3, 2)))
+    assert isinstance(picture, Picture)
+    assert picture.pixels.shape == (96, 48, 3)
+
+
+def test_a_turn_that_changes_within_a_video_is_followed(tmp_path: Path) -> None:
+    paths = [write_turned(tmp_path / f"{name}.mp4", name) for name in ("none", "30 degrees", "mirrored")]
+    with av.open(str(paths[0])) as container:
+        scaler = Scaler(container.streams.video[0], short_side=4000)
+    for path in [*paths, paths[0]]:
+        with av.open(str(path)) as container:
+            found = scaler.picture(next(container.decode(video=0)))
+        alone = scaled(path)
+        assert isinstance(found, Picture)
+        assert isinstance(alone, Picture)
+        assert np.array_equal(found.pixels, alone.pixels)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "name"),
+    [(1, "none"), (2, "mirrored"), (5, "transposed"), (6, "clockwise"), (8, "counterclockwise")],
+)
+def test_exif_in_motion_jpeg_turns_pictures(tmp_path: Path, orientation: int, name: str) -> None:
+    """Such a frame has side data that PyAV has no name for, and raises ValueError for all of them."""
+    patches = np.random.default_rng(3).integers(40, 216, (3, 4, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+    full = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    plain = cv2.imencode(".jpg", patches, [cv2.IMWRITE_JPEG_QUALITY, 97, *full])[1].tobytes()
+    exif = b"Exif\0\0II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x112, 3, 1, orientation, 0, 0)
+    segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+    path, turned = tmp_path / "v.mjpg", tmp_path / "t.mjpg"
+    path.write_bytes(3 * plain)
+    turned.write_bytes(3 * (plain[:2] + segment + plain[2:]))
+    upright, picture = scaled(path), scaled(turned)
+    assert isinstance(upright, Picture)
+    assert isinstance(picture, Picture)
+    assert np.array_equal(picture.pixels, TURNS[name](upright.pixels))
+    assert difference(picture.pixels, by_command(turned, *picture.pixels.shape[:2])) < 2
+
+
+def test_an_absurd_shape_of_pixels_is_not_believed(tmp_path: Path) -> None:
+    picture = scaled(write_turned(tmp_path / "v.mp4", "none", Fraction(20000, 1)))
+    assert isinstance(picture, Picture)
+    assert picture.pixels.shape == (48, 64, 3)
+
+
+RARE = [*range(23), 255, 1000]
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        "yuv420p",
+        "yuvj420p",
+        "yuv420p10le",
+        "yuva444p12le",
+        "gbrp",
+        "rgb24",
+        "gray",
+        "gray10le",
+        "pal8",
+        "xyz12le",
+        "bayer_rggb8",
+        "monow",
+    ],
+)
+def test_no_colour_tag_stops_anything(tmp_path: Path, pixels: str) -> None:
+    """Since FFmpeg 8, filters refuse reserved and rare tags: eluv-io/avpipe#175, PyAV#2208."""
+    with av.open(str(write(tmp_path / "v.mp4"))) as container:
+        scaler = Scaler(container.streams.video[0], short_side=16)
+    frame = av.VideoFrame(32, 32, pixels)
+    for plane in frame.planes:
+        plane.update(bytes(range(256)) * (plane.buffer_size // 256) + bytes(plane.buffer_size % 256))
+    for tag in ("color_primaries", "color_trc", "colorspace", "color_range"):
+        usual = getattr(frame, tag)
+        for value in RARE:
+            setattr(frame, tag, value)
+            found = scaler.picture(frame)
+            assert getattr(frame, tag) == value
+            assert isinstance(found, Picture) or (tag == "color_trc" and value in (16, 18))
+        setattr(frame, tag, usual)
+
+
+def test_what_ffmpeg_cannot_convert_is_told_in_its_words(tmp_path: Path) -> None:
+    with av.open(str(write(tmp_path / "v.mp4"))) as container:
+        scaler = Scaler(container.streams.video[0], short_side=16)
+    for pixels in ("rgb4", "yaf32le"):
+        found = scaler.picture(av.VideoFrame(32, 32, pixels))
+        assert isinstance(found, Unfit)
+        assert found.reason == Reason.DECODE_ERROR
+        assert pixels in found.detail
+    assert isinstance(scaler.picture(av.VideoFrame(32, 32, "yuv420p")), Picture)
+
+
+def retagged(path: Path, target: Path, bitstream_filter: str) -> Path:
+    with av.open(str(path)) as source, av.open(str(target), "w") as container:
+        stream = container.add_stream_from_template(source.streams.video[0], opaque=True)
+        change = BitStreamFilterContext(bitstream_filter, source.streams.video[0], stream)
+        for packet in source.demux(video=0):
+            for changed in change.filter(packet if packet.dts is not None else None):
+                changed.stream = stream
+                container.mux(changed)
+    return target
+
+
+@pytest.mark.parametrize("value", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 20, 255])
+def test_every_matrix_is_shown_as_ffmpeg_shows_it(tmp_path: Path, value: int) -> None:
+    plain = write(tmp_path / "v.mp4")
+    path = retagged(plain, tmp_path / "t.mp4", f"h264_metadata=matrix_coefficients={value}:colour_primaries=3")
+    picture = scaled(path)
+    assert isinstance(picture, Picture)
+    assert difference(picture.pixels, by_command(path, HEIGHT, WIDTH)) < 2
+
+
+@pytest.mark.parametrize("tags", [(0, 0, 1), (3, 3, 3), (12, 20, 14)])
+def test_prores_with_reserved_tags_is_shown(tmp_path: Path, tags: tuple[int, int, int]) -> None:
+    path = write(tmp_path / "v.mov", codec="prores_ks", pixels="yuv422p10le")
+    raw, start = bytearray(path.read_bytes()), 0
+    while (start := raw.find(b"icpf", start)) >= 0:
+        raw[start + 18 : start + 21] = bytes(tags)
+        start += 4
+    path.write_bytes(raw)
+    picture = scaled(path)
+    assert isinstance(picture, Picture)
+    assert difference(picture.pixels, by_command(path, HEIGHT, WIDTH)) < 2
+
+
+def with_colr(path: Path, target: Path, primaries: int, transfer: int, matrix: int, span: int) -> Path:
+    """The same packets under a colr box; the stream itself stays as it is."""
+    with av.open(str(path)) as source, av.open(str(target), "w") as container:
+        stream = container.add_stream_from_template(source.streams.video[0], opaque=True)
+        context = stream.codec_context
+        context.color_primaries, context.color_trc = primaries, transfer
+        context.colorspace, context.color_range = matrix, span
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                container.mux(packet)
+    assert b"colrnclx" in target.read_bytes()
+    return target
+
+
+@pytest.mark.parametrize(("codec", "heeded"), [("libx264", True), ("mpeg4", True), ("libx265", False)])
+def test_colour_in_the_container_alone_counts_where_it_does_in_ffmpeg(
+    tmp_path: Path, codec: str, heeded: bool
+) -> None:
+    """HEVC's decoder in FFmpeg begins with nothing known, whatever the container says."""
+    options = {"x265-params": "log-level=error"} if codec == "libx265" else {}
+    plain = write(tmp_path / "v.mp4", codec=codec, **options)
+    pictures = []
+    for number, tags in enumerate([(1, 1, 1, 1), (1, 1, 1, 2), (6, 6, 6, 1)]):
+        path = with_colr(plain, tmp_path / f"{number}.mp4", *tags)
+        picture = scaled(path)
+        assert isinstance(picture, Picture)
+        pictures.append(picture.pixels)
+        assert difference(picture.pixels, by_command(path, HEIGHT, WIDTH)) < 2
+    assert (difference(pictures[0], pictures[1]) > 2) == heeded
+    assert (difference(pictures[0], pictures[2]) > 2) == heeded
+
+
+@pytest.mark.parametrize("pixels", ["gray", "gray10le", "gray12le"])
+@pytest.mark.parametrize("span", ["tv", "pc"])
+def test_gray_is_spread_as_ffmpeg_spreads_it(tmp_path: Path, pixels: str, span: str) -> None:
+    path = write(tmp_path / "v.mkv", codec="ffv1", pixels=pixels, color_range=span)
+    picture = scaled(path)
+    assert isinstance(picture, Picture)
+    assert difference(picture.pixels, by_command(path, HEIGHT, WIDTH)) < 2

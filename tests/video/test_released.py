@@ -60,15 +60,15 @@ def test_folders_and_tars_are_found_without_listing_frames(frames: Path, monkeyp
 @pytest.mark.parametrize(("file", "rate"), [("P01/rgb_frames/P01_01", 60), ("P01/rgb_frames/P01_102.tar", 50)])
 def test_frame_numbers_are_those_of_the_annotation(frames: Path, file: str, rate: int) -> None:
     """EPIC's start_frame is int(start × rate): that frame is "before"; "after" is the last one before stop."""
-    with ReleasedFrames(Folder(frames), file, rate="epic", pattern=PATTERN) as source:
-        before, after = source.table.on_screen_at(0.51), source.table.last_before(1.2)
-        assert before == int(0.51 * rate)
-        assert after == 1.2 * rate - 1
-        pictures = dict(source.pictures([after, before], short_side=256))
-    for number in (before, after):
-        picture = pictures[number]
+    with ReleasedFrames(Folder(frames), file, rate="epic", pattern=PATTERN, short_side=256) as source:
+        before, after = source.timeline.on_screen_at(0.51), source.timeline.last_before(1.2)
+        assert source.timeline.shown[before] == int(0.51 * rate)
+        assert source.timeline.shown[after] == 1.2 * rate - 1
+        pictures = dict(source.pictures([after, before]))
+    for position in (before, after):
+        picture = pictures[position]
         assert isinstance(picture, Picture)
-        assert read_index(picture.pixels, height=256) == number
+        assert read_index(picture.pixels, height=256) == source.timeline.shown[position]
 
 
 def test_a_frame_that_is_missing_or_cut_off_is_not_replaced_by_another(frames: Path) -> None:
@@ -77,8 +77,10 @@ def test_a_frame_that_is_missing_or_cut_off_is_not_replaced_by_another(frames: P
     path = folder / PATTERN.format(60)
     path.write_bytes(path.read_bytes()[:-400])
     (folder / PATTERN.format(70)).write_bytes(b"")
-    with ReleasedFrames(Folder(frames), "P01/rgb_frames/P01_01", rate=60, pattern=PATTERN) as source:
-        found = dict(source.pictures([50, 60, 70, 71], short_side=256))
+    with ReleasedFrames(
+        Folder(frames), "P01/rgb_frames/P01_01", rate=60, pattern=PATTERN, short_side=256
+    ) as source:
+        found = dict(source.pictures([49, 59, 69, 70]))
     reasons = [picture.reason if isinstance(picture, Unfit) else None for picture in found.values()]
     assert reasons == [Reason.DECODE_ERROR, Reason.DAMAGED_PICTURE, Reason.DECODE_ERROR, None]
 
@@ -86,18 +88,20 @@ def test_a_frame_that_is_missing_or_cut_off_is_not_replaced_by_another(frames: P
 def test_a_folder_without_frames_and_a_broken_tar_say_so(frames: Path) -> None:
     (frames / "P02_01").mkdir()
     with pytest.raises(VideoError, match=r"called like frame_0000000001\.jpg"):
-        ReleasedFrames(Folder(frames), "P02_01", rate="epic", pattern=PATTERN)
+        ReleasedFrames(Folder(frames), "P02_01", rate="epic", pattern=PATTERN, short_side=256)
     (frames / "P02_02.tar").write_bytes(b"x" * 2000)
     with pytest.raises(VideoError, match="tar"):
-        ReleasedFrames(Folder(frames), "P02_02.tar", rate="epic", pattern=PATTERN)
+        ReleasedFrames(Folder(frames), "P02_02.tar", rate="epic", pattern=PATTERN, short_side=256)
     (frames / "kitchen").mkdir()
     (frames / "kitchen" / PATTERN.format(1)).write_bytes(jpeg(1))
     with pytest.raises(VideoError, match=r"released_frames\.rate"):
-        ReleasedFrames(Folder(frames), "kitchen", rate="epic", pattern=PATTERN)
+        ReleasedFrames(Folder(frames), "kitchen", rate="epic", pattern=PATTERN, short_side=256)
 
 
 def test_large_frames_are_made_smaller(frames: Path) -> None:
-    with ReleasedFrames(Folder(frames), "P01/rgb_frames/P01_01", rate=60, pattern=PATTERN) as source:
-        [(_, picture)] = source.pictures([5], short_side=128)
+    with ReleasedFrames(
+        Folder(frames), "P01/rgb_frames/P01_01", rate=60, pattern=PATTERN, short_side=128
+    ) as source:
+        [(_, picture)] = source.pictures([5])
     assert isinstance(picture, Picture)
     assert np.shape(picture.pixels) == (128, 228, 3)

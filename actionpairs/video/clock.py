@@ -1,0 +1,74 @@
+"""The times of decoded frames as FFmpeg gives them, where a container has none or contradicts itself."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from av.packet import Packet
+from av.video.frame import VideoFrame
+
+_BACK_SECONDS = Fraction(1, 10)  # ffmpeg_demux.c, ts_discontinuity_detect
+
+
+class FrameClock:
+    """The best-effort time of each frame, in the order in which a decoder gives them.
+
+    PyAV does not hand libavcodec's `best_effort_timestamp` on; this is its rule (decode.c, guess_correct_pts):
+    presentation times, unless these have gone back more often than the decoding times have. A frame with neither
+    follows the one before it, as in the ffmpeg command.
+    """
+
+    def __init__(self) -> None:
+        self._faulty_pts = self._faulty_dts = 0
+        self._last_pts: int | None = None
+        self._last_dts: int | None = None
+        self._next = 0
+
+    def time_of(self, frame: VideoFrame) -> int:
+        """When the frame is shown, in ticks of its stream."""
+        pts, dts = frame.pts, frame.dts
+        if dts is not None:
+            self._faulty_dts += self._last_dts is not None and dts <= self._last_dts
+            self._last_dts = dts
+        elif pts is not None:
+            self._last_dts = pts
+        if pts is not None:
+            self._faulty_pts += self._last_pts is not None and pts <= self._last_pts
+            self._last_pts = pts
+        elif dts is not None:
+            self._last_pts = dts
+        trusted = pts is not None and (self._faulty_pts <= self._faulty_dts or dts is None)
+        time = pts if trusted else dts
+        if time is None:
+            time = self._next
+        self._next = time + max(frame.duration, 0)
+        return time
+
+
+class Joined:
+    """Packets of transport and program streams whose clock starts anew, on one clock.
+
+    Recordings joined end to end are shown one after the other (ffmpeg_demux.c, ts_discontinuity_detect). `seams`
+    counts how often the clock went back.
+    """
+
+    def __init__(self, time_base: Fraction) -> None:
+        self.seams = 0
+        self._offset = 0
+        self._last: int | None = None
+        self._next = 0
+        self._far_back = _BACK_SECONDS / time_base
+
+    def correct(self, packet: Packet[Any]) -> None:
+        """Move a packet's times, in place."""
+        if packet.dts is not None:
+            dts = packet.dts + self._offset
+            if self._last is not None and dts + self._far_back < self._last:
+                self.seams += 1
+                self._offset += self._next - dts
+                dts = self._next
+            self._last, self._next = dts, dts + max(packet.duration or 0, 1)
+        if self._offset:
+            packet.pts = None if packet.pts is None else packet.pts + self._offset
+            packet.dts = None if packet.dts is None else packet.dts + self._offset

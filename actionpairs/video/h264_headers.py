@@ -1,0 +1,188 @@
+"""What H.264 packets say of their pictures, read from slice headers; nothing is decoded.
+
+Source: ITU-T H.264 (08/2021), 7.3.2.1.1, 7.3.2.2, 7.3.3 and 8.2.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from actionpairs.video.bits import Bits
+from actionpairs.video.headers import HeaderError, PictureHeader
+from actionpairs.video.nal_headers import NalHeaders, OrderCount, plain, start_coded
+
+_SLICE, _IDR, _SEI, _SPS, _PPS = 1, 5, 6, 7, 8
+_PARTITIONS = frozenset({2, 3, 4})
+_WITH_CHROMA_FORMAT = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})  # profiles
+_RECOVERY_POINT = 6
+_SLICE_BYTES = 40  # the fields read of a slice header end long before
+
+
+@dataclass(frozen=True, slots=True)
+class _Sequence:
+    frame_number_bits: int
+    order_type: int
+    order_bits: int
+    frames_only: bool
+    separate_planes: bool
+
+
+class H264Headers(NalHeaders):
+    """Picture headers of H.264; fields in packets of their own and order counts of type 1 are not told."""
+
+    def __init__(self, extradata: bytes | None) -> None:
+        self._sequences: dict[int, _Sequence] = {}
+        self._sequence_of: dict[int, int] = {}  # picture parameter set → sequence parameter set
+        super().__init__(extradata)
+
+    def read(self, data: memoryview) -> PictureHeader:
+        pictures, recovers, learned, configured = 0, False, False, False
+        first: memoryview | None = None
+        intra = True
+        for unit in self.units(data):
+            kind = unit[0] & 31
+            if kind in (_SLICE, _IDR):
+                if len(unit) < 2:
+                    raise HeaderError("an empty slice")
+                if unit[1] & 0x80:  # first_mb_in_slice is 0: a picture begins
+                    pictures += 1
+                    first = first or unit
+                intra = intra and self._is_intra(unit)
+            elif kind in _PARTITIONS:
+                raise HeaderError("data partitions")
+            elif kind == _SEI:
+                recovers = recovers or _recovery_frames(unit) == 0
+            elif kind in (_SPS, _PPS):
+                learned = self._parameter_set(bytes(unit)) or learned
+                configured = configured or kind == _SPS
+        if pictures != 1 or first is None:
+            raise HeaderError("a packet without one whole picture")
+        is_idr = first[0] & 31 == _IDR
+        order = self._order(first, is_idr=is_idr)
+        can_enter = (is_idr or (recovers and intra)) and (configured or self._configured_outside)
+        return PictureHeader(self._sequence, order, is_entry=can_enter, sets_changed=learned)
+
+    @staticmethod
+    def _is_slice(unit: memoryview) -> bool:
+        return 1 <= unit[0] & 31 <= _IDR
+
+    def _is_intra(self, unit: memoryview) -> bool:
+        bits = Bits(plain(unit, 16), skip_bytes=1)
+        bits.golomb()
+        return bits.golomb() % 5 in (2, 4)
+
+    def _order(self, unit: memoryview, *, is_idr: bool) -> int:
+        bits = Bits(plain(unit, _SLICE_BYTES), skip_bytes=1)
+        bits.golomb()
+        bits.golomb()
+        sequence = self._sequences.get(self._sequence_of.get(bits.golomb(), -1))
+        if sequence is None:
+            raise HeaderError("a slice without its parameter sets")
+        if sequence.separate_planes:
+            bits.take(2)
+        bits.take(sequence.frame_number_bits)
+        if not sequence.frames_only and bits.take(1):
+            raise HeaderError("fields")
+        if is_idr:
+            bits.golomb()
+            self._sequence, self._before = self._sequence + 1, OrderCount()
+        if sequence.order_type == 2:
+            self._before = OrderCount(high=self._before.high + 1)
+            return self._before.high
+        if sequence.order_type != 0:
+            raise HeaderError("picture order counts of type 1")
+        modulus = 1 << sequence.order_bits
+        low = bits.take(sequence.order_bits)
+        order = self._before.full(low, modulus)
+        if unit[0] & 0x60:  # a reference picture
+            self._before = OrderCount(order - low, low)
+        return order
+
+    def _configured(self, data: bytes) -> Iterator[bytes]:
+        if data[:1] != b"\1":
+            yield from (bytes(unit) for unit in start_coded(memoryview(data)))
+            return
+        if len(data) < 7:
+            raise HeaderError("no whole configuration record")
+        self._length_bytes = (data[4] & 3) + 1
+        place, left = 6, data[5] & 31
+        for _ in range(2):
+            for _ in range(left):
+                size = int.from_bytes(data[place : place + 2], "big")
+                yield data[place + 2 : place + 2 + size]
+                place += 2 + size
+            left, place = (data[place] if place < len(data) else 0), place + 1
+
+    def _parameter_set(self, unit: bytes) -> bool:
+        kind = unit[0] & 31 if unit else 0
+        if kind == _SPS:
+            number, sequence = _read_sequence(unit)
+            self._sequences[number] = sequence
+        elif kind == _PPS:
+            bits = Bits(plain(unit), skip_bytes=1)
+            number = bits.golomb()
+            self._sequence_of[number] = bits.golomb()
+        else:
+            return False
+        return self._learn(kind, number, unit)
+
+
+def _read_sequence(unit: bytes) -> tuple[int, _Sequence]:
+    bits = Bits(plain(unit), skip_bytes=1)
+    profile = bits.take(8)
+    bits.take(16)
+    number = bits.golomb()
+    separate = False
+    if profile in _WITH_CHROMA_FORMAT:
+        chroma = bits.golomb()
+        separate = chroma == 3 and bool(bits.take(1))
+        bits.golomb()
+        bits.golomb()
+        bits.take(1)
+        if bits.take(1):
+            _pass_scaling_lists(bits, 12 if chroma == 3 else 8)
+    frame_number_bits = bits.golomb() + 4
+    order_type = bits.golomb()
+    order_bits = bits.golomb() + 4 if order_type == 0 else 0
+    if order_type == 1:
+        bits.take(1)
+        bits.golomb()
+        bits.golomb()
+        for _ in range(bits.golomb()):
+            bits.golomb()
+    bits.golomb()
+    bits.take(1)
+    bits.golomb()
+    bits.golomb()
+    return number, _Sequence(frame_number_bits, order_type, order_bits, bool(bits.take(1)), separate)
+
+
+def _pass_scaling_lists(bits: Bits, lists: int) -> None:
+    for number in range(lists):
+        if not bits.take(1):
+            continue
+        last = following = 8
+        for _ in range(16 if number < 6 else 64):
+            if following:
+                following = (last + bits.signed_golomb()) % 256
+            last = following or last
+
+
+def _recovery_frames(unit: memoryview) -> int | None:
+    """In how many frames a stream that is entered here is whole again, as a recovery point says; None: no word."""
+    data, place = plain(unit), 1
+    while place + 2 < len(data):
+        kind = size = 0
+        while place < len(data) and data[place] == 255:
+            kind, place = kind + 255, place + 1
+        kind, place = kind + data[place], place + 1
+        while place < len(data) and data[place] == 255:
+            size, place = size + 255, place + 1
+        if place >= len(data):
+            return None
+        size, place = size + data[place], place + 1
+        if kind == _RECOVERY_POINT:
+            return Bits(data[place : place + size]).golomb()
+        place += size
+    return None

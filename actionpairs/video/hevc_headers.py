@@ -1,0 +1,146 @@
+"""What HEVC packets say of their pictures, read from slice headers; nothing is decoded.
+
+Source: ITU-T H.265 (08/2021), 7.3.2.2, 7.3.2.3, 7.3.6.1 and 8.3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from actionpairs.video.bits import Bits
+from actionpairs.video.headers import HeaderError, PictureHeader
+from actionpairs.video.nal_headers import NalHeaders, OrderCount, plain, start_coded
+
+_IRAP, _IDR, _CRA, _RASL = range(16, 24), (19, 20), 21, (8, 9)
+_PARAMETER_SETS = frozenset({32, 33, 34})
+_SPS, _PPS = 33, 34
+_SLICE_BYTES = 40  # the fields read of a slice header end long before
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    sequence: int
+    has_output_flag: bool
+    extra_bits: int
+
+
+class HevcHeaders(NalHeaders):
+    """Picture headers of HEVC; of several layers, the base layer's."""
+
+    def __init__(self, extradata: bytes | None) -> None:
+        self._sequences: dict[int, tuple[int, bool]] = {}  # bits of the order count, separate colour planes
+        self._pictures: dict[int, _Picture] = {}
+        self._begun = False
+        super().__init__(extradata)
+
+    def read(self, data: memoryview) -> PictureHeader:
+        pictures, learned, configured = 0, False, False
+        first: memoryview | None = None
+        for unit in self.units(data):
+            if len(unit) < 3:
+                continue
+            kind, layer = unit[0] >> 1 & 63, (unit[0] & 1) << 5 | unit[1] >> 3
+            if layer:
+                continue
+            if kind < 32:
+                if unit[2] & 0x80:  # first_slice_segment_in_pic_flag
+                    pictures += 1
+                    first = first or unit
+            elif kind in _PARAMETER_SETS:
+                learned = self._parameter_set(bytes(unit)) or learned
+                configured = configured or kind == _SPS
+        if pictures != 1 or first is None:
+            raise HeaderError("a packet without one whole picture")
+        kind = first[0] >> 1 & 63
+        if not self._begun and kind not in _IRAP:
+            raise HeaderError("it does not begin at a picture that can be decoded alone")
+        order = self._order(first, kind)
+        self._begun = True
+        can_enter = kind in _IRAP and (configured or self._configured_outside)
+        return PictureHeader(self._sequence, order, is_entry=can_enter, sets_changed=learned)
+
+    @staticmethod
+    def _is_slice(unit: memoryview) -> bool:
+        return unit[0] >> 1 & 63 < 32
+
+    def _order(self, unit: memoryview, kind: int) -> int:
+        bits = Bits(plain(unit, _SLICE_BYTES), skip_bytes=2)
+        bits.take(1)
+        if kind in _IRAP:
+            bits.take(1)
+        picture = self._pictures.get(bits.golomb())
+        sequence = self._sequences.get(picture.sequence) if picture else None
+        if picture is None or sequence is None:
+            raise HeaderError("a slice without its parameter sets")
+        bits.take(picture.extra_bits)
+        bits.golomb()
+        if picture.has_output_flag and not bits.take(1):
+            raise HeaderError("a picture that is not shown")
+        order_bits, separate = sequence
+        if separate:
+            bits.take(2)
+        begins = kind in _IRAP and (kind != _CRA or not self._begun)
+        low = 0 if kind in _IDR else bits.take(order_bits)
+        if begins:
+            self._sequence, self._before = self._sequence + 1, OrderCount(0, low)
+            self._leading_are_lost = kind not in _IDR
+            return low
+        if kind == _CRA:
+            self._leading_are_lost = False
+        if kind in _RASL and self._leading_are_lost:
+            raise HeaderError("leading pictures that cannot be decoded")
+        order = self._before.full(low, 1 << order_bits)
+        is_base = unit[1] & 7 == 1 and not 6 <= kind <= 9 and (kind >= 16 or kind % 2 == 1)
+        if is_base:
+            self._before = OrderCount(order - low, low)
+        return order
+
+    def _configured(self, data: bytes) -> Iterator[bytes]:
+        if data[:3] in (b"\0\0\1", b"\0\0\0") or len(data) < 23:
+            yield from (bytes(unit) for unit in start_coded(memoryview(data)))
+            return
+        self._length_bytes = (data[21] & 3) + 1
+        place = 23
+        for _ in range(data[22]):
+            count, place = int.from_bytes(data[place + 1 : place + 3], "big"), place + 3
+            for _ in range(count):
+                size = int.from_bytes(data[place : place + 2], "big")
+                yield data[place + 2 : place + 2 + size]
+                place += 2 + size
+
+    def _parameter_set(self, unit: bytes) -> bool:
+        kind = unit[0] >> 1 & 63 if len(unit) > 2 else 0
+        if kind == _SPS:
+            number, facts = _read_sequence(unit)
+            self._sequences[number] = facts
+        elif kind == _PPS:
+            bits = Bits(plain(unit), skip_bytes=2)
+            number, sequence = bits.golomb(), bits.golomb()
+            bits.take(1)
+            self._pictures[number] = _Picture(sequence, bool(bits.take(1)), bits.take(3))
+        else:
+            return False
+        return self._learn(kind, number, unit)
+
+
+def _read_sequence(unit: bytes) -> tuple[int, tuple[int, bool]]:
+    bits = Bits(plain(unit), skip_bytes=2)
+    bits.take(4)
+    layers = bits.take(3)
+    bits.take(1 + 96)
+    present = [(bits.take(1), bits.take(1)) for _ in range(layers)]
+    if layers:
+        bits.take(2 * (8 - layers))
+    for has_profile, has_level in present:
+        bits.take(88 * has_profile + 8 * has_level)
+    number = bits.golomb()
+    separate = bits.golomb() == 3 and bool(bits.take(1))
+    bits.golomb()
+    bits.golomb()
+    if bits.take(1):
+        for _ in range(4):
+            bits.golomb()
+    bits.golomb()
+    bits.golomb()
+    return number, (bits.golomb() + 4, separate)

@@ -1,0 +1,97 @@
+"""Picture headers say the order and the entries that decoders show, of streams with every kind of reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import pytest
+
+from actionpairs.video import headers
+from actionpairs.video.bits import Bits
+from actionpairs.video.headers import PictureHeader
+from tests.conftest import MakeVideo
+
+X264 = "libx264"
+STREAMS = [
+    ("v.mp4", X264, {"g": "12", "bf": "0"}),
+    ("v.mp4", X264, {"g": "12", "bf": "3", "x264-params": "b-pyramid=normal:scenecut=0"}),
+    ("v.mp4", X264, {"g": "12", "bf": "2", "x264-params": "open-gop=1:scenecut=0"}),
+    ("v.mp4", X264, {"g": "12", "bf": "2", "profile": "high10", "x264-params": "cqm=jvt:slices=4"}),
+    ("v.ts", X264, {"g": "12", "bf": "2"}),
+    ("v.mkv", X264, {"g": "250", "bf": "2", "x264-params": "interlaced=1"}),
+    ("v.mp4", "libx265", {"x265-params": "keyint=12:bframes=4:b-pyramid=1:open-gop=1:log-level=error"}),
+    ("v.mkv", "libx265", {"x265-params": "keyint=12:bframes=0:log-level=error"}),
+    ("v.ts", "libx265", {"x265-params": "keyint=12:bframes=3:slices=2:log-level=error"}),
+    ("v.mp4", "mpeg4", {"g": "12", "bf": "2"}),
+    ("v.ts", "mpeg2video", {"g": "12", "bf": "2"}),
+    ("v.mpg", "mpeg1video", {"g": "12", "bf": "2"}),
+    ("v.webm", "libvpx-vp9", {"g": "12", "auto-alt-ref": "1", "lag-in-frames": "16", "deadline": "good"}),
+    ("v.webm", "libvpx", {"g": "12", "auto-alt-ref": "1", "lag-in-frames": "16", "deadline": "good"}),
+    ("v.mkv", "libsvtav1", {"g": "12", "preset": "12"}),
+    ("v.avi", "mjpeg", {"bf": "0"}),
+    ("v.mov", "prores", {}),
+]
+
+
+def read(path: Path) -> tuple[list[PictureHeader], list[int], list[int], list[bool]]:
+    """Every packet's header; the places of the packets in the order in which the decoder shows them; keys."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.copy_opaque = True
+        reader = headers.reader(stream.codec_context)
+        assert reader is not None
+        found, shown = [], []
+        for packet in container.demux(stream):
+            if packet.size:
+                packet.opaque = len(found)
+                found.append(reader.read(memoryview(packet)))
+            shown += packet.decode()
+    return found, [frame.opaque for frame in shown], [frame.pts for frame in shown], [f.key_frame for f in shown]
+
+
+@pytest.mark.parametrize(("name", "codec", "options"), STREAMS)
+def test_headers_tell_the_order_in_which_frames_come_out(
+    make_video: MakeVideo, name: str, codec: str, options: dict[str, str]
+) -> None:
+    if codec not in av.codecs_available:
+        pytest.skip(f"no {codec} here")
+    pixels = {"mjpeg": "yuvj420p", "prores": "yuv422p10le"}.get(codec, "yuv420p")
+    path = make_video(name, frames=50, codec=codec, options=options, pixels=pixels)
+    found, shown, times, keys = read(path)
+    order = sorted(range(len(found)), key=lambda place: (found[place].sequence, found[place].order))
+    assert [place for place in order if found[place].is_shown] == shown
+    assert times == sorted(times)
+    entries = {place for place, header in enumerate(found) if header.is_entry}
+    assert entries <= {place for place, key in zip(shown, keys, strict=True) if key}
+    assert len(entries) >= (1 if options.get("g") == "250" else 4)
+
+
+def test_intra_refresh_has_one_entry(make_video: MakeVideo) -> None:
+    path = make_video(options={"bf": "0", "x264-params": "intra-refresh=1:keyint=12"})
+    assert [place for place, header in enumerate(read(path)[0]) if header.is_entry] == [0]
+
+
+def test_a_packet_that_holds_no_picture_is_an_error_and_known_for_it(make_video: MakeVideo) -> None:
+    with av.open(str(make_video())) as container:
+        stream = container.streams.video[0]
+        reader = headers.reader(stream.codec_context)
+        packet = next(packet for packet in container.demux(stream) if packet.size)
+        assert reader is not None
+        message = memoryview(b"\0\0\0\4\6\5\1\x80")  # a unit of type 6, supplemental information
+        for data in (message, memoryview(bytes(packet)[:-9])):
+            with pytest.raises(ValueError, match=r"without one whole picture|longer than its packet"):
+                reader.read(data)
+        assert headers.holds_picture(stream.codec_context, memoryview(packet))
+        assert not headers.holds_picture(stream.codec_context, message)
+
+
+def test_bits_are_read_as_the_standards_write_them() -> None:
+    # H.264, table 9-2: 1 → 0, 010 → 1, 011 → 2, 00100 → 3, 00111 → 6.
+    bits = Bits(bytes([0b10100110, 0b01000011, 0b10000000]))
+    assert [bits.golomb() for _ in range(5)] == [0, 1, 2, 3, 6]
+    signed = Bits(bytes([0b01001100, 0b10000101, 0b00000000]))
+    assert [signed.signed_golomb() for _ in range(4)] == [1, -1, 2, -2]
+    with pytest.raises(ValueError, match="end"):
+        Bits(b"\0").golomb()
+    assert Bits(b"\xff\x12\x34", skip_bytes=1).take(12) == 0x123
