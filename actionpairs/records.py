@@ -136,8 +136,8 @@ class PairFacts:
     `before_early_seconds` and `after_early_seconds` say how much earlier that is than the segment's start and
     stop. `decoded` says how the frames were had: "planned", where only the packets that they need were decoded,
     "read through", where the whole video was, or "released", as JPEGs. `treatment` says what was done to the
-    pictures besides scaling: nothing, "deinterlaced" or "tone-mapped". `width` and `height` are those of the JPEGs,
-    in pixels.
+    pictures besides scaling: nothing, "deinterlaced" or "tone-mapped". `width` and `height` are those of the
+    JPEGs, in pixels.
     """
 
     segment: Segment

@@ -144,7 +144,7 @@ def _opened(folder: Folder, task: VideoTask) -> Iterator[Video | ReleasedFrames]
             folder,
             task.file,
             short_side=task.config.pictures.short_side,
-            hdr=getattr(task.config.pictures, "hdr", "refuse"),
+            hdr=task.config.pictures.hdr,
             time_zero=task.config.time_zero,
             at_work=alarm,
         ) as video:

@@ -16,13 +16,14 @@ class FrameClock:
 
     PyAV does not hand libavcodec's `best_effort_timestamp` on; this is its rule (decode.c, guess_correct_pts):
     presentation times, unless these have gone back more often than the decoding times have. A frame with neither
-    follows the one before it, as in the ffmpeg command.
+    follows the one before it, as in the ffmpeg command (ffmpeg_dec.c, video_duration_estimate).
     """
 
     def __init__(self) -> None:
         self._faulty_pts = self._faulty_dts = 0
         self._last_pts: int | None = None
         self._last_dts: int | None = None
+        self._last: int | None = None
         self._next = 0
 
     def time_of(self, frame: VideoFrame) -> int:
@@ -42,7 +43,11 @@ class FrameClock:
         time = pts if trusted else dts
         if time is None:
             time = self._next
-        self._next = time + max(frame.duration, 0)
+        gap = 0 if self._last is None else time - self._last
+        # A duration of one tick is made up where frames are further apart.
+        is_real = frame.duration > 0 and not (frame.duration == 1 and gap > 2)
+        self._next = time + (frame.duration if is_real or gap <= 0 else gap)
+        self._last = time
         return time
 
 

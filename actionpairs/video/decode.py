@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -126,7 +127,7 @@ class Video:
 
     def _run(self, run: Run) -> Iterator[VideoFrame]:
         """The frames of a run, each held against what the packet table foretold."""
-        entry, last, left = self._reader.table.times[run.first], None, set(run.wanted)
+        entry, last, left = self._reader.table.times[run.first], None, deque(run.wanted)
         for frame in self._decoded(run):
             self.decoded_frames += 1
             begins_well = frame.pts == entry and (frame.key_frame or frame.pict_type == PictureType.I)
@@ -139,7 +140,10 @@ class Video:
             if (frame.width, frame.height) != self._reader.size:
                 raise NotAsPlannedError("pictures of another size than the file says")
             last = frame.pts
-            left.discard(last)
+            if left and left[0] < last:
+                break
+            if left and left[0] == last:
+                left.popleft()
             yield frame
         if left:
             raise NotAsPlannedError("frames that do not come out of the decoder")

@@ -19,6 +19,7 @@ from actionpairs.video.reader import Reader
 from actionpairs.video.scaling import Picture, Scaler, Unfit
 from actionpairs.video.timeline import Timeline
 
+_FLUSHES = 64  # more than any decoder holds frames
 _DAMAGED = Unfit(Reason.DAMAGED_PICTURE, "damaged, or made from a frame that is")
 _GONE = Unfit(Reason.DECODE_ERROR, "the decoder gives it once and not again")
 
@@ -94,9 +95,13 @@ class FullDecode:
                 # Before the first frame, and in a packet without a picture, nothing is lost by it.
                 if has_begun and headers.holds_picture(self._reader.stream.codec_context, memoryview(packet)):
                     refused.append(place)
-        with suppress(av.FFmpegError):
-            for frame in self._reader.stream.codec_context.decode(None):
-                yield _place_of(frame, place), frame
+        for _ in range(_FLUSHES):  # an error does not end the flushing
+            with suppress(av.FFmpegError):
+                flushed = self._reader.stream.codec_context.decode(None)
+                if not flushed:
+                    break
+                for frame in flushed:
+                    yield _place_of(frame, place), frame
 
     def _timeline(self) -> Timeline:
         time_base = self._reader.table.timeline.time_base
@@ -124,11 +129,9 @@ class FullDecode:
             # Leading frames are decoded after a key frame, shown before it, and need what was before.
             return mended == len(keys) or seen.place < keys[mended][0] or seen.time < keys[mended][1]
 
-        return (
-            frozenset(number for number, seen in enumerate(self._seen) if is_reached(seen))
-            if broken
-            else frozenset()
-        )
+        if not broken:
+            return frozenset()
+        return frozenset(number for number, seen in enumerate(self._seen) if is_reached(seen))
 
 
 def _place_of(frame: VideoFrame, latest: int) -> int:

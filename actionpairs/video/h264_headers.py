@@ -34,6 +34,8 @@ class H264Headers(NalHeaders):
     def __init__(self, extradata: bytes | None) -> None:
         self._sequences: dict[int, _Sequence] = {}
         self._sequence_of: dict[int, int] = {}  # picture parameter set → sequence parameter set
+        self._begun = False
+        self._reference = 0  # the frame number of the last reference picture
         super().__init__(extradata)
 
     def read(self, data: memoryview) -> PictureHeader:
@@ -81,12 +83,17 @@ class H264Headers(NalHeaders):
             raise HeaderError("a slice without its parameter sets")
         if sequence.separate_planes:
             bits.take(2)
-        bits.take(sequence.frame_number_bits)
+        frame_number = bits.take(sequence.frame_number_bits)
         if not sequence.frames_only and bits.take(1):
             raise HeaderError("fields")
         if is_idr:
             bits.golomb()
             self._sequence, self._before = self._sequence + 1, OrderCount()
+        elif self._begun and frame_number != (self._reference + 1) % (1 << sequence.frame_number_bits):
+            raise HeaderError("a gap before a picture")
+        self._begun = True
+        if unit[0] & 0x60:
+            self._reference = frame_number
         if sequence.order_type == 2:
             self._before = OrderCount(high=self._before.high + 1)
             return self._before.high

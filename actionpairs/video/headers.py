@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from av.codec import Codec
 from av.video.codeccontext import VideoCodecContext
 
 
@@ -50,22 +51,29 @@ def holds_picture(context: VideoCodecContext, data: memoryview) -> bool:
 
 
 def reader(context: VideoCodecContext) -> HeaderReader | None:
-    """What reads the headers of a stream's codec; None where no reader knows it."""
+    """What reads the headers of a stream's codec; None where no reader knows it, or its first words are broken."""
+    try:
+        return _reader(context.codec, context.extradata)
+    except (ValueError, IndexError):
+        return None
+
+
+def _reader(codec: Codec, extradata: bytes | None) -> HeaderReader | None:
     from actionpairs.video import frame_headers, h264_headers, hevc_headers
 
-    codec = context.codec.canonical_name
-    if codec == "h264":
-        return h264_headers.H264Headers(context.extradata)
-    if codec == "hevc":
-        return hevc_headers.HevcHeaders(context.extradata)
-    if codec == "mpeg4":
-        return frame_headers.Mpeg4Headers(context.extradata)
-    if codec in ("mpeg1video", "mpeg2video"):
-        return frame_headers.Mpeg2Headers()
-    if codec == "vp8":
-        return frame_headers.Vp8Headers()
-    if codec == "vp9":
-        return frame_headers.Vp9Headers()
-    if codec == "av1":
-        return frame_headers.Av1Headers()
-    return frame_headers.IntraHeaders() if context.codec.intra_only else None
+    match codec.canonical_name:
+        case "h264":
+            return h264_headers.H264Headers(extradata)
+        case "hevc":
+            return hevc_headers.HevcHeaders(extradata)
+        case "mpeg4":
+            return frame_headers.Mpeg4Headers(extradata)
+        case "mpeg1video" | "mpeg2video":
+            return frame_headers.Mpeg2Headers()
+        case "vp8":
+            return frame_headers.Vp8Headers()
+        case "vp9":
+            return frame_headers.Vp9Headers()
+        case "av1":
+            return frame_headers.Av1Headers()
+    return frame_headers.IntraHeaders() if codec.intra_only else None

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 import av
+from av.container import Flags as ContainerFlags
 from av.container import InputContainer
 from av.format import Flags
 from av.packet import Packet
@@ -26,8 +27,6 @@ from actionpairs.video.timeline import TimeZero
 _INDEXED = "mov,mp4,m4a,3gp,3g2,mj2"  # its demuxer reads an index of every packet when it opens a file
 # Containers without an index to seek by: they are read from front to back.
 _UNSEEKABLE = frozenset({"mpegts", "mpeg", "h264", "hevc", "m4v"})
-# Containers whose packets have one time each, in the order of decoding.
-_WITHOUT_PRESENTATION_TIMES = frozenset({"avi", "asf"})
 _WORTH_A_SEEK_PACKETS = 8
 _BUFFER_BYTES = 32 << 10  # by which a demuxer reads ahead
 
@@ -88,15 +87,9 @@ class Reader:
                 yield packet
 
     def every(self) -> Iterator[Packet[Any]]:
-        """All packets that hold data, from the first to where the file ends or cannot be read on.
-
-        Presentation times that the container does not have, and that the demuxer made up, are left out.
-        """
+        """All packets that hold data, from the first to where the file ends or cannot be read on."""
         self._reopen()
-        has_none = self._container.format.name in _WITHOUT_PRESENTATION_TIMES
         while (packet := self._next()) is not None:
-            if has_none:
-                packet.pts = None
             yield packet
 
     def _read(self) -> PacketTable:
@@ -157,6 +150,8 @@ class Reader:
         except (av.FFmpegError, OSError) as error:
             text = getattr(error, "strerror", None) or error
             raise VideoError(f"cannot be opened as a video: {text}.", cure=_CURE) from None
+        # PyAV asks FFmpeg to make up times that are missing. ffmpeg does not, and leaves them to the decoder.
+        self._container.flags &= ~int(ContainerFlags.gen_pts.value)  # type: ignore[call-overload]
         try:
             stream = _shown_stream(self._container)
         except VideoError:

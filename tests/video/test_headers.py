@@ -86,6 +86,13 @@ def test_a_packet_that_holds_no_picture_is_an_error_and_known_for_it(make_video:
         assert not headers.holds_picture(stream.codec_context, message)
 
 
+def test_a_broken_configuration_has_no_reader(make_video: MakeVideo) -> None:
+    with av.open(str(make_video())) as container:
+        context = container.streams.video[0].codec_context
+        context.extradata = bytes(context.extradata)[:12]
+        assert headers.reader(context) is None
+
+
 def test_bits_are_read_as_the_standards_write_them() -> None:
     # H.264, table 9-2: 1 → 0, 010 → 1, 011 → 2, 00100 → 3, 00111 → 6.
     bits = Bits(bytes([0b10100110, 0b01000011, 0b10000000]))
