@@ -120,18 +120,20 @@ class Video:
         # The first frame is always decoded: seconds count from it.
         position_of = {times[position]: position for position in wanted | {0}}
         for run in plan(table, sorted(position_of)):
-            for frame in self._run(run):
-                position = position_of.get(frame.pts or 0)
-                if position in wanted and frame.pts in position_of:
+            for time, frame in self._run(run):
+                position = position_of[time]
+                if position in wanted:
                     yield position, self._scaler.picture(frame)
 
-    def _run(self, run: Run) -> Iterator[VideoFrame]:
-        """The frames of a run, each held against what the packet table foretold."""
-        entry, last, left = self._reader.table.times[run.first], None, deque(run.wanted)
+    def _run(self, run: Run) -> Iterator[tuple[int, VideoFrame]]:
+        """The wanted frames of a run by their times; each that is decoded is held against the packet table."""
+        table, last, left = self._reader.table, None, deque(run.wanted)
         for frame in self._decoded(run):
             self.decoded_frames += 1
-            begins_well = frame.pts == entry and (frame.key_frame or frame.pict_type == PictureType.I)
-            if last is None and not begins_well and run.first not in self._reader.table.hidden:
+            is_entry = frame.pts == table.times[run.first] and (
+                frame.key_frame or frame.pict_type == PictureType.I
+            )
+            if last is None and not is_entry and run.first not in table.hidden:
                 raise NotAsPlannedError("decoding cannot begin where the packets say so")
             if frame.pts is None or (last is not None and frame.pts <= last):
                 raise NotAsPlannedError("frames come in another order than their packets say")
@@ -143,8 +145,7 @@ class Video:
             if left and left[0] < last:
                 break
             if left and left[0] == last:
-                left.popleft()
-            yield frame
+                yield left.popleft(), frame
         if left:
             raise NotAsPlannedError("frames that do not come out of the decoder")
 
@@ -156,12 +157,7 @@ class Video:
         try:
             for packet in self._reader.stretch(run.first, run.last):
                 context = self._reader.stream.codec_context
-                if (
-                    packet.pts is not None
-                    and start is not None
-                    and packet.pts < start
-                    and packet.pts not in wanted
-                ):
+                if packet.pts not in wanted and _is_before(packet.pts, start):
                     continue  # an open GOP's leading frames need the entry before; nothing that follows needs them
                 if check is not None:
                     check.add(packet)
@@ -175,6 +171,11 @@ class Video:
         finally:
             if context is not None:
                 context.flush_buffers()
+
+
+def _is_before(time: int | None, other: int | None) -> bool:
+    """Whether both times are known, and one comes first."""
+    return time is not None and other is not None and time < other
 
 
 class _HeaderCheck:

@@ -16,7 +16,7 @@ _SLICE, _IDR, _SEI, _SPS, _PPS = 1, 5, 6, 7, 8
 _PARTITIONS = frozenset({2, 3, 4})
 _WITH_CHROMA_FORMAT = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})  # profiles
 _RECOVERY_POINT = 6
-_SLICE_BYTES = 40  # the fields read of a slice header end long before
+_SLICE_BYTES = 28  # the fields read of a slice header end long before
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +39,12 @@ class H264Headers(NalHeaders):
         super().__init__(extradata)
 
     def read(self, data: memoryview) -> PictureHeader:
-        pictures, recovers, learned, configured = 0, False, False, False
-        first: memoryview | None = None
-        intra = True
+        recovers = learned = configured = False
+        slices = []
         for unit in self.units(data):
             kind = unit[0] & 31
             if kind in (_SLICE, _IDR):
-                if len(unit) < 2:
-                    raise HeaderError("an empty slice")
-                if unit[1] & 0x80:  # first_mb_in_slice is 0: a picture begins
-                    pictures += 1
-                    first = first or unit
-                intra = intra and self._is_intra(unit)
+                slices.append(unit)
             elif kind in _PARTITIONS:
                 raise HeaderError("data partitions")
             elif kind == _SEI:
@@ -58,11 +52,14 @@ class H264Headers(NalHeaders):
             elif kind in (_SPS, _PPS):
                 learned = self._parameter_set(bytes(unit)) or learned
                 configured = configured or kind == _SPS
-        if pictures != 1 or first is None:
+        # A picture begins where first_mb_in_slice is 0, a single bit.
+        if not slices or [unit[1] >> 7 for unit in slices] != [1, *[0] * (len(slices) - 1)]:
             raise HeaderError("a packet without one whole picture")
-        is_idr = first[0] & 31 == _IDR
-        order = self._order(first, is_idr=is_idr)
-        can_enter = (is_idr or (recovers and intra)) and (configured or self._configured_outside)
+        is_idr = slices[0][0] & 31 == _IDR
+        order = self._order(slices[0], is_idr=is_idr)
+        can_enter = (is_idr or (recovers and all(map(self._is_intra, slices)))) and (
+            configured or self._configured_outside
+        )
         return PictureHeader(self._sequence, order, is_entry=can_enter, sets_changed=learned)
 
     @staticmethod

@@ -5,8 +5,7 @@ That is when the picture is shown among the others, and whether decoding can beg
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from av.codec import Codec
 from av.video.codeccontext import VideoCodecContext
@@ -16,8 +15,7 @@ class HeaderError(ValueError):
     """A packet whose picture cannot be told from its header; the message says what it holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class PictureHeader:
+class PictureHeader(NamedTuple):
     """One packet's picture.
 
     Pictures are shown in the order of (sequence, order). is_shown: false for a picture that is only referred to.

@@ -96,20 +96,28 @@ def full_decode(path: Path) -> FullDecode:
 def undrawn(path: Path) -> set[int]:
     """Places of frames that damage left undrawn in parts: what is seen there is whatever was in memory.
 
-    Frames are let go at once in one decode, so that others are drawn in their place, and kept in the other.
+    Frames are let go at once in one decode, so that others are drawn in their place, kept in the next one, and
+    by turns in two threads in the last.
     """
-    reused, kept = (_decoded(path, painter)[0] for painter in (_Raw, _Keeping))
-    pairs = zip(reused, kept, strict=True)
-    return {place for place, (one, two) in enumerate(pairs) if not np.array_equal(one[1], two[1])}
+    reused, kept, by_turns = (
+        _decoded(path, painter, threads=threads)[0] for painter, threads in ((_Raw, 1), (_Keeping, 1), (_Raw, 2))
+    )
+    return {
+        place
+        for place, (_, picture) in enumerate(reused)
+        if not all(place < len(other) and np.array_equal(picture, other[place][1]) for other in (kept, by_turns))
+    }
 
 
-def _decoded(path: Path, painter: type[_Painter]) -> tuple[list[tuple[Fraction, Pixels]], _Decoder]:
+def _decoded(
+    path: Path, painter: type[_Painter], *, threads: int = 1
+) -> tuple[list[tuple[Fraction, Pixels]], _Decoder]:
     """Times and pictures in the order of times."""
     with _opened(path) as container:
         stream = chosen(container)
         for other in container.streams:
             other.discard = Discard.default if other is stream else Discard.all
-        decoder = _Decoder(stream, painter(stream))
+        decoder = _Decoder(stream, painter(stream), threads)
         return sorted(decoder.frames(container), key=lambda item: item[0]), decoder
 
 
@@ -171,13 +179,13 @@ def _demuxed(container: InputContainer, stream: Any) -> Iterator[Packet]:
 class _Decoder:
     """A decoder, and the times that it gives frames by its best effort, as libavcodec's guess_correct_pts."""
 
-    def __init__(self, stream: VideoStream, painter: _Painter) -> None:
+    def __init__(self, stream: VideoStream, painter: _Painter, threads: int) -> None:
         if getattr(stream, "codec_context", None) is None or stream.time_base is None:
             raise NoPicturesError
         self._stream = stream
         self._tick = stream.time_base
         self._context = stream.codec_context
-        self._context.thread_count = 1
+        self._context.thread_count = threads
         self._painter = painter
         self._last_pts = self._last_dts = -(1 << 63)
         self._faulty_pts = self._faulty_dts = 0
@@ -263,6 +271,8 @@ class _Painter:
 
     def __init__(self, stream: VideoStream) -> None:
         self._stretch = float(stream.sample_aspect_ratio or 1)
+        if not 1 / 16 <= self._stretch <= 16:  # nobody's pixels: damage
+            self._stretch = 1.0
         self._graph: Graph | None = None
         self._kind: tuple[object, ...] = ()
         self.is_askew = False

@@ -112,11 +112,11 @@ def judged(task: Spoilt) -> Verdict:
     for place, outcome in _cut(task, spans):
         if isinstance(outcome, Rejection):
             verdict.refused[str(outcome.reason)] += 1
-            if outcome.reason == getattr(Reason, "VIDEO_FAILED", None):
+            if outcome.reason == Reason.VIDEO_FAILED:
                 verdict.faults.append(f"{spans[place]}: raised {outcome.detail}")
             continue
         verdict.pairs += 1
-        verdict.ways[getattr(outcome.facts, "decoded", None) or "not told"] += 1
+        verdict.ways[outcome.facts.decoded] += 1
         if not verdict.not_held:
             verdict.faults += _differences(spans[place], outcome, decode, task.path)
     if sum(verdict.refused.values()) + verdict.pairs != len(spans):
@@ -146,8 +146,7 @@ def _cut(task: Spoilt, spans: list[Span]) -> Iterator[tuple[int, FramePair | Rej
     try:
         cut = cut_video(video)
     except Exception as error:
-        reason = getattr(Reason, "VIDEO_FAILED", Reason.WORKER_DIED)
-        yield 0, Rejection("0", file, "extract", reason, repr(error))
+        yield 0, Rejection("0", file, "extract", Reason.VIDEO_FAILED, repr(error))
         return
     for pair in pairs.read(task.out, video.name):
         yield int(pair.facts.segment.id), pair
@@ -166,7 +165,7 @@ def _differences(span: Span, pair: FramePair, decode: FullDecode | None, path: P
         if far > FAR and end not in full_decode.undrawn(path):
             offs = [full_decode.difference(jpeg, frame)[0] for frame in decode.frames]
             nearest = min(range(len(offs)), key=offs.__getitem__)
-            way = getattr(pair.facts, "decoded", "")
+            way = pair.facts.decoded
             yield f"{span} {name}: {far:.1f} off frame {end}; frame {nearest} is {offs[nearest]:.1f} off; {way}"
 
 

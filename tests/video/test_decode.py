@@ -155,7 +155,8 @@ def test_damage_that_the_decoder_paints_over_is_reported(shared: Path) -> None:
 def test_all_frames_at_once_are_all_there(shared: Path, name: str) -> None:
     with (shared / "videos" / "variants" / name).open("rb") as file, Video(file, short_side=512) as video:
         pictures = all_pictures(video)
-        assert video.way == "planned"
+        # AVI has no presentation times, so packets alone do not tell when B-frames are shown.
+        assert video.way == ("read through" if name.endswith("avi") else "planned")
     assert not [picture for picture in pictures.values() if isinstance(picture, Unfit)]
 
 
