@@ -16,7 +16,7 @@ _SLICE, _IDR, _SEI, _SPS, _PPS = 1, 5, 6, 7, 8
 _PARTITIONS = frozenset({2, 3, 4})
 _WITH_CHROMA_FORMAT = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})  # profiles
 _RECOVERY_POINT = 6
-_SLICE_BYTES = 28  # the fields read of a slice header end long before
+_SLICE_BYTES = 16  # the fields read of a slice header end before: they take 94 bits at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class H264Headers(NalHeaders):
 
     def _order(self, unit: memoryview, *, is_idr: bool) -> int:
         bits = Bits(plain(unit, _SLICE_BYTES), skip_bytes=1)
-        bits.golomb()
+        bits.take(1)
         bits.golomb()
         sequence = self._sequences.get(self._sequence_of.get(bits.golomb(), -1))
         if sequence is None:
@@ -100,7 +100,7 @@ class H264Headers(NalHeaders):
         low = bits.take(sequence.order_bits)
         order = self._before.full(low, modulus)
         if unit[0] & 0x60:  # a reference picture
-            self._before = OrderCount(order - low, low)
+            self._before.high, self._before.low = order - low, low
         return order
 
     def _configured(self, data: bytes) -> Iterator[bytes]:

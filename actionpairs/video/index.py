@@ -6,7 +6,7 @@ tells its frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -86,7 +86,7 @@ class _Pass:
         self._headers = headers
         self.times: list[int | None] = []
         self.decoding: list[int | None] = []
-        self.durations: list[int] = []
+        self.latest = (-(1 << 63), 0)  # the latest time, and how long its frame is shown
         self.keys: list[int] = []
         self.discarded: set[int] = set()
         self.pictures: list[PictureHeader] = []
@@ -94,13 +94,16 @@ class _Pass:
 
     def add(self, packet: Packet[Any]) -> None:
         place = len(self.times)
-        self.times.append(packet.pts)
-        self.decoding.append(packet.dts)
-        self.durations.append(packet.duration or 0)
-        if packet.is_keyframe:
-            self.keys.append(place)
+        time = packet.pts
+        self.times.append(time)
+        if self._headers is None:
+            self.decoding.append(packet.dts)
+            if packet.is_keyframe:
+                self.keys.append(place)
         if packet.is_discard:
             self.discarded.add(place)
+        elif time is not None and time > self.latest[0]:
+            self.latest = time, packet.duration or 0
         if place and packet.has_sidedata("new_extradata"):
             self.doubt = self.doubt or "several sample descriptions"
         if packet.is_corrupt:
@@ -140,35 +143,34 @@ def read(
         stopped = str(error.strerror)
     if not noted.times:
         raise VideoError(f"cannot be read: {stopped or 'no frame'}.", cure=_CURE)
-    hidden = {place for place, picture in enumerate(noted.pictures) if not picture.is_shown}
-    hidden |= noted.discarded
-    shown = [(time, place) for place, time in enumerate(noted.times) if time is not None and place not in hidden]
     if blank:
         doubt = noted.doubt or _doubt_of_times(noted.times, noted.decoding, reorder_depth)
+        entries = noted.keys
     else:
         doubt = noted.doubt or _doubt_of_order(noted.times, noted.pictures, reorder_depth)
-    if not shown:  # only decoding can tell its frames
-        return PacketTable(
-            tuple(noted.times),
-            (),
-            frozenset(hidden),
-            Timeline(time_base, (0,), 0, 0),
-            doubt or "no times",
-            stopped,
-        )
-    shown.sort()
-    times = tuple(time for time, _ in shown)
-    last = shown[-1][1]
-    timeline = Timeline(
-        time_base,
-        times,
-        times[-1] + (noted.durations[last] or typical_step(times)),
-        start.origin(times[0], (time for at, time in enumerate(noted.times) if at not in hidden), time_base),
-    )
-    entries = noted.keys if blank else [at for at, picture in enumerate(noted.pictures) if picture.is_entry]
+        entries = [place for place, picture in enumerate(noted.pictures) if picture.is_entry]
     if entries[:1] != [0]:
         doubt = doubt or "it does not begin at a picture that can be decoded alone"
-    return PacketTable(tuple(noted.times), tuple(entries), frozenset(hidden), timeline, doubt, stopped)
+    hidden = noted.discarded | {place for place, picture in enumerate(noted.pictures) if not picture.is_shown}
+    return PacketTable(
+        times=tuple(noted.times),
+        entries=tuple(entries),
+        hidden=frozenset(hidden),
+        timeline=_timeline(noted, hidden, time_base, start),
+        doubt=doubt,
+        stopped=stopped,
+    )
+
+
+def _timeline(noted: _Pass, hidden: Set[int], time_base: Fraction, start: Start) -> Timeline:
+    """When frames are shown, by the packets' word."""
+    sent = [time for place, time in enumerate(noted.times) if place not in hidden]
+    shown = sorted(time for time in sent if time is not None)
+    if not shown:  # only decoding can tell
+        return Timeline(time_base, (0,), 0, 0)
+    latest, duration = noted.latest
+    known = duration if latest == shown[-1] and duration else typical_step(shown)
+    return Timeline(time_base, tuple(shown), shown[-1] + known, start.origin(shown[0], sent, time_base))
 
 
 def typical_step(times: Sequence[int]) -> int:
