@@ -61,7 +61,7 @@ def sample(number: int, quality: int) -> Sample:
     text = f"action {number % 50}"
     segment = Segment(f"pair-{number:05d}", "v.mp4", 0.0, 1.0, text, text, "", text, "P01")
     unknown = Measures(*([None] * len(Measures.__dataclass_fields__)))  # nobody reads them here
-    metadata = SampleMetadata(segment, 0.0, 0.9, 0, 9, 0.0, 0.1, "", SIDE, SIDE, unknown, TRAIN, "none")
+    metadata = SampleMetadata(segment, 0.0, 0.9, 0, 9, 0.0, 0.1, "planned", "", SIDE, SIDE, unknown, TRAIN, "none")
     both = picture(2 * number, quality), picture(2 * number + 1, quality)
     return Sample(segment.id, *both, text, metadata)
 

@@ -89,7 +89,7 @@ STRICT = FilterConfig(
 )
 def test_a_pair_is_kept_or_has_its_reason(changes: dict[str, Any], reason: Reason | None) -> None:
     good, facts = (
-        PairFacts(POOL[0], 1.0, 2.0, 10, 20, 0.0, 0.0, "", 8, 8, each)
+        PairFacts(POOL[0], 1.0, 2.0, 10, 20, 0.0, 0.0, "planned", "", 8, 8, each)
         for each in (measured(), measured(**changes))
     )
     known = columns.table([good, facts])
@@ -98,7 +98,7 @@ def test_a_pair_is_kept_or_has_its_reason(changes: dict[str, Any], reason: Reaso
 
 
 def test_every_failed_measure_is_told_with_its_margin() -> None:
-    facts = PairFacts(POOL[0], 1.0, 2.0, 10, 20, 0.0, 0.0, "", 8, 8, measured(cut=0.9, change=0.001))
+    facts = PairFacts(POOL[0], 1.0, 2.0, 10, 20, 0.0, 0.0, "planned", "", 8, 8, measured(cut=0.9, change=0.001))
     assert filters.judge(columns.table([facts]), STRICT)[0] == (
         Reason.SCENE_CUT,
         "cut 0.9000 > 0.5 (by 0.4000); change 0.0010 < 0.005 (by 0.0040)",

@@ -53,7 +53,9 @@ def make_shards(path: Path, *, count: int = 8, side: int = 64) -> Path:
         action = list(MOVES)[number % len(MOVES)]
         text = NASTY if number == 0 else action
         segment = Segment(f"s{number:03d}", "v.mp4", 1.0, 2.0, text, *action.split(), action, "P01")
-        metadata = SampleMetadata(segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "", side, side, measured(), SPLIT, "abc")
+        metadata = SampleMetadata(
+            segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "planned", "", side, side, measured(), SPLIT, "abc"
+        )
         before, after = moved(action, side=side, seed=number)
         samples.append(Sample(segment.id, _jpeg(before), _jpeg(after), text, metadata))
     config = ShardConfig(dataset="squares", splits=SplitConfig(train="squares-train"))

@@ -60,7 +60,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         split = "LC-train" if number < COUNT - 2 else "LCtest500"
         text = f"take the cup “{number}” <b>"
         segment = Segment(f"s{number:02d}", "v.mp4", 1.0, 2.0, text, "take", "cup", "take cup", "P01")
-        facts = SampleMetadata(segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "", 64, 48, unmeasured(number), split, "abc")
+        facts = SampleMetadata(
+            segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "planned", "", 64, 48, unmeasured(number), split, "abc"
+        )
         samples.append(Sample(segment.id, jpeg(picture(number)), jpeg(picture(number)[:, ::-1]), text, facts))
         shard_of[split, segment.id] = shards.shard_name(split, number // PER_SHARD if split == "LC-train" else 0)
     index, _ = shards.write(Folder(path), samples, shard_of=shard_of, dataset="LC", recipe_digest="abc")

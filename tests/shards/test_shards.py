@@ -27,7 +27,9 @@ JPEG = b"\xff\xd8 not much of a picture \xff\xd9"
 
 def sample(number: int, *, split: str = "LC-train", text: str = "take the cup") -> Sample:
     segment = Segment(f"s{number}", "v.mp4", 1.0, 2.0, text, "take", "cup", "take cup", "P01")
-    metadata = SampleMetadata(segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "", 640, 360, measured(), split, "abc")
+    metadata = SampleMetadata(
+        segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "planned", "", 640, 360, measured(), split, "abc"
+    )
     return Sample(f"s{number}", JPEG + bytes([number]), JPEG, text, metadata)
 
 

@@ -69,7 +69,9 @@ def made(tmp_path: Path) -> Made:
     folder, samples = Folder(tmp_path / "shards"), []
     for number in range(6):
         segment = Segment(f"s{number}", "v.mp4", 1.0, 2.0, "take cup", "take", "cup", "take cup", "P01")
-        facts = SampleMetadata(segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "", 32, 32, measured(), "S-train", "abc")
+        facts = SampleMetadata(
+            segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "planned", "", 32, 32, measured(), "S-train", "abc"
+        )
         samples.append(Sample(segment.id, jpeg(), jpeg(), "take cup", facts))
     order = Order("shard", "s", ShardConfig(dataset="S", splits=SplitConfig(train="S-train")), {"pairs": "0"})
     shard_of = {("S-train", item.key): shards.shard_name("S-train", int(item.key[1:]) // 3) for item in samples}
