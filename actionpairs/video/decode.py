@@ -153,14 +153,18 @@ class Video:
         """Feed a run to the decoder, without what nobody needs."""
         wanted, start = set(run.wanted), self._reader.table.times[run.first]
         check = _HeaderCheck(self._reader) if self._reader.is_planned_blank else None
+        # Pictures that are shown before the last wanted one may stand behind it.
+        ahead = self._reader.reorder_depth + 1 if check else 0
         context = None
         try:
-            for packet in self._reader.stretch(run.first, run.last):
+            for place, packet in enumerate(self._reader.stretch(run.first, run.last + ahead), run.first):
                 context = self._reader.stream.codec_context
                 if packet.pts not in wanted and _is_before(packet.pts, start):
                     continue  # an open GOP's leading frames need the entry before; nothing that follows needs them
                 if check is not None:
                     check.add(packet)
+                if place > run.last:
+                    continue
                 droppable = context.name in _DROPPABLE and packet.pts not in wanted
                 context.skip_frame = "NONREF" if droppable else "DEFAULT"
                 yield from context.decode(packet)
@@ -196,6 +200,8 @@ class _HeaderCheck:
             raise NotAsPlannedError(str(error)) from None
         if not self._has_begun and not picture.is_entry:
             raise NotAsPlannedError("decoding cannot begin where the container says so")
+        if picture.sets_changed:
+            raise NotAsPlannedError("parameter sets that change on the way")
         self._has_begun = True
         if picture.is_shown and packet.pts is not None:
             here = ((picture.sequence, picture.order), packet.pts)

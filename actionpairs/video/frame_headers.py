@@ -36,6 +36,7 @@ class Mpeg2Headers:
 
     def __init__(self) -> None:
         self._order = _ReferenceOrder()
+        self._sequence = b""
 
     def read(self, data: memoryview) -> PictureHeader:
         whole = bytes(data)
@@ -48,8 +49,12 @@ class Mpeg2Headers:
         extension = whole.find(b"\0\0\1\xb5", place)
         if extension >= 0 and whole[extension + 4] >> 4 == 8 and whole[extension + 6] & 3 != 3:
             raise HeaderError("fields")
-        begins = kind == 1 and whole.find(b"\0\0\1\xb3", 0, place) >= 0
-        return PictureHeader(0, self._order.next(is_b=kind == 3), is_entry=begins)
+        start = whole.find(b"\0\0\1\xb3", 0, place)
+        # Size, aspect and rate; matrices are as often sent anew as not.
+        sequence = whole[start + 4 : start + 8] if start >= 0 else self._sequence
+        changed, self._sequence = self._sequence not in (b"", sequence), sequence
+        order = self._order.next(is_b=kind == 3)
+        return PictureHeader(0, order, is_entry=kind == 1 and start >= 0, sets_changed=changed)
 
 
 class Mpeg4Headers:
@@ -58,6 +63,7 @@ class Mpeg4Headers:
     def __init__(self, extradata: bytes | None) -> None:
         self._order = _ReferenceOrder()
         self._time_bits: int | None = None
+        self._layers = b""
         self._layer(extradata or b"")
 
     def read(self, data: memoryview) -> PictureHeader:
@@ -65,7 +71,7 @@ class Mpeg4Headers:
         place = whole.find(b"\0\0\1\xb6")
         if place < 0 or whole.find(b"\0\0\1\xb6", place + 4) >= 0:
             raise HeaderError("a packet without one whole picture")
-        self._layer(whole[:place])
+        changed = self._layer(whole[:place])
         if self._time_bits is None:
             raise HeaderError("a picture without its video object layer")
         bits = Bits(whole[place + 4 : place + 24])
@@ -75,13 +81,17 @@ class Mpeg4Headers:
         bits.take(1 + self._time_bits + 1)
         if not bits.take(1):
             raise HeaderError("a placeholder for a picture")
-        return PictureHeader(0, self._order.next(is_b=kind == 2), is_entry=kind == 0)
+        order = self._order.next(is_b=kind == 2)
+        return PictureHeader(0, order, is_entry=kind == 0, sets_changed=changed)
 
-    def _layer(self, data: bytes) -> None:
-        """Learn in how many bits pictures write their time."""
-        place = next((at for at in _starts(data) if 0x20 <= data[at + 3] <= 0x2F), None)
+    def _layer(self, data: bytes) -> bool:
+        """Learn in how many bits pictures write their time; true where another layer was in force."""
+        starts = [*_starts(data), len(data)]
+        place = next((at for at in starts[:-1] if 0x20 <= data[at + 3] <= 0x2F), None)
         if place is None:
-            return
+            return False
+        layer = data[place : starts[starts.index(place) + 1]].rstrip(b"\0")
+        changed, self._layers = self._layers not in (b"", layer), layer
         bits = Bits(data[place + 4 : place + 40])
         bits.take(1 + 8)
         if bits.take(1):
@@ -94,6 +104,7 @@ class Mpeg4Headers:
                 bits.take(79)
         bits.take(2 + 1)
         self._time_bits = max((bits.take(16) - 1).bit_length(), 1)
+        return changed
 
 
 def _starts(data: bytes) -> Iterator[int]:
@@ -115,13 +126,17 @@ class _DecodingOrder:
 
 
 class IntraHeaders:
-    """Codecs without any prediction between pictures: Motion JPEG, ProRes, DNxHD …"""
+    """Codecs without any prediction between pictures: ProRes, DNxHD, Motion JPEG …
 
-    def __init__(self) -> None:
+    needs: bytes without which a picture is decoded with what an earlier one has brought.
+    """
+
+    def __init__(self, *, needs: bytes = b"") -> None:
         self._order = _DecodingOrder()
+        self._needs = needs
 
     def read(self, data: memoryview) -> PictureHeader:
-        return self._order.next(is_entry=True)
+        return self._order.next(is_entry=not self._needs or self._needs in bytes(data))
 
 
 class Vp8Headers:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 
 import av
 from av.video.frame import VideoFrame
@@ -45,6 +46,7 @@ class FullDecode:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._refused: list[int] = []  # places of packets
+        self._aspects: list[tuple[int, Fraction | None]] = []  # of pixels, from a packet on where it changes
         clock = FrameClock()
         self._seen = [
             _Seen(clock.time_of(frame), place, frame.key_frame, frame.is_corrupt, frame.duration)
@@ -69,10 +71,11 @@ class FullDecode:
         held: dict[int, Picture | Unfit] = {}
         waiting = iter(wanted)
         awaited = next(waiting, None)
-        for number, (_, frame) in enumerate(self._decoded([])):
+        for number, (place, frame) in enumerate(self._decoded([])):
             position = position_of.pop(number, None)
             if position is not None:
-                held[position] = _DAMAGED if number in self._damaged else scaler.picture(frame)
+                aspect = next((new for first, new in reversed(self._aspects) if first <= place), None)
+                held[position] = _DAMAGED if number in self._damaged else scaler.picture(frame, aspect=aspect)
             while awaited is not None and awaited in held:
                 yield awaited, held.pop(awaited)
                 awaited = next(waiting, None)
@@ -84,16 +87,21 @@ class FullDecode:
 
     def _decoded(self, refused: list[int]) -> Iterator[tuple[int, VideoFrame]]:
         """Every frame with the place of its packet; places of pictures that are refused are added to `refused`."""
-        place, has_begun = 0, False
+        place, has_begun, aspect = 0, False, None
         for place, packet in enumerate(self._reader.every()):
             packet.opaque = place
+            context = self._reader.stream.codec_context
             try:
-                for frame in self._reader.stream.codec_context.decode(packet):
+                frames = context.decode(packet)
+                if has_begun and aspect != context.sample_aspect_ratio:
+                    self._aspects.append((place, context.sample_aspect_ratio))
+                aspect = context.sample_aspect_ratio
+                for frame in frames:
                     has_begun = True
                     yield _place_of(frame, place), frame
             except av.FFmpegError:
                 # Before the first frame, and in a packet without a picture, nothing is lost by it.
-                if has_begun and headers.holds_picture(self._reader.stream.codec_context, memoryview(packet)):
+                if has_begun and headers.holds_picture(context, memoryview(packet)):
                     refused.append(place)
         for _ in range(_FLUSHES):  # an error does not end the flushing
             with suppress(av.FFmpegError):

@@ -12,10 +12,9 @@ from actionpairs.video.bits import Bits
 from actionpairs.video.headers import HeaderError, PictureHeader
 from actionpairs.video.nal_headers import NalHeaders, OrderCount, plain, start_coded
 
-_SLICE, _IDR, _SEI, _SPS, _PPS = 1, 5, 6, 7, 8
+_SLICE, _IDR, _SPS, _PPS = 1, 5, 7, 8
 _PARTITIONS = frozenset({2, 3, 4})
 _WITH_CHROMA_FORMAT = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})  # profiles
-_RECOVERY_POINT = 6
 _SLICE_BYTES = 16  # the fields read of a slice header end before: they take 94 bits at most
 
 
@@ -34,12 +33,11 @@ class H264Headers(NalHeaders):
     def __init__(self, extradata: bytes | None) -> None:
         self._sequences: dict[int, _Sequence] = {}
         self._sequence_of: dict[int, int] = {}  # picture parameter set → sequence parameter set
-        self._begun = False
         self._reference = 0  # the frame number of the last reference picture
         super().__init__(extradata)
 
     def read(self, data: memoryview) -> PictureHeader:
-        recovers = learned = configured = False
+        changed, brought = False, set()
         slices = []
         for unit in self.units(data):
             kind = unit[0] & 31
@@ -47,29 +45,21 @@ class H264Headers(NalHeaders):
                 slices.append(unit)
             elif kind in _PARTITIONS:
                 raise HeaderError("data partitions")
-            elif kind == _SEI:
-                recovers = recovers or _recovery_frames(unit) == 0
             elif kind in (_SPS, _PPS):
-                learned = self._parameter_set(bytes(unit)) or learned
-                configured = configured or kind == _SPS
+                changed = self._parameter_set(bytes(unit)) or changed
+                brought.add(kind)
         # A picture begins where first_mb_in_slice is 0, a single bit.
         if not slices or [unit[1] >> 7 for unit in slices] != [1, *[0] * (len(slices) - 1)]:
             raise HeaderError("a packet without one whole picture")
         is_idr = slices[0][0] & 31 == _IDR
         order = self._order(slices[0], is_idr=is_idr)
-        can_enter = (is_idr or (recovers and all(map(self._is_intra, slices)))) and (
-            configured or self._configured_outside
-        )
-        return PictureHeader(self._sequence, order, is_entry=can_enter, sets_changed=learned)
+        # Not at recovery points: nothing proves that what follows one does without what was before.
+        can_enter = is_idr and (self._configured_outside or brought == {_SPS, _PPS})
+        return PictureHeader(self._sequence, order, is_entry=can_enter, sets_changed=changed)
 
     @staticmethod
     def _is_slice(unit: memoryview) -> bool:
         return 1 <= unit[0] & 31 <= _IDR
-
-    def _is_intra(self, unit: memoryview) -> bool:
-        bits = Bits(plain(unit, 16), skip_bytes=1)
-        bits.golomb()
-        return bits.golomb() % 5 in (2, 4)
 
     def _order(self, unit: memoryview, *, is_idr: bool) -> int:
         bits = Bits(plain(unit, _SLICE_BYTES), skip_bytes=1)
@@ -86,9 +76,9 @@ class H264Headers(NalHeaders):
         if is_idr:
             bits.golomb()
             self._sequence, self._before = self._sequence + 1, OrderCount()
-        elif self._begun and frame_number != (self._reference + 1) % (1 << sequence.frame_number_bits):
+        elif self._has_begun and frame_number != (self._reference + 1) % (1 << sequence.frame_number_bits):
             raise HeaderError("a gap before a picture")
-        self._begun = True
+        self._has_begun = True
         if unit[0] & 0x60:
             self._reference = frame_number
         if sequence.order_type == 2:
@@ -171,22 +161,3 @@ def _pass_scaling_lists(bits: Bits, lists: int) -> None:
             if following:
                 following = (last + bits.signed_golomb()) % 256
             last = following or last
-
-
-def _recovery_frames(unit: memoryview) -> int | None:
-    """In how many frames a stream that is entered here is whole again, as a recovery point says; None: no word."""
-    data, place = plain(unit), 1
-    while place + 2 < len(data):
-        kind = size = 0
-        while place < len(data) and data[place] == 255:
-            kind, place = kind + 255, place + 1
-        kind, place = kind + data[place], place + 1
-        while place < len(data) and data[place] == 255:
-            size, place = size + 255, place + 1
-        if place >= len(data):
-            return None
-        size, place = size + data[place], place + 1
-        if kind == _RECOVERY_POINT:
-            return Bits(data[place : place + size]).golomb()
-        place += size
-    return None

@@ -20,7 +20,7 @@ class PictureHeader(NamedTuple):
 
     Pictures are shown in the order of (sequence, order). is_shown: false for a picture that is only referred to.
     is_entry: decoding can begin here, and what is shown from here on comes out as from the beginning.
-    sets_changed: it brings parameter sets that were not in force before.
+    sets_changed: it brings parameter sets, of the sequence or the picture, in place of others.
     """
 
     sequence: int
@@ -74,4 +74,6 @@ def _reader(codec: Codec, extradata: bytes | None) -> HeaderReader | None:
             return frame_headers.Vp9Headers()
         case "av1":
             return frame_headers.Av1Headers()
+        case "mjpeg":
+            return frame_headers.IntraHeaders(needs=b"\xff\xdb")  # quantisation tables
     return frame_headers.IntraHeaders() if codec.intra_only else None

@@ -13,7 +13,7 @@ from actionpairs.video.headers import HeaderError, PictureHeader
 from actionpairs.video.nal_headers import NalHeaders, OrderCount, plain, start_coded
 
 _IRAP, _IDR, _CRA, _RASL = range(16, 24), (19, 20), 21, (8, 9)
-_PARAMETER_SETS = frozenset({32, 33, 34})
+_PARAMETER_SETS, _ENDS = frozenset({32, 33, 34}), frozenset({36, 37})
 _SPS, _PPS = 33, 34
 _SLICE_BYTES = 40  # the fields read of a slice header end long before
 
@@ -31,15 +31,12 @@ class HevcHeaders(NalHeaders):
     def __init__(self, extradata: bytes | None) -> None:
         self._sequences: dict[int, tuple[int, bool]] = {}  # bits of the order count, separate colour planes
         self._pictures: dict[int, _Picture] = {}
-        self._begun = False
         super().__init__(extradata)
 
     def read(self, data: memoryview) -> PictureHeader:
-        pictures, learned, configured = 0, False, False
+        pictures, changed, brought = 0, False, set()
         first: memoryview | None = None
         for unit in self.units(data):
-            if len(unit) < 3:
-                continue
             kind, layer = unit[0] >> 1 & 63, (unit[0] & 1) << 5 | unit[1] >> 3
             if layer:
                 continue
@@ -48,17 +45,19 @@ class HevcHeaders(NalHeaders):
                     pictures += 1
                     first = first or unit
             elif kind in _PARAMETER_SETS:
-                learned = self._parameter_set(bytes(unit)) or learned
-                configured = configured or kind == _SPS
+                changed = self._parameter_set(bytes(unit)) or changed
+                brought.add(kind)
+            elif kind in _ENDS:
+                raise HeaderError("an end of sequence, before which pictures may be dropped")
         if pictures != 1 or first is None:
             raise HeaderError("a packet without one whole picture")
         kind = first[0] >> 1 & 63
-        if not self._begun and kind not in _IRAP:
+        if not self._has_begun and kind not in _IRAP:
             raise HeaderError("it does not begin at a picture that can be decoded alone")
         order = self._order(first, kind)
-        self._begun = True
-        can_enter = kind in _IRAP and (configured or self._configured_outside)
-        return PictureHeader(self._sequence, order, is_entry=can_enter, sets_changed=learned)
+        self._has_begun = True
+        can_enter = kind in _IRAP and (self._configured_outside or {_SPS, _PPS} <= brought)
+        return PictureHeader(self._sequence, order, is_entry=can_enter, sets_changed=changed)
 
     @staticmethod
     def _is_slice(unit: memoryview) -> bool:
@@ -67,8 +66,8 @@ class HevcHeaders(NalHeaders):
     def _order(self, unit: memoryview, kind: int) -> int:
         bits = Bits(plain(unit, _SLICE_BYTES), skip_bytes=2)
         bits.take(1)
-        if kind in _IRAP:
-            bits.take(1)
+        if kind in _IRAP and bits.take(1) and self._has_begun and kind != _CRA:
+            raise HeaderError("pictures before it that are never shown")
         picture = self._pictures.get(bits.golomb())
         sequence = self._sequences.get(picture.sequence) if picture else None
         if picture is None or sequence is None:
@@ -80,7 +79,7 @@ class HevcHeaders(NalHeaders):
         order_bits, separate = sequence
         if separate:
             bits.take(2)
-        begins = kind in _IRAP and (kind != _CRA or not self._begun)
+        begins = kind in _IRAP and (kind != _CRA or not self._has_begun)
         low = 0 if kind in _IDR else bits.take(order_bits)
         if begins:
             self._sequence, self._before = self._sequence + 1, OrderCount(0, low)

@@ -115,7 +115,7 @@ class _Pass:
                 self.doubt = f"packet {place}: {error}"
             else:
                 self.pictures.append(picture)
-                if place and picture.sets_changed:
+                if picture.sets_changed:
                     self.doubt = "parameter sets that change on the way"
 
 

@@ -35,9 +35,10 @@ class NalHeaders(ABC):
         self._sets: dict[tuple[int, int], bytes] = {}
         self._before = OrderCount()
         self._sequence = 0
+        self._has_begun = self._configured_outside = False
         for unit in self._configured(data):
             self._parameter_set(unit)
-        self._configured_outside = bool(self._sets)
+        self._configured_outside = bool(self._sets)  # by the container; else packets bring all that is needed
 
     @abstractmethod
     def _configured(self, data: bytes) -> Iterator[bytes]:
@@ -45,7 +46,7 @@ class NalHeaders(ABC):
 
     @abstractmethod
     def _parameter_set(self, unit: bytes) -> bool:
-        """Learn a parameter set; True where it is new or another than the one of its number."""
+        """Learn a parameter set; True where another one, or none of its number, was in force."""
 
     @abstractmethod
     def read(self, data: memoryview) -> PictureHeader:
@@ -79,7 +80,7 @@ class NalHeaders(ABC):
         if self._sets.get((kind, number)) == unit:
             return False
         self._sets[kind, number] = unit
-        return True
+        return self._has_begun or self._configured_outside
 
 
 def start_coded(data: memoryview) -> Iterator[memoryview]:

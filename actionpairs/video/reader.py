@@ -53,7 +53,7 @@ class Reader:
         self.start = index.Start(self._sound_seconds(), sends_ahead, time_zero)
         context = self.stream.codec_context
         self.size = (context.width, context.height)  # in pixels, as the container or the first pictures say
-        self._reorder_depth = context.reorder_depth
+        self.reorder_depth = context.reorder_depth
         self.is_planned_blank = False
         self._packets: Iterator[Packet[Any]] = iter(())
         try:
@@ -77,6 +77,7 @@ class Reader:
             entries = self.stream.index_entries[first : last + 1]
             stop = max(entry.pos + entry.size for entry in entries)
             self._far.expect(min(entry.pos for entry in entries), stop + _BUFFER_BYTES)
+        last = min(last, len(self.table.times) - 1)
         self._go_to(first)
         while self._place <= last:
             packet = self._next()
@@ -103,7 +104,7 @@ class Reader:
             self.stream.time_base,
             start=self.start,
             headers=headers.reader(self.stream.codec_context),
-            reorder_depth=self._reorder_depth,
+            reorder_depth=self.reorder_depth,
             blank=blank,
         )
         if self._joined is not None and self._joined.seams:

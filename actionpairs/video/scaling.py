@@ -67,6 +67,7 @@ class _Kind:
 
     width: int
     height: int
+    aspect: float
     format: str
     tags: ColorTags
     tone_mapped: bool
@@ -88,8 +89,7 @@ class Scaler:
         self, stream: VideoStream, *, short_side: int, hdr: Literal["refuse", "tonemap"] = "refuse"
     ) -> None:
         # Values, not the stream: it is gone as soon as its file is opened anew.
-        aspect = float(stream.sample_aspect_ratio or 1)
-        self._aspect = aspect if 1 / _WIDEST <= aspect <= _WIDEST else 1.0
+        self._aspect = self._first_aspect = _credible(stream.sample_aspect_ratio)
         self._container = ColorTags.of(stream.codec_context)
         self._dolby: DolbyVision | None = dolby_vision_of(stream)
         self._may_hide_dolby = self._dolby is None and stream.codec_context.name in DOLBY_CODECS
@@ -100,8 +100,12 @@ class Scaler:
         self._graph: Graph | None = None
         self._made_for: _Kind | None = None
 
-    def picture(self, frame: VideoFrame) -> Picture | Unfit:
-        """Colours by the frame's matrix, range and chroma position; lines and sides as its display matrix says."""
+    def picture(self, frame: VideoFrame, *, aspect: Fraction | None = None) -> Picture | Unfit:
+        """Colours by the frame's matrix, range and chroma position; lines and sides as its display matrix says.
+
+        aspect: width of a pixel over its height, where it is not the stream's.
+        """
+        self._aspect = _credible(aspect) if aspect else self._first_aspect
         found = self._high_range(frame)
         if found is not None and (self._hdr == "refuse" or found.tags is None):
             hint = "; pictures.hdr: tonemap would convert it" if found.tags is not None else ""
@@ -134,7 +138,9 @@ class Scaler:
     def _filtered(self, frame: VideoFrame, tags: ColorTags, *, tone_mapped: bool) -> VideoFrame:
         if frame.format.name in _ABORTING:
             raise ValueError("libswscale cannot")
-        kind = _Kind(frame.width, frame.height, frame.format.name, tags, tone_mapped, self._odd_degrees)
+        kind = _Kind(
+            frame.width, frame.height, self._aspect, frame.format.name, tags, tone_mapped, self._odd_degrees
+        )
         # A deinterlacer looks at the frames around, which here are others: each picture gets a new one.
         if self._graph is None or kind != self._made_for or frame.interlaced_frame:
             self._graph, self._made_for = self._made(frame, kind), kind
@@ -185,6 +191,11 @@ class Scaler:
         wide = frame.width * self._aspect
         scale = min(1.0, self._short_side / min(frame.height, wide))
         return max(round(wide * scale), 1), max(round(frame.height * scale), 1)
+
+
+def _credible(aspect: Fraction | None) -> float:
+    number = float(aspect or 1)
+    return number if 1 / _WIDEST <= number <= _WIDEST else 1.0
 
 
 def _tags_as_in_ffmpeg(frame: VideoFrame) -> ColorTags:

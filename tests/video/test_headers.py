@@ -16,7 +16,7 @@ X264 = "libx264"
 STREAMS = [
     ("v.mp4", X264, {"g": "12", "bf": "0"}),
     ("v.mp4", X264, {"g": "12", "bf": "3", "x264-params": "b-pyramid=normal:scenecut=0"}),
-    ("v.mp4", X264, {"g": "12", "bf": "2", "x264-params": "open-gop=1:scenecut=0"}),
+    ("v.mp4", X264, {"g": "250", "bf": "2", "x264-params": "open-gop=1:scenecut=0:keyint=12"}),
     ("v.mp4", X264, {"g": "12", "bf": "2", "profile": "high10", "x264-params": "cqm=jvt:slices=4"}),
     ("v.ts", X264, {"g": "12", "bf": "2"}),
     ("v.mkv", X264, {"g": "250", "bf": "2", "x264-params": "interlaced=1"}),
@@ -62,6 +62,7 @@ def test_headers_tell_the_order_in_which_frames_come_out(
     order = sorted(range(len(found)), key=lambda place: (found[place].sequence, found[place].order))
     assert [place for place in order if found[place].is_shown] == shown
     assert times == sorted(times)
+    # Recovery points (open GOPs of H.264) are none: nothing proves what their makers promise.
     entries = {place for place, header in enumerate(found) if header.is_entry}
     assert entries <= {place for place, key in zip(shown, keys, strict=True) if key}
     assert len(entries) >= (1 if options.get("g") == "250" else 4)
@@ -84,6 +85,61 @@ def test_a_packet_that_holds_no_picture_is_an_error_and_known_for_it(make_video:
                 reader.read(data)
         assert headers.holds_picture(stream.codec_context, memoryview(packet))
         assert not headers.holds_picture(stream.codec_context, message)
+
+
+def packets(path: Path) -> tuple[headers.HeaderReader, list[bytes]]:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        reader = headers.reader(stream.codec_context)
+        assert reader is not None
+        return reader, [bytes(packet) for packet in container.demux(stream) if packet.size]
+
+
+def test_a_missing_reference_is_noticed(make_video: MakeVideo) -> None:
+    """Decoders paint over it with whatever they hold, and do not say so."""
+    reader, found = packets(make_video(options={"bf": "0", "x264-params": "scenecut=0"}))
+    for data in found[:4]:
+        reader.read(memoryview(data))
+    with pytest.raises(ValueError, match="gap"):
+        reader.read(memoryview(found[5]))
+
+
+def test_what_makes_hevc_decoders_drop_pictures_is_noticed(make_video: MakeVideo) -> None:
+    options = {"x265-params": "keyint=12:min-keyint=12:bframes=0:open-gop=0:scenecut=0:log-level=error"}
+    reader, found = packets(make_video(codec="libx265", options=options))
+    for data in found[:12]:
+        reader.read(memoryview(data))
+    length = int.from_bytes(found[12][:4], "big")
+    assert (found[12][4] >> 1 & 63, length + 4) == (20, len(found[12]))  # IDR without leading pictures
+    with pytest.raises(ValueError, match="never shown"):
+        reader.read(memoryview(found[12][:6] + bytes([found[12][6] | 0x40]) + found[12][7:]))
+    with pytest.raises(ValueError, match="end of sequence"):
+        reader.read(memoryview(found[12] + b"\0\0\0\2\x48\1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "place", "changed"),
+    [
+        ("v.avi", "mpeg4", b"\0\0\1\x20", 12),
+        ("v.ts", "mpeg2video", b"\0\0\1\xb3", 7),
+    ],
+)
+def test_sets_that_change_on_the_way_are_noticed(
+    make_video: MakeVideo, name: str, codec: str, place: bytes, changed: int
+) -> None:
+    reader, found = packets(make_video(name, codec=codec, options={"bf": "0"}))
+    first = found[0]
+    assert not reader.read(memoryview(first)).sets_changed
+    assert not reader.read(memoryview(first)).sets_changed
+    at = first.index(place) + changed
+    other = first[:at] + bytes([first[at] ^ 1]) + first[at + 1 :]
+    assert reader.read(memoryview(other)).sets_changed
+
+
+def test_a_jpeg_without_its_tables_is_no_entry(make_video: MakeVideo) -> None:
+    reader, found = packets(make_video("v.avi", codec="mjpeg", options={"bf": "0"}, pixels="yuvj420p"))
+    assert reader.read(memoryview(found[0])).is_entry
+    assert not reader.read(memoryview(found[1].replace(b"\xff\xdb", b"\xff\xfe"))).is_entry
 
 
 def test_a_broken_configuration_has_no_reader(make_video: MakeVideo) -> None:
