@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from actionpairs import summary_lines
 from actionpairs.errors import ActionpairsError
 
 if TYPE_CHECKING:
@@ -324,24 +324,9 @@ def _executor(name: str, address: str | None) -> Executor:
 
 
 def _show(summary: Any, as_json: bool) -> None:
-    """Print a summary record: one line of JSON, or a line per field with counts indented below."""
+    """Print a summary record: one line of JSON, or lines to read."""
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(summary), sort_keys=True, default=str))
         return
-    names = {field.name: field.name.replace("_", " ") for field in dataclasses.fields(summary)}
-    width = max(10, *(len(name) for name in names.values()))
-    for field, name in names.items():
-        value = getattr(summary, field)
-        if isinstance(value, Mapping) and any(isinstance(each, str) for each in value.values()):
-            click.echo(f"{name:>{width}}")
-            for key, text in value.items():
-                click.echo(f"{'':>{width}}  {key}: {text}")
-        elif isinstance(value, Mapping):
-            click.echo(f"{name:>{width}}  {sum(value.values()):,}" if value else f"{name:>{width}}  none")
-            for key, count in value.items():
-                click.echo(f"{count:>{width + 2},}  {key}")
-        elif isinstance(value, tuple):
-            for text in value:
-                click.echo(f"{name:>{width}}  {text}")
-        else:
-            click.echo(f"{name:>{width}}  {value:,}" if isinstance(value, int) else f"{name:>{width}}  {value}")
+    for line in summary_lines.of(summary):
+        click.echo(line)

@@ -6,6 +6,7 @@ import signal
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -50,15 +51,15 @@ def extract(
     plan.check_names(annotations, config)
     source = _source(videos, frames)
     order = Order("extract", recipe.name, config, _inputs(annotations, limit, source))
-    folder = Folder(out)
+    folder, rate = Folder(out), stated_rate(config.annotations)
     with manifest.working(folder, order) as finished:
         todo = plan.make(annotations, config, limit=limit)
         tasks, unfound = _tasks(todo.segments, source, folder, config)
         pending = [task for task in tasks if not folder.exists(task.name)]
         if finished and not pending:
-            watched = {task.file: pairs.notes(folder, task.name) for task in tasks}
+            videos_seen = {task.file: pairs.notes(folder, task.name) for task in tasks}
             rejections = pairs.read_rejections(folder)
-            return summarize(out, finished.counts, rejections, watched, rate=stated_rate(config.annotations))
+            return summarize(folder.url, finished.counts, rejections, videos_seen, rate=rate)
         folder.remove(manifest.MANIFEST_FILE)
         cuts, died, lost = _run(
             pending,
@@ -67,26 +68,41 @@ def extract(
             executor=partial(executor, workers=workers, memory_bytes=memory_bytes(pending)),
             allowed=config.max_rejected,
         )
-        rejections = sorted(
-            [*todo.rejections, *unfound, *died, *(item for cut in cuts for item in cut.notes.rejections)],
-            key=lambda item: (item.segment_id, item.reason, item.detail),
-        )
-        files = {cut.name: cut.digest for cut in cuts}
-        files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, rejections)
-        files[manifest.RECIPE_FILE] = FileDigest.of_file(folder, manifest.RECIPE_FILE)
-        counts = {
-            "rows": todo.rows,
-            "selected": len(todo.segments),
-            "videos": len(cuts),
-            "pairs": sum(cut.pairs for cut in cuts),
-            "read_through": sum(cut.read_through for cut in cuts),
-            "rejected": len(rejections),
-        }
-        watched = {cut.file: cut.notes for cut in cuts}
-        summary = summarize(out, counts, rejections, watched, rate=stated_rate(config.annotations))
-        files[pairs_page.PAGE_FILE] = pairs_page.write_extracted(folder, summary, rejections)
-        manifest.finish(folder, order, counts=counts, files=files)
-        return replace(summary, lost=lost)
+        return replace(_finish(folder, order, todo, cuts, [*unfound, *died], rate=rate), lost=lost)
+
+
+def _finish(
+    folder: Folder,
+    order: Order,
+    todo: plan.Plan,
+    cuts: Sequence[Cut],
+    others: Sequence[Rejection],
+    *,
+    rate: Fraction | None,
+) -> ExtractSummary:
+    """Write what belongs to all videos together, the manifest last.
+
+    others: rejections that are in no video's file.
+    """
+    rejections = sorted(
+        [*todo.rejections, *others, *(item for cut in cuts for item in cut.notes.rejections)],
+        key=lambda item: (item.segment_id, item.reason, item.detail),
+    )
+    counts = {
+        "rows": todo.rows,
+        "selected": len(todo.segments),
+        "videos": len(cuts),
+        "pairs": sum(cut.pairs for cut in cuts),
+        "read_through": sum(cut.read_through for cut in cuts),
+        "rejected": len(rejections),
+    }
+    summary = summarize(folder.url, counts, rejections, {cut.file: cut.notes for cut in cuts}, rate=rate)
+    files = {cut.name: cut.digest for cut in cuts}
+    files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, rejections)
+    files[manifest.RECIPE_FILE] = FileDigest.of_file(folder, manifest.RECIPE_FILE)
+    files[pairs_page.PAGE_FILE] = pairs_page.write_extracted(folder, summary, rejections)
+    manifest.finish(folder, order, counts=counts, files=files)
+    return summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,32 @@
+"""A stage's summary as lines to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+
+def of(summary: Any) -> Iterator[str]:
+    """A line per field of a summary record, with counts and texts indented below their field's name."""
+    names = {field.name: field.name.replace("_", " ") for field in fields(summary)}
+    width = max(10, *(len(name) for name in names.values()))
+    for field, name in names.items():
+        value = getattr(summary, field)
+        if isinstance(value, Mapping):
+            yield from _mapping(value, name, width)
+        elif isinstance(value, tuple):
+            yield from (f"{name:>{width}}  {text}" for text in value)
+        else:
+            yield f"{name:>{width}}  {value:,}" if isinstance(value, int) else f"{name:>{width}}  {value}"
+
+
+def _mapping(values: Mapping[str, Any], name: str, width: int) -> Iterator[str]:
+    if not values:
+        yield f"{name:>{width}}  none"
+    elif all(isinstance(value, int) for value in values.values()):
+        yield f"{name:>{width}}  {sum(values.values()):,}"
+        yield from (f"{count:>{width + 2},}  {key}" for key, count in values.items())
+    else:
+        yield f"{name:>{width}}"
+        yield from (f"{'':>{width}}  {key}: {text}" for key, text in values.items())
