@@ -16,10 +16,12 @@ class FrameClock:
 
     PyAV does not hand libavcodec's `best_effort_timestamp` on; this is its rule (decode.c, guess_correct_pts):
     presentation times, unless these have gone back more often than the decoding times have. A frame with neither
-    follows the one before it, as in the ffmpeg command (ffmpeg_dec.c, video_duration_estimate).
+    follows the one before it, as in the ffmpeg command (ffmpeg_dec.c, video_duration_estimate). step: ticks from
+    one frame to the next by the stream's rate.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, step: int = 0) -> None:
+        self._step = step
         self._faulty_pts = self._faulty_dts = 0
         self._last_pts: int | None = None
         self._last_dts: int | None = None
@@ -46,7 +48,8 @@ class FrameClock:
         gap = 0 if self._last is None else time - self._last
         # A duration of one tick is made up where frames are further apart.
         is_real = frame.duration > 0 and not (frame.duration == 1 and gap > 2)
-        self._next = time + (frame.duration if is_real or gap <= 0 else gap)
+        length = frame.duration if is_real else gap if gap > 0 else frame.duration or self._step
+        self._next = time + length
         self._last = time
         return time
 

@@ -115,15 +115,18 @@ class Video:
         if self._truth:
             yield from self._truth.pictures(positions, self._scaler)
             return
-        table, wanted = self._reader.table, set(positions)
-        times = table.timeline.shown
+        wanted, times = set(positions), self.timeline.shown
         # The first frame is always decoded: seconds count from it.
-        position_of = {times[position]: position for position in wanted | {0}}
-        for run in plan(table, sorted(position_of)):
-            for time, frame in self._run(run):
-                position = position_of[time]
-                if position in wanted:
-                    yield position, self._scaler.picture(frame)
+        left = {times[position]: position for position in wanted | {0}}
+        while left:
+            try:
+                for run in plan(self._reader.table, sorted(left)):
+                    for time, frame in self._run(run):
+                        position = left.pop(time)
+                        if position in wanted:
+                            yield position, self._scaler.picture(frame)
+            except _NoEntryError as error:  # decode from the one before
+                self._reader.strike_entry(error.place)
 
     def _run(self, run: Run) -> Iterator[tuple[int, VideoFrame]]:
         """The wanted frames of a run by their times; each that is decoded is held against the packet table."""
@@ -152,7 +155,7 @@ class Video:
     def _decoded(self, run: Run) -> Iterator[VideoFrame]:
         """Feed a run to the decoder, without what nobody needs."""
         wanted, start = set(run.wanted), self._reader.table.times[run.first]
-        check = _HeaderCheck(self._reader) if self._reader.is_planned_blank else None
+        check = _HeaderCheck(self._reader, run.first) if self._reader.is_planned_blank else None
         # Pictures that are shown before the last wanted one may stand behind it.
         ahead = self._reader.reorder_depth + 1 if check else 0
         context = None
@@ -182,11 +185,20 @@ def _is_before(time: int | None, other: int | None) -> bool:
     return time is not None and other is not None and time < other
 
 
+class _NoEntryError(Exception):
+    """Decoding cannot begin at a place where a far file's index says so."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self.place = place
+
+
 class _HeaderCheck:
     """Holds the pictures of a far file's run against its container's times, which nothing has proven before."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, first: int) -> None:
         self._headers = headers.reader(reader.stream.codec_context)
+        self._first = first
         self._shown: list[tuple[tuple[int, int], int]] = []
         self._has_begun = False
 
@@ -199,7 +211,7 @@ class _HeaderCheck:
         except (ValueError, IndexError) as error:
             raise NotAsPlannedError(str(error)) from None
         if not self._has_begun and not picture.is_entry:
-            raise NotAsPlannedError("decoding cannot begin where the container says so")
+            raise _NoEntryError(self._first)
         if picture.sets_changed:
             raise NotAsPlannedError("parameter sets that change on the way")
         self._has_begun = True

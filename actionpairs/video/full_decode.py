@@ -47,7 +47,7 @@ class FullDecode:
         self._reader = reader
         self._refused: list[int] = []  # places of packets
         self._aspects: list[tuple[int, Fraction | None]] = []  # of pixels, from a packet on where it changes
-        clock = FrameClock()
+        clock = FrameClock(reader.step)
         self._seen = [
             _Seen(clock.time_of(frame), place, frame.key_frame, frame.is_corrupt, frame.duration)
             for place, frame in self._decoded(self._refused)
@@ -89,7 +89,9 @@ class FullDecode:
         """Every frame with the place of its packet; places of pictures that are refused are added to `refused`."""
         place, has_begun, aspect = 0, False, None
         for place, packet in enumerate(self._reader.every()):
-            packet.opaque = place
+            packet.opaque = (
+                place,
+            )  # not the number itself: PyAV keeps objects by identity, and numbers are shared
             context = self._reader.stream.codec_context
             try:
                 frames = context.decode(packet)
@@ -143,4 +145,4 @@ class FullDecode:
 
 
 def _place_of(frame: VideoFrame, latest: int) -> int:
-    return frame.opaque if isinstance(frame.opaque, int) else latest
+    return frame.opaque[0] if isinstance(frame.opaque, tuple) else latest

@@ -152,6 +152,8 @@ def read(
     if entries[:1] != [0]:
         doubt = doubt or "it does not begin at a picture that can be decoded alone"
     hidden = noted.discarded | {place for place, picture in enumerate(noted.pictures) if not picture.is_shown}
+    if len(hidden) == len(noted.times):
+        doubt = doubt or "no packet whose picture is shown"
     return PacketTable(
         times=tuple(noted.times),
         entries=tuple(entries),

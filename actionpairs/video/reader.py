@@ -28,6 +28,7 @@ _INDEXED = "mov,mp4,m4a,3gp,3g2,mj2"  # its demuxer reads an index of every pack
 # Containers without an index to seek by: they are read from front to back.
 _UNSEEKABLE = frozenset({"mpegts", "mpeg", "h264", "hevc", "m4v"})
 _WORTH_A_SEEK_PACKETS = 8
+_USUAL_RATE = Fraction(25)
 _BUFFER_BYTES = 32 << 10  # by which a demuxer reads ahead
 
 
@@ -54,6 +55,8 @@ class Reader:
         context = self.stream.codec_context
         self.size = (context.width, context.height)  # in pixels, as the container or the first pictures say
         self.reorder_depth = context.reorder_depth
+        rate = self.stream.average_rate or self.stream.base_rate or _USUAL_RATE
+        self.step = round(1 / (rate * self.stream.time_base)) if self.stream.time_base else 0
         self.is_planned_blank = False
         self._packets: Iterator[Packet[Any]] = iter(())
         try:
@@ -86,6 +89,12 @@ class Reader:
             self._place += 1
             if self._place > first:  # the place behind the packet
                 yield packet
+
+    def strike_entry(self, place: int) -> None:
+        """Decoding cannot begin at a place of the table; NotAsPlannedError where there is none before."""
+        if place == 0:
+            raise NotAsPlannedError("decoding cannot begin where the container says so")
+        self.table = replace(self.table, entries=tuple(entry for entry in self.table.entries if entry != place))
 
     def every(self) -> Iterator[Packet[Any]]:
         """All packets that hold data, from the first to where the file ends or cannot be read on."""

@@ -66,7 +66,7 @@ def test_broken_videos_are_accounted_for(make_video: MakeVideo, tmp_path: Path) 
     for outcome in outcomes:
         assert isinstance(outcome, Done)
         cut: Cut = outcome.result
-        assert cut.pairs + len(cut.rejections) == len(outcome.task.segments)
+        assert cut.pairs + len(cut.notes.rejections) == len(outcome.task.segments)
 
 
 def task(folder: Path, name: str, number: int) -> VideoTask:

@@ -44,10 +44,15 @@ def read(path: Path) -> tuple[list[PictureHeader], list[int], list[int], list[bo
         found, shown = [], []
         for packet in container.demux(stream):
             if packet.size:
-                packet.opaque = len(found)
+                packet.opaque = (len(found),)
                 found.append(reader.read(memoryview(packet)))
             shown += packet.decode()
-    return found, [frame.opaque for frame in shown], [frame.pts for frame in shown], [f.key_frame for f in shown]
+    return (
+        found,
+        [frame.opaque[0] for frame in shown],
+        [frame.pts for frame in shown],
+        [f.key_frame for f in shown],
+    )
 
 
 @pytest.mark.parametrize(("name", "codec", "options"), STREAMS)
