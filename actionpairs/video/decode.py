@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Literal
 
 import av
+import av.logging
 from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 
@@ -170,7 +171,11 @@ class Video:
                     continue
                 droppable = context.name in _DROPPABLE and packet.pts not in wanted
                 context.skip_frame = "NONREF" if droppable else "DEFAULT"
-                yield from context.decode(packet)
+                complaints = _complaints()
+                frames = context.decode(packet)
+                if _complaints() != complaints:
+                    raise NotAsPlannedError("pictures that the decoder complains of")
+                yield from frames
             if context is not None:
                 yield from context.decode(None)
         except av.FFmpegError as error:
@@ -178,6 +183,13 @@ class Video:
         finally:
             if context is not None:
                 context.flush_buffers()
+
+
+def _complaints() -> int:
+    """How many errors FFmpeg has logged in this process: it does not flag every frame that it paints over."""
+    if av.logging.get_level() is None:
+        av.logging.set_level(av.logging.FATAL)  # errors are counted then, and hardly anything is logged
+    return av.logging.get_last_error()[0]
 
 
 def _is_before(time: int | None, other: int | None) -> bool:
