@@ -46,7 +46,7 @@ class FullDecode:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._refused: list[int] = []  # places of packets
-        self._aspects: list[tuple[int, Fraction | None]] = []  # of pixels, from a packet on where it changes
+        self._aspects: dict[int, Fraction | None] = {}  # of pixels, by the packets from which they change
         clock = FrameClock(reader.step)
         self._seen = [
             _Seen(clock.time_of(frame), place, frame.key_frame, frame.is_corrupt, frame.duration)
@@ -74,7 +74,7 @@ class FullDecode:
         for number, (place, frame) in enumerate(self._decoded([])):
             position = position_of.pop(number, None)
             if position is not None:
-                aspect = next((new for first, new in reversed(self._aspects) if first <= place), None)
+                aspect = next((new for first, new in reversed(self._aspects.items()) if first <= place), None)
                 held[position] = _DAMAGED if number in self._damaged else scaler.picture(frame, aspect=aspect)
             while awaited is not None and awaited in held:
                 yield awaited, held.pop(awaited)
@@ -89,14 +89,13 @@ class FullDecode:
         """Every frame with the place of its packet; places of pictures that are refused are added to `refused`."""
         place, has_begun, aspect = 0, False, None
         for place, packet in enumerate(self._reader.every()):
-            packet.opaque = (
-                place,
-            )  # not the number itself: PyAV keeps objects by identity, and numbers are shared
+            # Not the number itself: PyAV keeps objects by identity, and small numbers are one object.
+            packet.opaque = (place,)
             context = self._reader.stream.codec_context
             try:
                 frames = context.decode(packet)
                 if has_begun and aspect != context.sample_aspect_ratio:
-                    self._aspects.append((place, context.sample_aspect_ratio))
+                    self._aspects[place] = context.sample_aspect_ratio
                 aspect = context.sample_aspect_ratio
                 for frame in frames:
                     has_begun = True
