@@ -39,7 +39,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'actionpairs' has no attribute {name!r}")
     if name in _TRAINED:  # this room says which extra is missing, before another import stumbles over it
-        importlib.import_module("actionpairs.learning")
+        importlib.import_module("actionpairs.train_extra")
     module, attribute = _HOMES[name]
     return getattr(importlib.import_module(module), attribute)
 

@@ -96,7 +96,7 @@ def extract(
     from actionpairs.recipe import load
 
     if dry_run:
-        from actionpairs.stages import plan
+        from actionpairs.extraction import plan
 
         outline = plan.outline(load(recipe), annotations, limit=limit)
         click.echo(json.dumps(dataclasses.asdict(outline), sort_keys=True) if as_json else plan.describe(outline))
@@ -175,19 +175,19 @@ def verify(shards: str, workers: int | None) -> None:
 @main.command()
 @recipe_argument
 @click.option("--shards", required=True, multiple=True, help="Folder that `shard` wrote; several are mixed.")
-@click.option("--videos", help="Folder or URL of the videos, for a recogniser with `clips: segments`.")
+@click.option("--videos", help="Folder or URL of the videos, for a recognizer with `clips: segments`.")
 @click.option("--out", required=True, help="Folder for the model.")
 @device_option
 @click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Loader threads.")
 @json_option
 def train(recipe: str, as_json: bool, **options: Any) -> None:
-    """Fine-tune an editor, or the recogniser, as the recipe says.
+    """Fine-tune an editor, or the recognizer, as the recipe says.
 
     \b
     Examples:
       actionpairs train editaction --shards out/shards --out out/model
-      actionpairs train recogniser --shards out/shards --out out/recogniser
-      actionpairs train recogniser-segments --shards out/shards --videos VIDEOS --out out/recogniser
+      actionpairs train recognizer --shards out/shards --out out/recognizer
+      actionpairs train recognizer-segments --shards out/shards --videos VIDEOS --out out/recognizer
       torchrun --nproc-per-node 8 -m actionpairs train editaction --shards out/shards --out out/model
     """
     from actionpairs import train as run
@@ -210,12 +210,12 @@ def _named(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -
 @recipe_argument
 @click.option("--model", "models", multiple=True, help="Model folder or hub id; several compare.")
 @click.option(
-    "--edits", multiple=True, callback=_named, metavar="NAME=DIR", help="Edits by other tools: DIR/KEY.png."
+    "--edits", multiple=True, callback=_named, metavar="NAME=DIR", help="Predictions by other tools: DIR/KEY.png."
 )
 @click.option("--shards", required=True, help="Folder that `shard` wrote.")
 @click.option("--split", required=True, help="Which split to score, for example LCtest500.")
 @click.option("--out", required=True, help="Folder for the report.")
-@click.option("--recogniser", help="Folder of a trained recogniser, for action accuracy.")
+@click.option("--recognizer", help="Folder of a trained recognizer, for action accuracy.")
 @click.option(
     "--features",
     multiple=True,
@@ -275,7 +275,7 @@ def edit(
     grid: bool,
     **options: Any,
 ) -> None:
-    """Edit one picture by an instruction; several seeds or scales make a labelled sheet.
+    """Edit one picture by an instruction; several seeds or scales make a labeled sheet.
 
     \b
     Example:

@@ -106,7 +106,7 @@ class FilterConfig(Config):
     min_change: Share | None = 0.005
     min_sharpness: Share | None = None
     max_dark: Share | None = None
-    max_blown: Share | None = None
+    max_overexposed: Share | None = None
     max_cut: Share | None = None
     max_camera_shift: Weight | None = None
     min_displacement: Weight | None = None
@@ -346,18 +346,18 @@ class EditorConfig(LoopConfig):
         return self
 
 
-class RecogniserConfig(LoopConfig):
+class RecognizerConfig(LoopConfig):
     """Fine-tuning of a TimeSformer that is to judge pairs, written as [first frame × half, last frame × half].
 
     clips: what is learned from, such "pairs", or as many `frames` of the whole "segments", from the first to
-    the last, which are read from the videos (--videos). shown: "changes" greys out both pictures wherever they
-    are the same, so that a recogniser that starts from nothing need not learn to compare first. flip: how
+    the last, which are read from the videos (--videos). shown: "changes" grays out both pictures wherever they
+    are the same, so that a recognizer that starts from nothing need not learn to compare first. flip: how
     often a pair is mirrored; "move left" then counts as "move right". shift: how far a pair is moved at most,
     in sides of the picture. balanced: every action weighs the same in the loss. held_out: the share of the
     training pairs that is kept to score with where the shards have no test split.
     """
 
-    task: Literal["recogniser"]
+    task: Literal["recognizer"]
     source: str | None = None  # a folder or hub id; null builds one from the sizes below
     steps: Positive = 5000
     batch_size: Positive = 16
@@ -376,13 +376,13 @@ class RecogniserConfig(LoopConfig):
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
     @model_validator(mode="after")
-    def _published_weights_know_pictures(self) -> RecogniserConfig:
+    def _published_weights_know_pictures(self) -> RecognizerConfig:
         if self.source is not None and self.shown == "changes":
             raise ValueError("`source` has only ever seen whole pictures: leave `shown: pictures`")
         return self
 
 
-TrainConfig = Annotated[EditorConfig | RecogniserConfig, Field(discriminator="task")]
+TrainConfig = Annotated[EditorConfig | RecognizerConfig, Field(discriminator="task")]
 
 
 # ── eval ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -48,7 +48,7 @@ class FileDigest:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class StageSpec:
     """What a stage is asked to make: a recipe's section applied to inputs, which are named by digest."""
 
     stage: str
@@ -70,7 +70,7 @@ class Manifest:
     stage: str
     recipe: str
     recipe_digest: str
-    order_digest: str
+    spec_digest: str
     inputs: Mapping[str, str]
     counts: Mapping[str, int]
     files: Mapping[str, FileDigest]
@@ -83,7 +83,7 @@ class Manifest:
 
 
 @contextmanager
-def working(folder: Folder, order: Order) -> Iterator[Manifest | None]:
+def working(folder: Folder, order: StageSpec) -> Iterator[Manifest | None]:
     """Hold a folder for one run of one order; gives the manifest where the work is done already.
 
     Raises StorageError where the folder belongs to another order, to other files, or to a run under way.
@@ -101,7 +101,7 @@ def working(folder: Folder, order: Order) -> Iterator[Manifest | None]:
                 {
                     "stage": order.stage,
                     "recipe": order.recipe,
-                    "order_digest": order.digest,
+                    "spec_digest": order.digest,
                     "inputs": dict(order.inputs),
                     "config": config,
                 }
@@ -112,7 +112,7 @@ def working(folder: Folder, order: Order) -> Iterator[Manifest | None]:
 
 def finish(
     folder: Folder,
-    order: Order,
+    order: StageSpec,
     *,
     counts: Mapping[str, int],
     files: Mapping[str, FileDigest],
@@ -123,7 +123,7 @@ def finish(
         stage=order.stage,
         recipe=order.recipe,
         recipe_digest=order.config.digest(),
-        order_digest=order.digest,
+        spec_digest=order.digest,
         inputs=dict(sorted(order.inputs.items())),
         counts=dict(counts),
         files=dict(sorted(files.items())),
@@ -163,7 +163,15 @@ def parse(data: bytes, *, where: str) -> Manifest:
         raise StorageError(f"{where}: not a manifest: {error}.", cure="Make the folder anew.") from None
 
 
-def _check_owner(folder: Folder, order: Order) -> None:
+def folder_digest(folder: Folder) -> str:
+    """Name a model's folder by its content: by its manifest where `train` wrote it, else by all of its files."""
+    if folder.exists(MANIFEST_FILE):
+        return read(folder, stage="train").digest
+    digests = [(name, FileDigest.of_file(folder, name).sha256) for name in folder.names()]
+    return hashlib.sha256(repr(digests).encode()).hexdigest()[:16]
+
+
+def _check_owner(folder: Folder, order: StageSpec) -> None:
     names = [name for name in folder.names() if name != LOCK_FILE]
     if not names:
         return
@@ -173,7 +181,7 @@ def _check_owner(folder: Folder, order: Order) -> None:
             cure="Choose an empty or a new folder for --out.",
         )
     try:
-        owner = json.loads(folder.read_bytes(RECIPE_FILE))["order_digest"]
+        owner = json.loads(folder.read_bytes(RECIPE_FILE))["spec_digest"]
     except (ValueError, TypeError, KeyError):
         owner = "unknown"
     if owner != order.digest:

@@ -16,7 +16,7 @@ from actionpairs.configs import (
     EditorConfig,
     EvalConfig,
     ExtractConfig,
-    RecogniserConfig,
+    RecognizerConfig,
     ShardConfig,
     TrainConfig,
 )
@@ -55,7 +55,7 @@ class Recipe:
         return self._content.shard
 
     @property
-    def train(self) -> EditorConfig | RecogniserConfig:
+    def train(self) -> EditorConfig | RecognizerConfig:
         """What is trained and how."""
         if self._content.train is None:
             raise self._without("train")

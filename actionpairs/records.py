@@ -33,7 +33,7 @@ class Reason(StrEnum):
     NOTHING_CHANGED = "nothing_changed"
     BLURRED = "blurred"
     TOO_DARK = "too_dark"
-    BLOWN_OUT = "blown_out"
+    OVEREXPOSED = "overexposed"
     SCENE_CUT = "scene_cut"
     CAMERA_MOVED = "camera_moved"
     MOVED_TOO_LITTLE = "moved_too_little"
@@ -98,9 +98,9 @@ class Measures:
 
     Shares are in [0, 1]; None is what could not be measured. `change` is the share of the picture's area that
     differs between the frames, `ssim` their structural similarity. `sharpness_*` is the share of detail that a
-    further blur takes away. `dark` and `blown` are the shares of pixels without drawing, of the worse frame. `cut`
-    is near 0 within a scene and near 1 across a cut. The camera's shift at the picture's centre and how far things
-    moved besides, `displacement`, are shares of the diagonal; `camera_inliers` features agree on the first.
+    further blur takes away. `dark` and `overexposed` are the shares of pixels without detail, of the worse frame.
+    `cut` is near 0 within a scene and near 1 across a cut. The camera's shift at the picture's center and how far
+    things moved besides, `displacement`, are shares of the diagonal; `camera_inliers` features agree on the first.
     `moved_area` is the area of the largest thing that moved or changed, `moved_left` and so on the box of all of
     them, in shares of width and height; None where nothing did. `hash_*` are 64-bit
     perceptual hashes in hexadecimal.
@@ -110,7 +110,7 @@ class Measures:
     sharpness_before: float
     sharpness_after: float
     dark: float
-    blown: float
+    overexposed: float
     ssim: float
     cut: float
     camera_shift: float | None

@@ -1,4 +1,4 @@
-"""How benchmarks measure: every contestant in a process of its own, and the figures as a table and as JSON."""
+"""How benchmarks measure: every model in a process of its own, and the figures as a table and as JSON."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from actionpairs import duplicates
+from actionpairs.curation import duplicates
 
 
 def plant(items: int, planted: int, bits: int, *, seed: int) -> tuple[np.ndarray, set[tuple[int, int]]]:

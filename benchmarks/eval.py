@@ -24,10 +24,11 @@ from networks import NOISE, Networks
 from PIL import Image
 from torchmetrics.image.fid import _compute_fid
 
-from actionpairs.learning import tiny
-from actionpairs.learning.editor import Editor
-from actionpairs.scoring import generate, metrics
-from actionpairs.scoring.generate import Sampling
+from actionpairs.editors import sampling as generate
+from actionpairs.editors import tiny
+from actionpairs.editors.instruct_pix2pix import Editor
+from actionpairs.editors.sampling import Sampling
+from actionpairs.metrics import formulas
 
 TEXT, IMAGE_GUIDANCE, TEXT_GUIDANCE = "take cup", 1.5, 7.5
 
@@ -99,8 +100,8 @@ def frechet() -> dict[str, float]:
     return {
         "torchmetrics_seconds": seconds(peer),
         "sqrtm_seconds": seconds(by_root),
-        "frechet_seconds": seconds(lambda: metrics.frechet(x, y), repeats=3),
-        "relative_difference": abs(metrics.frechet(x, y) - peer()) / peer(),
+        "frechet_seconds": seconds(lambda: formulas.frechet(x, y), repeats=3),
+        "relative_difference": abs(formulas.frechet(x, y) - peer()) / peer(),
     }
 
 

@@ -1,7 +1,7 @@
 """A few frames out of long videos: actionpairs against the usual ways, on the same frames in the same run.
 
 Renders 2-minute 1080p59.94 H.264 videos (GOP 30 and 250, B-frames), every frame with its number in its pixels,
-and draws 15 segments a minute of 1 to 4 s for each of three copies of a video. Every contestant makes the first
+and draws 15 segments a minute of 1 to 4 s for each of three copies of a video. Every model makes the first
 and last frame of each segment into a JPEG of short side 512, in one process for the three, one thread. CPU seconds
 are those of the whole process and its children, start and imports included.
 
@@ -32,7 +32,7 @@ from contest import Cost, arguments, finish, machine, table, timed
 
 from actionpairs import pairs
 from actionpairs.storage import Folder
-from actionpairs.tabletop.frame_index import CELLS, read_frame_index, stamp_frame_index
+from actionpairs.synthetic.frame_index import CELLS, read_frame_index, stamp_frame_index
 from actionpairs.video.decode import Video
 
 RATE = Fraction(60000, 1001)
@@ -327,7 +327,7 @@ def read_through(video: Path, seconds: int) -> float:
 
 
 def contest(video: Path, work: Path, seconds: int) -> Iterator[tuple[str, Cost, Pictures]]:
-    """Every contestant's cost and pictures; one that is not installed is left out and said so."""
+    """Every model's cost and pictures; one that is not installed is left out and said so."""
     out = work / "ours"
     cost = ours(video, out, seconds)
     yield "actionpairs", cost, pictures_of_ours(out, seconds)
@@ -367,7 +367,7 @@ def compare(video: Path, *, gop: int, seconds: int) -> dict[str, float]:
         rows.append((name, cost.wall_seconds, cost.cpu_seconds, ratio, f"{right(pictures)}/{frames}", apart))
         if name != "actionpairs":
             figures[f"gop{gop}_cpu_vs_{name}"] = ratio
-    print(table(["", "wall s", "CPU s", "÷ ours", "right", "grey levels from ours"], rows))
+    print(table(["", "wall s", "CPU s", "÷ ours", "right", "gray levels from ours"], rows))
     parts = inside(video, seconds)
     rest = us.cpu_seconds - parts.packet_table - parts.decode
     print(f"ours: {parts.packet_table:.2f} s packet table, {parts.decode:.2f} s decode and conversion,", end=" ")
@@ -382,7 +382,7 @@ def main() -> None:
     """Render what is not there yet, compare, print."""
     parser = arguments(__doc__)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="length of the videos")
-    parser.add_argument("--run", nargs=3, metavar=("CONTESTANT", "VIDEO", "OUT"), help="one contestant alone")
+    parser.add_argument("--run", nargs=3, metavar=("CONTESTANT", "VIDEO", "OUT"), help="one model alone")
     chosen = parser.parse_args()
     if chosen.run:
         name, video, out = chosen.run

@@ -32,17 +32,17 @@ from torch.utils.data import DataLoader
 
 from actionpairs import manifest, shards
 from actionpairs.configs import ShardConfig, SplitConfig
-from actionpairs.learning import examples
-from actionpairs.learning.batches import Batches, Presentation
-from actionpairs.learning.loader import Loader
-from actionpairs.manifest import FileDigest, Order
+from actionpairs.data import examples
+from actionpairs.data.batches import Augmentation, Batches
+from actionpairs.data.loader import Loader
+from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.records import Measures, Sample, SampleMetadata, Segment
 from actionpairs.storage import Folder
 
 SIDE, WANTED, BATCH, SHARDS = 512, 256, 32, 8
 QUALITIES = {"60 KB": 91, "20 KB": 52}
 TRAIN = "BENCH-train"
-SHOW = Presentation(flip=0.5, conditioning_dropout=0.05, wrong_texts=1, drawn_from="all")
+SHOW = Augmentation(flip=0.5, conditioning_dropout=0.05, wrong_texts=1, drawn_from="all")
 
 
 def picture(number: int, quality: int) -> bytes:
@@ -71,7 +71,7 @@ def written(path: Path, pairs: int, quality: int) -> Folder:
     folder, config = Folder(path), ShardConfig(dataset="BENCH", splits=SplitConfig(train=TRAIN, tests={}))
     if folder.exists(manifest.MANIFEST_FILE):
         return folder
-    order = Order("shard", "benchmark", config, {"pairs": f"{pairs}"})
+    order = StageSpec("shard", "benchmark", config, {"pairs": f"{pairs}"})
     shard_of = {(TRAIN, f"pair-{n:05d}"): shards.shard_name(TRAIN, n % SHARDS) for n in range(pairs)}
     with manifest.working(folder, order), ThreadPoolExecutor(2) as pool:
         made = pool.map(partial(sample, quality=quality), range(pairs))
@@ -120,28 +120,28 @@ def web(folder: Folder, workers: int) -> int:
     return sum(len(batch[0]) for batch in DataLoader(found, batch_size=None, num_workers=workers))
 
 
-def rate(contestant: Callable[[], int], pairs: int) -> float:
-    """Pairs per second; raises where a contestant left some out."""
+def rate(model: Callable[[], int], pairs: int) -> float:
+    """Pairs per second; raises where a model left some out."""
     begun = time.perf_counter()
-    if (shown := contestant()) != pairs:
+    if (shown := model()) != pairs:
         raise RuntimeError(f"{shown} of {pairs} pairs")
     return pairs / (time.perf_counter() - begun)
 
 
 def contest(folder: Folder, options: Namespace) -> dict[str, list[float]]:
-    """Every contestant's rates, one a round, taking turns; the first round warms up and is left out."""
+    """Every model's rates, one a round, taking turns; the first round warms up and is left out."""
     pairs = examples.training([folder])
     jpegs = [shards.read_pictures(pair.folder, pair.entry) for pair in pairs]
     workers = options.workers
     rates: dict[str, list[float]] = {}
     for number in range(options.rounds + 1):
-        for name, contestant in {
+        for name, model in {
             "actionpairs": partial(loader, folder, workers, number),
             "bare decode at half size": partial(bare, jpegs, workers, flags=cv2.IMREAD_REDUCED_COLOR_2),
             "bare full decode": partial(bare, jpegs, workers, flags=cv2.IMREAD_COLOR),
             "webdataset": partial(web, folder, workers),
         }.items():
-            rates.setdefault(name, []).append(rate(contestant, len(pairs)))
+            rates.setdefault(name, []).append(rate(model, len(pairs)))
     return {name: found[1:] for name, found in rates.items()}
 
 

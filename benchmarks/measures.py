@@ -22,7 +22,7 @@ import numpy as np
 
 from actionpairs.measures import measure
 from actionpairs.records import Measures
-from actionpairs.tabletop import MomentTruth, SegmentTruth, read_truth, render_set
+from actionpairs.synthetic import MomentTruth, SegmentTruth, read_truth, render_set
 from actionpairs.video.decode import Video
 
 SEED = 8101
@@ -93,14 +93,14 @@ def pairs(folder: Path, camera: str) -> Iterator[Shown]:
         for item in video.segments:
             before, after = pictures[item.first.frame], pictures[item.last.frame]
             motion = homography(item.first, item.last)
-            centre = np.array(SIZE) / 2
+            center = np.array(SIZE) / 2
             yield Shown(
                 scene=video.id,
                 before=before,
                 after=after,
                 measures=measure(before, after),
                 moved=item.moved,
-                shift=float(np.linalg.norm(mapped(motion, centre) - centre) / np.hypot(*SIZE)),
+                shift=float(np.linalg.norm(mapped(motion, center) - center) / np.hypot(*SIZE)),
                 displacement=true_displacement(item, motion),
             )
 

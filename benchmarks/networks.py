@@ -8,7 +8,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from actionpairs.learning import editor
+from actionpairs.editors import instruct_pix2pix
 
 SD15_UNET = {
     "in_channels": 8,
@@ -53,7 +53,7 @@ class Networks:
                 unet, vae = UNet2DConditionModel(**SD15_UNET), AutoencoderKL(**SD15_VAE)
                 text_encoder = CLIPTextModel(CLIPTextConfig(**SD15_TEXT))
         else:
-            shipped = editor.load("tabletop").to(device)
+            shipped = instruct_pix2pix.load("tabletop").to(device)
             unet, vae, text_encoder = shipped.unet, shipped.vae, shipped.text_encoder
         for frozen in (vae, text_encoder):
             frozen.requires_grad_(False).eval()

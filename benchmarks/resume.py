@@ -27,10 +27,10 @@ import yaml
 from contest import arguments, finish, machine, table
 from safetensors.torch import load_file
 
-from actionpairs.learning import curves
-from actionpairs.stages.painted import PaintedSet, paint
+from actionpairs.synthetic.synthetic_shards import SyntheticSet, paint
+from actionpairs.training import metric_log
 
-PAIRS = PaintedSet("LC", "fixed", "actions", scenes=60, test_scenes=4, side=64, seed=12)
+PAIRS = SyntheticSet("LC", "fixed", "actions", scenes=60, test_scenes=4, side=64, seed=12)
 SPEED = "images_per_second"
 
 
@@ -86,7 +86,7 @@ def interrupt(command: list[str], out: Path, *, at: int) -> bool:
 def steps_done(out: Path) -> int:
     """How many steps the table of losses holds."""
     try:
-        return (out / curves.TABLE_FILE).read_bytes().count(b"\n") - 1
+        return (out / metric_log.TABLE_FILE).read_bytes().count(b"\n") - 1
     except FileNotFoundError:
         return 0
 
@@ -99,7 +99,7 @@ def weight_difference(one: Path, other: Path) -> float:
 
 def loss_difference(one: Path, other: Path) -> float:
     """The largest difference of a term of the loss, over all steps; endless where steps are missing."""
-    left, right = (curves.read(out / curves.TABLE_FILE) for out in (one, other))
+    left, right = (metric_log.read(out / metric_log.TABLE_FILE) for out in (one, other))
     if len(left) != len(right):
         return float("inf")
     pairs = zip(left, right, strict=True)

@@ -25,14 +25,14 @@ from extract import RECIPE, render, spans
 from shards import RECIPE as SHARD_RECIPE
 from shards import make_pairs
 
-from actionpairs.learning import examples
-from actionpairs.learning.batches import Batches, Presentation
-from actionpairs.learning.loader import Loader
+from actionpairs.data import examples
+from actionpairs.data.batches import Augmentation, Batches
+from actionpairs.data.loader import Loader
 from actionpairs.stages.shard import shard
 from actionpairs.storage import Folder
 
 SECONDS, VIDEOS, FEWEST, MOST, ROUNDS = 60, 8, 1_000, 1_000_000, 3
-RANKED_PAIRS, SHOW = 4_000, Presentation(flip=0.5, conditioning_dropout=0.05, wrong_texts=1, drawn_from="all")
+RANKED_PAIRS, SHOW = 4_000, Augmentation(flip=0.5, conditioning_dropout=0.05, wrong_texts=1, drawn_from="all")
 
 
 def cut(video: Path, work: Path, *, workers: int) -> Run:

@@ -22,7 +22,7 @@ import numpy as np
 from contest import arguments, finish, machine, table, watched
 
 from actionpairs import manifest, pairs, shards
-from actionpairs.manifest import Order
+from actionpairs.manifest import StageSpec
 from actionpairs.recipe import load
 from actionpairs.records import FramePair, Measures, PairFacts, Segment
 from actionpairs.storage import Folder
@@ -44,14 +44,14 @@ def jpegs(count: int) -> list[bytes]:
 
 
 def small_jpeg() -> bytes:
-    """A grey picture of less than a kilobyte."""
+    """A gray picture of less than a kilobyte."""
     return cv2.imencode(".jpg", np.full((36, 64, 3), 128, np.uint8))[1].tobytes()
 
 
 def videos(count: int, pictures: Sequence[bytes]) -> Iterator[tuple[str, list[FramePair]]]:
     """Pairs video by video; a tenth of them change too little for the filter."""
     measures = Measures(
-        change=0.1, sharpness_before=0.7, sharpness_after=0.7, dark=0.0, blown=0.0, ssim=0.9, cut=0.02,
+        change=0.1, sharpness_before=0.7, sharpness_after=0.7, dark=0.0, overexposed=0.0, ssim=0.9, cut=0.02,
         camera_shift=0.001, camera_rotation_degrees=0.0, camera_zoom=1.0, camera_inliers=200, displacement=0.12,
         moved_area=0.05, moved_left=0.2, moved_top=0.3, moved_right=0.6, moved_bottom=0.7,
         hash_before="0123456789abcdef", hash_after="fedcba9876543210",
@@ -85,7 +85,7 @@ def videos(count: int, pictures: Sequence[bytes]) -> Iterator[tuple[str, list[Fr
 def make_pairs(folder: Folder, count: int, *, small: bool = False) -> None:
     """A finished pairs folder, as `extract` leaves it."""
     pictures = [small_jpeg()] if small else jpegs(PICTURES)
-    order = Order("extract", "benchmark", load("table").extract, {})
+    order = StageSpec("extract", "benchmark", load("table").extract, {})
     with manifest.working(folder, order):
         files = {
             pairs.file_name(name): pairs.write(folder, pairs.file_name(name), found, pairs.VideoNotes(()))

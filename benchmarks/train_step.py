@@ -38,13 +38,14 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from actionpairs.configs import ActionLossConfig, LoopConfig
-from actionpairs.learning import devices, editor, loop, losses
-from actionpairs.learning.batches import Batches, Presentation
-from actionpairs.learning.editor_lesson import Diffusion, EditorLesson, Material, Objective
-from actionpairs.learning.examples import Example
-from actionpairs.learning.latents import Latents, TextEmbeddings
+from actionpairs.data.batches import Augmentation, Batches
+from actionpairs.data.examples import Example
+from actionpairs.editors import instruct_pix2pix
 from actionpairs.records import Entry
 from actionpairs.storage import Folder
+from actionpairs.training import devices, loop, losses
+from actionpairs.training.editor_task import Diffusion, EditorTask, Material, Objective
+from actionpairs.training.latents import Latents, TextEmbeddings
 
 PAIRS, ACTIONS = 64, 8
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -59,7 +60,7 @@ def objective(*, static: bool) -> Objective:
 
 
 def our_step(networks: Networks, options: Namespace, accelerator: Accelerator, *, static: bool) -> Step:
-    """The product's own lesson and loop, on caches as it would have written them."""
+    """The product's own task and loop, on caches as it would have written them."""
     config = LoopConfig(
         steps=1_000_000,
         batch_size=options.batch,
@@ -71,19 +72,19 @@ def our_step(networks: Networks, options: Namespace, accelerator: Accelerator, *
     unet = networks.unet
     if options.channels_last:
         unet.to(memory_format=torch.channels_last)
-    editor.freeze(unet, ["attn2"])
-    reference = None if static else editor.frozen_copy(unet, precision=options.precision)
+    instruct_pix2pix.freeze(unet, ["attn2"])
+    reference = None if static else instruct_pix2pix.frozen_copy(unet, precision=options.precision)
     if reference:
         loop.compile_network(reference, config)
-    lesson = EditorLesson(
+    task = EditorTask(
         material(networks, options, static=static),
         objective(static=static),
         Diffusion(DDPMScheduler(**NOISE).alphas_cumprod, "epsilon", networks.vae.config.scaling_factor),
         accelerator=accelerator,
         reference=reference,
     )
-    trainee = loop.prepare(accelerator, unet, config, decay=0)
-    return lambda step: loop.learn(lesson, trainee, config, step)
+    state = loop.prepare(accelerator, unet, config, decay=0)
+    return lambda step: loop.learn(task, state, config, step)
 
 
 def material(networks: Networks, options: Namespace, *, static: bool) -> Material:
@@ -91,7 +92,7 @@ def material(networks: Networks, options: Namespace, *, static: bool) -> Materia
     generator = np.random.default_rng(0)
     texts = ("", *(f"action {number}" for number in range(ACTIONS)))
     pairs = [Example(Folder("."), f"pair-{n:02d}", _entry(n, texts[1 + n % ACTIONS])) for n in range(PAIRS)]
-    show = Presentation(flip=0.5, conditioning_dropout=0.05, wrong_texts=int(not static), drawn_from="all")
+    show = Augmentation(flip=0.5, conditioning_dropout=0.05, wrong_texts=int(not static), drawn_from="all")
     side = options.resolution // networks.factor
     channels = networks.vae.config.latent_channels
     values = generator.random((PAIRS, 2, 3, channels, side, side), dtype=np.float32).astype(np.float16)
@@ -113,7 +114,7 @@ class Script:
         self._half = DTYPES[options.precision]
         self._vae = networks.vae.to(self._half)
         self._text_encoder = networks.text_encoder.to(self._half)
-        editor.freeze(networks.unet, ["attn2"])
+        instruct_pix2pix.freeze(networks.unet, ["attn2"])
         self._frozen = None if static else copy.deepcopy(networks.unet).requires_grad_(False).to(self._half)
         self._trained = [parameter for parameter in networks.unet.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(self._trained, lr=1e-6)
@@ -164,7 +165,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A contestant's step: its median time, the most memory that its process or its GPU held, its operations."""
+    """A model's step: its median time, the most memory that its process or its GPU held, its operations."""
 
     seconds: float
     peak_bytes: int
@@ -234,17 +235,17 @@ def _peak(device: torch.device) -> int:
 
 
 def contest(options: Namespace) -> tuple[dict[str, Measured], float]:
-    """Measure every contestant, each with networks of its own; and the rate of the matrix product."""
+    """Measure every model, each with networks of its own; and the rate of the matrix product."""
     accelerator = devices.begin(options.device, precision=options.precision)
     device = accelerator.device
     measured = {}
     for static in LOSSES[options.losses]:
-        for name, contestant in (("reference", Script), ("actionpairs", our_step)):
+        for name, model in (("reference", Script), ("actionpairs", our_step)):
             networks = Networks.of(options.size, device)
-            step = contestant(networks, options, accelerator, static=static)
+            step = model(networks, options, accelerator, static=static)
             label = f"{name}, {STATIC if static else ALL}"
             measured[label] = measure(step, warmup=options.warmup, steps=options.steps, device=device)
-            if options.profile and contestant is our_step:
+            if options.profile and model is our_step:
                 print(f"{label}\n{profile(step, device=device)}")
             del networks, step
             accelerator.free_memory()

@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 from actionpairs import configs, formats
 from actionpairs.cli import main
 from actionpairs.recipe import builtin_names
-from actionpairs.scoring import schema
+from actionpairs.report import schema
 
 HERE = Path(__file__).parent
 

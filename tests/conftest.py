@@ -23,7 +23,7 @@ def shared() -> Path:
 
 
 def draw_index(number: int, *, width: int, height: int) -> np.ndarray:
-    """A grey picture whose bottom-left edge says its number: twelve cells, most significant bit first."""
+    """A gray picture whose bottom-left edge says its number: twelve cells, most significant bit first."""
     picture = np.full((height, width, 3), 60 + number % 80, np.uint8)
     picture[height // 4 : height // 2, (number * 3) % (width // 2) :] = (200, 120, 40)
     for bit in range(BITS):

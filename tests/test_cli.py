@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from actionpairs.cli import main
-from tests.stages.conftest import Films, films  # noqa: F401
+from tests.stages.conftest import RawDataset, dataset  # noqa: F401
 
 BLOCK = """
 import sys
@@ -61,13 +61,13 @@ def test_wrong_usage_exits_with_two() -> None:
     ],
 )
 def test_without_an_extra_one_line_says_what_to_install(
-    films: Films,  # noqa: F811
+    dataset: RawDataset,
     tmp_path: Path,
     package: str,
     options: list[str],
     cure: str,
 ) -> None:
-    usual = ["--videos", str(films.videos), "--annotations", str(films.table), "--out", str(tmp_path / "out")]
+    usual = ["--videos", str(dataset.videos), "--annotations", str(dataset.table), "--out", str(tmp_path / "out")]
     script = f"import sys; sys.modules[{package!r}] = None; from actionpairs.cli import main; main()"
     command = [sys.executable, "-c", script, "extract", "table", *usual, *options]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -79,13 +79,13 @@ def test_without_an_extra_one_line_says_what_to_install(
     assert "hidden" not in error
 
 
-def test_extract_and_shard_need_no_torch(films: Films, tmp_path: Path) -> None:  # noqa: F811
+def test_extract_and_shard_need_no_torch(dataset: RawDataset, tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("extends: table\nshard: {splits: {tests: {tabletest: 2}}}")
     script = f"""{BLOCK}
 from actionpairs.cli import main
 recipe, out = {str(tmp_path / "r.yaml")!r}, {str(tmp_path)!r}
 if __name__ == "__main__":
-    main(["extract", recipe, "--videos", {str(films.videos)!r}, "--annotations", {str(films.table)!r},
+    main(["extract", recipe, "--videos", {str(dataset.videos)!r}, "--annotations", {str(dataset.table)!r},
           "--out", out + "/pairs", "--workers", "1"], standalone_mode=False)
     main(["shard", recipe, "--pairs", out + "/pairs", "--out", out + "/shards"], standalone_mode=False)
 """
@@ -124,18 +124,22 @@ def test_importing_the_package_is_light() -> None:
     assert result.stdout.strip() == "[]"
 
 
-def test_a_dry_run_needs_no_video(films: Films) -> None:  # noqa: F811
-    result = invoke("extract", "table", "--annotations", films.table, "--dry-run", "--json")
+def test_a_dry_run_needs_no_video(dataset: RawDataset) -> None:
+    result = invoke("extract", "table", "--annotations", dataset.table, "--dry-run", "--json")
     outline = json.loads(result.output)
     assert (outline["rows"], outline["selected"], outline["actions"]) == (6, 6, 1)
     assert outline["splits"] == {"table-train": 2, "tabletest": 4}
 
 
-def test_the_api_does_what_the_commands_do(films: Films, tmp_path: Path) -> None:  # noqa: F811
+def test_the_api_does_what_the_commands_do(dataset: RawDataset, tmp_path: Path) -> None:
     import actionpairs
 
     summary = actionpairs.extract(
-        "table", videos=str(films.videos), annotations=[str(films.table)], out=str(tmp_path / "pairs"), workers=1
+        "table",
+        videos=str(dataset.videos),
+        annotations=[str(dataset.table)],
+        out=str(tmp_path / "pairs"),
+        workers=1,
     )
     assert summary.pairs == 6
     assert set(actionpairs.__all__) >= {"extract", "shard", "train", "evaluate", "demo"}
@@ -143,9 +147,9 @@ def test_the_api_does_what_the_commands_do(films: Films, tmp_path: Path) -> None
         actionpairs.nonsense  # noqa: B018
 
 
-def test_a_full_disk_is_a_clear_error(films: Films, tmp_path: Path) -> None:  # noqa: F811
+def test_a_full_disk_is_a_clear_error(dataset: RawDataset, tmp_path: Path) -> None:
     result = invoke(
-        "extract", "table", "--videos", films.videos, "--annotations", films.table, "--out", "/dev/full/pairs"
+        "extract", "table", "--videos", dataset.videos, "--annotations", dataset.table, "--out", "/dev/full/pairs"
     )
     assert result.exit_code == 1
     assert "error: /dev/full/pairs" in result.output

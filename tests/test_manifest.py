@@ -10,12 +10,12 @@ import pytest
 from actionpairs import manifest
 from actionpairs.configs import FilterConfig
 from actionpairs.errors import StorageError
-from actionpairs.manifest import FileDigest, Order
+from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.storage import Folder
 
 
-def order(**inputs: str) -> Order:
-    return Order("shard", "test", FilterConfig(), inputs)
+def order(**inputs: str) -> StageSpec:
+    return StageSpec("shard", "test", FilterConfig(), inputs)
 
 
 def test_work_that_is_done_is_found_again(tmp_path: Path) -> None:

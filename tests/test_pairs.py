@@ -11,7 +11,7 @@ from actionpairs import columns, pairs
 from actionpairs.errors import StorageError
 from actionpairs.records import FramePair, PairFacts, Reason, Rejection, Segment
 from actionpairs.storage import Folder
-from tests.measured import measured
+from tests.measures.measured import measured
 
 
 def pair(number: int) -> FramePair:

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from actionpairs.stages.painted import PaintedSet
+from actionpairs.synthetic.synthetic_shards import SyntheticSet
 
 ROOT = Path(__file__).parents[1]
 MARKS = "".join(
@@ -30,15 +30,15 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec.loader.exec_module(command)
     sizes, tables = sys.modules["sizes"], sys.modules["tables"]
     small = sizes.Size(
-        (PaintedSet("LC", "fixed", "actions", 3, 2, 64, 12, sizes.HELD_BACK),),
-        PaintedSet("static", "fixed", "static edits", 1, 2, 64, 21),
+        (SyntheticSet("LC", "fixed", "actions", 3, 2, 64, 12, sizes.HELD_BACK),),
+        SyntheticSet("static", "fixed", "static edits", 1, 2, 64, 21),
         seeds=(0, 1),
         other_seeds=(0,),
         base=None,
     )
     for module in (command, tables):
         monkeypatch.setattr(module, "SIZES", {"cpu": small})
-    for name in ("actions", "no-action", "hinge", "recogniser"):
+    for name in ("actions", "no-action", "hinge", "recognizer"):
         shorter = {"extends": f"study/cpu/{name}", "train": {"steps": 2}}
         path = tmp_path / "recipes/cpu" / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)

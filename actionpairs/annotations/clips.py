@@ -1,4 +1,4 @@
-"""A row as its format read it, and the judgement: a Segment, or a Rejection with its reason."""
+"""A row as its format read it, and the judgment: a Segment, or a Rejection with its reason."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def reject(clip: Clip, reason: Reason, detail: str) -> Rejection:
 
 
 def unreadable(clip: Clip, detail: str) -> Rejection:
-    """Turn a clip down that cannot be understood."""
+    """Turn a clip down that cannot be discrimination."""
     return reject(clip, Reason.UNREADABLE_ROW, detail)
 
 

@@ -6,17 +6,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actionpairs.measures.camera import find_motion
+from actionpairs.measures.camera import find_camera_motion
 from actionpairs.measures.hashes import perceptual_hash
-from actionpairs.measures.likeness import block_likeness, changed_area, similarity
-from actionpairs.measures.movement import find_movement
+from actionpairs.measures.motion import find_motion
 from actionpairs.measures.sharpness import measure_sharpness
+from actionpairs.measures.similarity import block_similarity, changed_area, similarity
 from actionpairs.records import Measures
 
 __all__ = ["measure"]
 
 _HEIGHT_PIXELS = 256  # for features; half of it for everything that compares areas
-_DARK, _BLOWN = 16, 250  # grey levels
+_DARK, _BLOWN = 16, 250  # gray levels
 
 
 def measure(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Measures:
@@ -29,21 +29,21 @@ def measure(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Measures:
     for picture in (before, after):  # both at once: a picture is too large to stay in the processor's cache
         halves.append(_shrunk(picture, _HEIGHT_PIXELS))
         sharpness.append(measure_sharpness(picture))
-    first, last = (_grey(picture) for picture in halves)
-    motion = find_motion(first, last)
+    first, last = (_gray(picture) for picture in halves)
+    motion = find_camera_motion(first, last)
     small_before, small_after = (_shrunk(picture, _HEIGHT_PIXELS // 2) for picture in halves)  # halving is cheap
     aligned, seen = motion.align(small_before)
-    aligned_grey, after_grey = _grey(aligned), _grey(small_after)
-    movement = find_movement(aligned, small_after, seen)
+    aligned_gray, after_gray = _gray(aligned), _gray(small_after)
+    movement = find_motion(aligned, small_after, seen)
     box = movement.box
     return Measures(
-        change=round(changed_area(aligned_grey, after_grey, seen), 6),
+        change=round(changed_area(aligned_gray, after_gray, seen), 6),
         sharpness_before=round(sharpness[0], 4),
         sharpness_after=round(sharpness[1], 4),
-        dark=round(max(_share(grey < _DARK) for grey in (first, last)), 4),
-        blown=round(max(_share(grey >= _BLOWN) for grey in (first, last)), 4),
-        ssim=round(similarity(aligned_grey, after_grey, seen), 4),
-        cut=round(1 - max(motion.share, block_likeness(aligned_grey, after_grey, seen)), 4),
+        dark=round(max(_share(gray < _DARK) for gray in (first, last)), 4),
+        overexposed=round(max(_share(gray >= _BLOWN) for gray in (first, last)), 4),
+        ssim=round(similarity(aligned_gray, after_gray, seen), 4),
+        cut=round(1 - max(motion.share, block_similarity(aligned_gray, after_gray, seen)), 4),
         camera_shift=_rounded(motion.shift),
         camera_rotation_degrees=_rounded(motion.rotation_degrees),
         camera_zoom=_rounded(motion.zoom),
@@ -59,7 +59,7 @@ def measure(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Measures:
     )
 
 
-def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _gray(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]
 
 

@@ -18,7 +18,7 @@ _STILL = 0.9  # of the inliers that a still camera explains too: features in one
 
 @dataclass(frozen=True, slots=True)
 class CameraMotion:
-    """The homography from the first frame to the last, and what it does to the picture's centre.
+    """The homography from the first frame to the last, and what it does to the picture's center.
 
     `shift` is a share of the picture's diagonal; `zoom` is above 1 where things grew. All are None where too few
     features agree; the homography alone is where the camera stood still. `inliers` is how many features agree,
@@ -48,15 +48,15 @@ class CameraMotion:
         return cv2.warpPerspective(picture, matrix, (width, height)), seen == 255  # type: ignore[return-value]
 
 
-def find_motion(first: NDArray[np.uint8], last: NDArray[np.uint8]) -> CameraMotion:
+def find_camera_motion(first: NDArray[np.uint8], last: NDArray[np.uint8]) -> CameraMotion:
     """Match features and fit a homography to those that agree (USAC_MAGSAC).
 
-    first, last: H W uint8 grey, of one size.
+    first, last: H W uint8 gray, of one size.
     """
     orb = cv2.ORB_create(  # type: ignore[attr-defined]
         _FEATURES, scaleFactor=1.4, nlevels=5, edgeThreshold=16, patchSize=24, fastThreshold=10
     )
-    (corners, codes), (others, other_codes) = (orb.detectAndCompute(grey, None) for grey in (first, last))
+    (corners, codes), (others, other_codes) = (orb.detectAndCompute(gray, None) for gray in (first, last))
     height = first.shape[0]
     nothing = CameraMotion(None, height, None, None, None, 0, 0.0)
     if codes is None or other_codes is None:
@@ -75,11 +75,11 @@ def find_motion(first: NDArray[np.uint8], last: NDArray[np.uint8]) -> CameraMoti
     still = int(np.count_nonzero(np.linalg.norm(there - here, axis=1) < _INLIER_PIXELS))
     if still >= _STILL * inliers:
         return CameraMotion(None, height, 0.0, 0.0, 1.0, inliers, share)
-    return CameraMotion(matrix, height, *_at_centre(matrix, first.shape[:2]), inliers, share)  # type: ignore[arg-type]
+    return CameraMotion(matrix, height, *_at_center(matrix, first.shape[:2]), inliers, share)  # type: ignore[arg-type]
 
 
-def _at_centre(matrix: NDArray[np.float64], size: tuple[int, ...]) -> tuple[float, float, float]:
-    """Shift (share of the diagonal), rotation (degrees) and zoom at the picture's centre."""
+def _at_center(matrix: NDArray[np.float64], size: tuple[int, ...]) -> tuple[float, float, float]:
+    """Shift (share of the diagonal), rotation (degrees) and zoom at the picture's center."""
     height, width = size
     x, y = width / 2, height / 2
     (fx, fy), (rx, ry), (dx, dy) = _mapped(matrix, [(x, y), (x + 1, y), (x, y + 1)])

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from actionpairs import tabletop
+from actionpairs import synthetic
+from actionpairs.evaluation.records import Report
 from actionpairs.recipe import load
-from actionpairs.scoring.records import Report
-from actionpairs.stages import demo_page
-from actionpairs.stages.demo_page import Chapter
+from actionpairs.report import demo_page
+from actionpairs.report.demo_page import Chapter
 from actionpairs.stages.eval import evaluate
 from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import shard
 from actionpairs.stages.train import train
 from actionpairs.storage import Folder
 
-EDITOR_RECIPE, RECOGNISER_RECIPE = "demo", "demo-recogniser"
+EDITOR_RECIPE, RECOGNIZER_RECIPE = "demo", "demo-recognizer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class _Set:
 
 _SETS = (_Set("LC", "fixed", "demo", videos=16, seed=1), _Set("HC", "head", "demo-hc", videos=8, seed=2))
 _ACTIONS_PER_VIDEO = 14
-_VERBS: tuple[tabletop.Verb, ...] = ("take", "put", "open", "close", "check")  # a minute teaches no more
+_VERBS: tuple[synthetic.Verb, ...] = ("take", "put", "open", "close", "check")  # a minute teaches no more
 _FRAME_RATE = 10  # a third of the usual rate: only the frames around an action are wanted
 
 
@@ -47,13 +47,13 @@ def demo(*, out: str, workers: int | None = None) -> str:
     root, processes = Path(out), workers or len(os.sched_getaffinity(0))
     chapters = [_chapter(each, root, processes) for each in _SETS]
     shards = [chapter.packed.out for chapter in chapters]
-    model, recogniser = str(root / "model"), str(root / "recogniser")
+    model, recognizer = str(root / "model"), str(root / "recognizer")
     _say("teaching a small editor the actions of both sets")
     train(EDITOR_RECIPE, shards=shards, out=model, device="cpu")
-    _say("training a small recogniser on both sets")
-    train(RECOGNISER_RECIPE, shards=shards, out=recogniser, device="cpu")
+    _say("training a small recognizer on both sets")
+    train(RECOGNIZER_RECIPE, shards=shards, out=recognizer, device="cpu")
     reports = [
-        _report(each, folder, root, model=model, recogniser=recogniser)
+        _report(each, folder, root, model=model, recognizer=recognizer)
         for each, folder in zip(_SETS, shards, strict=True)
     ]
     Folder(root).write_bytes("index.html", demo_page.written(root, chapters, reports).encode())
@@ -64,8 +64,8 @@ def _chapter(each: _Set, root: Path, processes: int) -> Chapter:
     """Render, extract and shard one set."""
     folder = root / each.name
     _say(f"{each.name}: rendering {each.videos} videos with a {each.camera} camera")
-    films = tabletop.render_set(
-        folder / "films",
+    videos = synthetic.render_set(
+        folder / "videos",
         camera=each.camera,
         videos=each.videos,
         actions_per_video=_ACTIONS_PER_VIDEO,
@@ -78,8 +78,8 @@ def _chapter(each: _Set, root: Path, processes: int) -> Chapter:
     _say(f"{each.name}: extract and shard")
     cut = extract(
         each.recipe,
-        videos=str(films.videos),
-        annotations=[str(films.epic100)],
+        videos=str(videos.videos),
+        annotations=[str(videos.epic100)],
         out=str(folder / "pairs"),
         workers=processes,
     )
@@ -87,7 +87,7 @@ def _chapter(each: _Set, root: Path, processes: int) -> Chapter:
     return Chapter(each.name, each.camera, cut, packed)
 
 
-def _report(each: _Set, shards: str, root: Path, *, model: str, recogniser: str) -> Report:
+def _report(each: _Set, shards: str, root: Path, *, model: str, recognizer: str) -> Report:
     """Score the editor on one set's test split."""
     _say(f"{each.name}: scoring edits of unseen pairs")
     [split] = load(each.recipe).shard.splits.tests
@@ -97,7 +97,7 @@ def _report(each: _Set, shards: str, root: Path, *, model: str, recogniser: str)
         shards=shards,
         split=split,
         out=str(root / each.name / "report"),
-        recogniser=recogniser,
+        recognizer=recognizer,
         device="cpu",
     )
 

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from actionpairs.editors import instruct_pix2pix
+from actionpairs.editors import sampling as generate
+from actionpairs.editors.instruct_pix2pix import Editor
+from actionpairs.editors.sampling import Sampling
 from actionpairs.errors import ScoreError
-from actionpairs.learning import editor
-from actionpairs.learning.editor import Editor
 from actionpairs.progress import Progress
-from actionpairs.scoring import generate
-from actionpairs.scoring.generate import Sampling
 from actionpairs.storage import located
 
 _SCHEDULER = "EulerAncestralDiscreteScheduler"
@@ -37,7 +37,7 @@ def edit(
     text_guidance: Sequence[float] = (7.5,),
     device: str = "auto",
 ) -> str:
-    """Edit one picture and write the outcome; where there are several, a labelled sheet of all of them.
+    """Edit one picture and write the outcome; where there are several, a labeled sheet of all of them.
 
     model: a diffusers folder or hub id. resolution: pixels of the short side; the aspect is kept. The sheet has
     a row per pair of guidance scales, s_i (image) and s_c (text), and a column per seed, the input first.
@@ -50,7 +50,7 @@ def edit(
             f"--out {out}: not the name of a picture.", cure=f"End it in {', '.join(sorted(_KINDS))}."
         )
     picture = _read(image)
-    loaded = editor.load(model).to(torch.device(generate.device_for(device)))
+    loaded = instruct_pix2pix.load(model).to(torch.device(generate.device_for(device)))
     picture = fit(picture, resolution, multiple=generate.factor(loaded))
     rows = [
         _edits(loaded, picture, instruction, seeds, Sampling(_SCHEDULER, steps, s_i, s_c))

@@ -11,34 +11,29 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from actionpairs import manifest, splits
+from actionpairs import manifest
 from actionpairs.configs import EvalConfig
+from actionpairs.curation import splits
+from actionpairs.data import examples, rng
+from actionpairs.data.batches import NegativeSampler, Row, wrong_texts
+from actionpairs.data.examples import Example
+from actionpairs.editors import instruct_pix2pix
+from actionpairs.editors import sampling as generate
+from actionpairs.editors.instruct_pix2pix import Editor
 from actionpairs.errors import ScoreError
-from actionpairs.learning import draws, editor, examples
-from actionpairs.learning.batches import Rivals, Row, wrong_texts
-from actionpairs.learning.editor import Editor
-from actionpairs.learning.examples import Example
-from actionpairs.manifest import FileDigest, Order
+from actionpairs.evaluation import comparisons, human_eval, notes, predictions, scorecard, scorers
+from actionpairs.evaluation import models as contestants
+from actionpairs.evaluation.predictions import ModelPredictions, Predictions
+from actionpairs.evaluation.records import Kind, Report, ReportRow, ReportSample
+from actionpairs.evaluation.scorecard import Measurements, Trial
+from actionpairs.evaluation.scorers import Scorers
+from actionpairs.manifest import FileDigest, StageSpec
+from actionpairs.metrics import discrimination
 from actionpairs.progress import Progress
 from actionpairs.recipe import Recipe, load
-from actionpairs.scoring import (
-    comparisons,
-    contestants,
-    discrimination,
-    edits,
-    generate,
-    judges,
-    notes,
-    opinions,
-    report,
-    scorecard,
-)
-from actionpairs.scoring import study as studies
-from actionpairs.scoring.edits import Edits, GeneratedEdits
-from actionpairs.scoring.gallery import Exhibit
-from actionpairs.scoring.judges import Judges
-from actionpairs.scoring.records import Kind, Report, ReportRow, ReportSample
-from actionpairs.scoring.scorecard import Measurements, Trial
+from actionpairs.report import files
+from actionpairs.report import rater_page as studies
+from actionpairs.report.gallery import Exhibit
 from actionpairs.shards import entries, read_index
 from actionpairs.storage import Folder
 
@@ -55,7 +50,7 @@ def evaluate(
     shards: str,
     split: str,
     out: str,
-    recogniser: str | None = None,
+    recognizer: str | None = None,
     features: Mapping[str, str] | None = None,
     device: str = "auto",
     limit: int | None = None,
@@ -70,7 +65,7 @@ def evaluate(
     that they saved; a finished report takes them in. Raises ActionpairsError subclasses.
     """
     _check_alone()
-    recipe, given, panel = load(recipe), edits or {}, (recogniser, features or {})
+    recipe, given, panel = load(recipe), edits or {}, (recognizer, features or {})
     config, folder, source, device_name = recipe.eval, Folder(out), Folder(shards), generate.device_for(device)
     wanted = _wanted(source, split, limit)
     entered = _entered(models, given, wanted, folder, config)
@@ -79,16 +74,16 @@ def evaluate(
         "split": split,
         **({} if limit is None else {"limit": str(limit)}),
         **{f"model {one.name}": one.digest for one in entered},
-        **judges.digests(*panel),
+        **scorers.digests(*panel),
     }
-    order = Order("eval", recipe.name, config, inputs)
+    order = StageSpec("eval", recipe.name, config, inputs)
     with manifest.working(folder, order) as finished:
         if finished:
-            result = report.read(folder)
+            result = files.read(folder)
         else:
-            result = _scored(source, split, wanted, entered, config, judges.appoint(*panel, device=device_name))
+            result = _scored(source, split, wanted, entered, config, scorers.appoint(*panel, device=device_name))
         if answers:
-            result = opinions.added(result, answers)
+            result = human_eval.added(result, answers)
         if study or answers or not finished:
             folder.remove(manifest.MANIFEST_FILE)
             _write(folder, result, entered, wanted, config, study=study)
@@ -109,13 +104,13 @@ def _check_alone() -> None:
 def _write(
     folder: Folder,
     result: Report,
-    entered: Sequence[Edits],
+    entered: Sequence[Predictions],
     wanted: Sequence[Example],
     config: EvalConfig,
     *,
     study: bool,
 ) -> None:
-    report.write(folder, result, _exhibits(entered, wanted, config.gallery, side=config.resolution))
+    files.write(folder, result, _exhibits(entered, wanted, config.gallery, side=config.resolution))
     if study:
         shown = _exhibits(entered, wanted, config.study, side=config.resolution)
         folder.write_bytes(studies.PAGE_FILE, studies.of(result, shown).encode())
@@ -123,36 +118,39 @@ def _write(
 
 def _files(folder: Folder) -> dict[str, FileDigest]:
     """All that a finished report consists of."""
-    names = [*report.FILES, *folder.names(studies.PAGE_FILE), *folder.names(".png")]
+    names = [*files.FILES, *folder.names(studies.PAGE_FILE), *folder.names(".png")]
     return {name: FileDigest.of_file(folder, name) for name in names}
 
 
 def _entered(
     models: Sequence[str], given: Mapping[str, str], wanted: Sequence[Example], folder: Folder, config: EvalConfig
-) -> tuple[Edits, ...]:
+) -> tuple[Predictions, ...]:
     """Who takes part: the models, then the folders of edits, each under a name of its own."""
-    generated = [GeneratedEdits(found, folder, config.resolution) for found in contestants.enter(models)]
+    generated = [ModelPredictions(found, folder, config.resolution) for found in contestants.enter(models)]
     taken = {one.name for one in generated} | {COPY, TRUTH}
     for name in given:
         if name in taken or not name.strip():
             raise ScoreError(f"--edits {name!r}: another row has this name.", cure="Give it a name of its own.")
     keys = [example.name for example in wanted]
-    return (*generated, *(edits.take(name, path, keys, side=config.resolution) for name, path in given.items()))
+    return (
+        *generated,
+        *(predictions.take(name, path, keys, side=config.resolution) for name, path in given.items()),
+    )
 
 
 def _scored(
     source: Folder,
     split: str,
     wanted: Sequence[Example],
-    entered: Sequence[Edits],
+    entered: Sequence[Predictions],
     config: EvalConfig,
-    panel: Judges,
+    panel: Scorers,
 ) -> Report:
     """The rows and what follows from them: how they differ, and how they do on verbs that no model was taught."""
     told = {}
     for one in entered:
-        if isinstance(one, GeneratedEdits):
-            model = editor.load(str(one.contestant.folder)).to(torch.device(panel.device))
+        if isinstance(one, ModelPredictions):
+            model = instruct_pix2pix.load(str(one.model.folder)).to(torch.device(panel.device))
             _generate(one, model, wanted, config)
             told[one.name] = _told_apart(one.name, model, wanted, config)
     rows = _rows(entered, wanted, config, panel, told)
@@ -182,7 +180,7 @@ def _sample(example: Example) -> ReportSample:
     return ReportSample(example.name, example.entry.instruction, example.entry.action)
 
 
-def _generate(made: GeneratedEdits, model: Editor, wanted: Sequence[Example], config: EvalConfig) -> None:
+def _generate(made: ModelPredictions, model: Editor, wanted: Sequence[Example], config: EvalConfig) -> None:
     """Write the edits that are missing. A batch is made as a whole, so that stopping changes no byte."""
     pending = [
         batch
@@ -196,7 +194,7 @@ def _generate(made: GeneratedEdits, model: Editor, wanted: Sequence[Example], co
                 model,
                 np.stack([examples.read(example, config.resolution)[0] for example in batch]),
                 [example.entry.instruction for example in batch],
-                seeds=[draws.torch_seed(config.seed, "edit", example.name) for example in batch],
+                seeds=[rng.torch_seed(config.seed, "edit", example.name) for example in batch],
                 sampling=sampling,
             )
             for example, picture in zip(batch, pictures, strict=True):
@@ -209,7 +207,7 @@ def _told_apart(name: str, model: Editor, wanted: Sequence[Example], config: Eva
 
     N float64: 100 or 0, NaN where the split has no other action. Instructions are drawn as in training.
     """
-    rivals, found = Rivals([example.entry for example in wanted]), np.full(len(wanted), np.nan)
+    rivals, found = NegativeSampler([example.entry for example in wanted]), np.full(len(wanted), np.nan)
     wrong = {}
     for index, example in enumerate(wanted):
         row = Row(index, 0, example.name)
@@ -223,7 +221,7 @@ def _told_apart(name: str, model: Editor, wanted: Sequence[Example], config: Eva
                 np.stack([examples.read(example, config.resolution) for example in asked]),
                 [example.entry.instruction for example in asked],
                 [wrong[index] for index in batch],
-                seeds=[draws.torch_seed(config.seed, "discrimination", example.name) for example in asked],
+                seeds=[rng.torch_seed(config.seed, "discrimination", example.name) for example in asked],
             )
             found[list(batch)] = 100.0 * (margins > 0)
             bar.update(len(batch))
@@ -231,17 +229,17 @@ def _told_apart(name: str, model: Editor, wanted: Sequence[Example], config: Eva
 
 
 def _rows(
-    entered: Sequence[Edits],
+    entered: Sequence[Predictions],
     wanted: Sequence[Example],
     config: EvalConfig,
-    panel: Judges,
+    panel: Scorers,
     told: Mapping[str, np.ndarray],
 ) -> tuple[ReportRow, ...]:
     """The models, those that do the action best first, then the copy, then the truth."""
 
     def measured(name: str, edit_of: EditOf) -> Measurements:
         trials = _trials(name, wanted, edit_of, config)
-        found = scorecard.measure(trials, recogniser=panel.recogniser, networks=panel.networks, lpips=panel.lpips)
+        found = scorecard.measure(trials, recognizer=panel.recognizer, networks=panel.networks, lpips=panel.lpips)
         also = {scorecard.DISCRIMINATION: told[name]} if name in told else {}
         return replace(found, values={**found.values, **also})
 
@@ -255,7 +253,7 @@ def _rows(
     return (*models, row(COPY, "copy", copy), row(TRUTH, "truth", truth))
 
 
-def _edits_of(one: Edits) -> EditOf:
+def _edits_of(one: Predictions) -> EditOf:
     return lambda example, _: one.read(example.name)
 
 
@@ -273,7 +271,7 @@ def _trials(name: str, wanted: Sequence[Example], edit_of: EditOf, config: EvalC
             bar.update(len(batch))
 
 
-def _exhibits(entered: Sequence[Edits], wanted: Sequence[Example], most: int, *, side: int) -> list[Exhibit]:
+def _exhibits(entered: Sequence[Predictions], wanted: Sequence[Example], most: int, *, side: int) -> list[Exhibit]:
     """So many samples as are to be shown, evenly spread over all."""
     count = min(most, len(wanted))
     exhibits = []

@@ -16,16 +16,17 @@ from actionpairs.annotations import stated_rate
 from actionpairs.configs import ExtractConfig
 from actionpairs.errors import StorageError, VideoError
 from actionpairs.executors import Died, Done, Executor, local
-from actionpairs.manifest import FileDigest, Order
+from actionpairs.extraction import plan
+from actionpairs.extraction.summary import FAILURES, ExtractSummary, summarize
+from actionpairs.extraction.video_pairs import VideoResult, VideoTask, extract_video, memory_bytes
+from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.progress import Progress
 from actionpairs.recipe import Recipe, load
 from actionpairs.records import Reason, Rejection, Segment
-from actionpairs.stages import pairs_page, plan
-from actionpairs.stages.cut import Cut, VideoTask, cut_video, memory_bytes
-from actionpairs.stages.extract_summary import FAILURES, ExtractSummary, summarize
+from actionpairs.report import pairs_page
 from actionpairs.storage import Folder, located
 from actionpairs.video import released
-from actionpairs.video.catalogue import Catalogue, listed
+from actionpairs.video.catalog import Catalog, listed
 
 
 def extract(
@@ -50,7 +51,7 @@ def extract(
     annotations = annotation_files(annotations)
     plan.check_names(annotations, config)
     source = _source(videos, frames)
-    order = Order("extract", recipe.name, config, _inputs(annotations, limit, source))
+    order = StageSpec("extract", recipe.name, config, _inputs(annotations, limit, source))
     folder, rate = Folder(out), stated_rate(config.annotations)
     with manifest.working(folder, order) as finished:
         todo = plan.make(annotations, config, limit=limit)
@@ -73,9 +74,9 @@ def extract(
 
 def _finish(
     folder: Folder,
-    order: Order,
+    order: StageSpec,
     todo: plan.Plan,
-    cuts: Sequence[Cut],
+    cuts: Sequence[VideoResult],
     others: Sequence[Rejection],
     *,
     rate: Fraction | None,
@@ -161,7 +162,7 @@ def _finder(segments: Sequence[Segment], folder: Folder, source: _Source) -> Cal
     if source.frames_released:
         found = released.find(folder, {segment.video for segment in segments})
         return lambda video: found[video]
-    return Catalogue(folder.names()).find
+    return Catalog(folder.names()).find
 
 
 def _not_found(files: Sequence[str], folder: Folder, *, follow_links: bool) -> tuple[Reason, str] | None:
@@ -183,11 +184,11 @@ def _not_found(files: Sequence[str], folder: Folder, *, follow_links: bool) -> t
     return None
 
 
-def _resumed(folder: Folder, tasks: Sequence[VideoTask], pending: Sequence[VideoTask]) -> list[Cut]:
+def _resumed(folder: Folder, tasks: Sequence[VideoTask], pending: Sequence[VideoTask]) -> list[VideoResult]:
     """What an earlier run has done already."""
     left = {task.name for task in pending}
     return [
-        Cut(
+        VideoResult(
             task.file,
             task.name,
             FileDigest.of_file(folder, task.name),
@@ -201,12 +202,12 @@ def _resumed(folder: Folder, tasks: Sequence[VideoTask], pending: Sequence[Video
 
 def _run(
     pending: Sequence[VideoTask],
-    cuts: list[Cut],
+    cuts: list[VideoResult],
     unfound: Sequence[Rejection],
     *,
-    executor: Callable[..., Iterator[Done[VideoTask, Cut] | Died[VideoTask]]],
+    executor: Callable[..., Iterator[Done[VideoTask, VideoResult] | Died[VideoTask]]],
     allowed: float,
-) -> tuple[list[Cut], list[Rejection], int]:
+) -> tuple[list[VideoResult], list[Rejection], int]:
     """Run what is left; stops the run where more fails than allowed. Counts the workers that were lost, too."""
     died: list[Rejection] = []
     lost = 0
@@ -217,7 +218,7 @@ def _run(
     total = tally.attempted + sum(len(task.segments) for task in pending)
     with Progress(total=total, initial=tally.attempted, unit="segment", desc="extract") as bar:
         videos, done = len(cuts) + len(pending), len(cuts)
-        for outcome in executor(cut_video, pending):
+        for outcome in executor(extract_video, pending):
             segments = outcome.task.segments
             if isinstance(outcome, Died):
                 rejected: Sequence[Rejection] = [_died(segment, outcome) for segment in segments]

@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from actionpairs import manifest, shards
 from actionpairs.configs import ShardConfig
+from actionpairs.curation import assignment
+from actionpairs.curation.assignment import SplitAssignment
 from actionpairs.executors import Executor, local
-from actionpairs.manifest import FileDigest, Order
+from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.pairs import REJECTED_FILE, all_facts, write_rejections
 from actionpairs.progress import Progress
 from actionpairs.recipe import Recipe, load
 from actionpairs.records import Sample, ShardIndex
-from actionpairs.stages import dataset_card, pairs_page, placing, seats, shuffle
-from actionpairs.stages.placing import Places
-from actionpairs.stages.seats import Seats
+from actionpairs.report import pairs_page
+from actionpairs.shards import dataset_card, parallel_writing, shard_plan
+from actionpairs.shards.shard_plan import ShardPlan
+from actionpairs.shards.summary import ShardSummary
 from actionpairs.storage import Folder
 
 _MOST_OPEN = 960  # shards written at once; many systems allow a process 1,024 files
-
-
-@dataclass(frozen=True, slots=True)
-class ShardSummary:
-    """What came of sharding: pairs = the samples of all splits + what the filters dropped.
-
-    `subsets` counts the samples that stand in a second split besides their own.
-    """
-
-    out: str
-    pairs: int
-    samples: Mapping[str, int]  # split → count
-    dropped: Mapping[str, int]  # reason → count
-    subsets: Mapping[str, int]  # subset → count
-    lost: int = 0  # workers and nodes of a cluster that went away, and whose part was done elsewhere
 
 
 def shard(
@@ -48,17 +35,17 @@ def shard(
 ) -> ShardSummary:
     """Filter, split and pack pairs; bytes depend on the pairs and the recipe alone.
 
-    One worker writes in one pass; more of them, and one that has very many shards, in two phases (see shuffle.py).
+    One worker writes in one pass; more of them, and one that has very many shards, in two phases.
     None is all workers that there are. The same call again starts over where it was cut off, and does nothing
     where all is done.
     """
     recipe = load(recipe)
     config = recipe.shard
     source = Folder(pairs)
-    order = Order("shard", recipe.name, config, {"pairs": manifest.read(source, stage="extract").digest})
+    order = StageSpec("shard", recipe.name, config, {"pairs": manifest.read(source, stage="extract").digest})
     folder = Folder(out)
     with manifest.working(folder, order) as finished:
-        places = placing.place(all_facts(source), config, where=str(source))
+        places = assignment.place(all_facts(source), config, where=str(source))
         lost = 0
         if not finished:
             index, files, lost = _packed(source, folder, places, config, executor=executor, workers=workers)
@@ -81,18 +68,18 @@ def shard(
 def _packed(
     source: Folder,
     folder: Folder,
-    places: Places,
+    places: SplitAssignment,
     config: ShardConfig,
     *,
     executor: Executor,
     workers: int | None,
 ) -> tuple[ShardIndex, dict[str, FileDigest], int]:
     """Write shards, tables and index, in one pass or in two phases; counts the workers that were lost, too."""
-    digest, seated = config.digest(), seats.spread(places, config)
+    digest, seated = config.digest(), shard_plan.spread(places, config)
     if workers == 1 and len(seated.names) <= _MOST_OPEN:
         packed, lost = shards.pack(folder, _samples(source, seated, digest)), 0
     else:
-        packed, lost = shuffle.write(
+        packed, lost = parallel_writing.write(
             source, folder, seated, recipe_digest=digest, executor=executor, workers=workers
         )
     index, files = shards.write_index(
@@ -105,9 +92,9 @@ def _packed(
     return index, files, lost
 
 
-def _samples(source: Folder, seated: Seats, recipe_digest: str) -> Iterator[tuple[str, Sample]]:
+def _samples(source: Folder, seated: ShardPlan, recipe_digest: str) -> Iterator[tuple[str, Sample]]:
     """All samples, each with the name of its shard, in one pass over the videos' files."""
     with Progress(total=len(seated.rows), unit="sample", desc="shard") as bar:
-        for file in seats.files(source, seated):
-            yield from seats.samples(source, file, recipe_digest=recipe_digest)
+        for file in shard_plan.files(source, seated):
+            yield from shard_plan.samples(source, file, recipe_digest=recipe_digest)
             bar.update(len(file.seats))

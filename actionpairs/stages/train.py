@@ -1,4 +1,4 @@
-"""train: shards in, an editor or a recogniser out."""
+"""train: shards in, an editor or a recognizer out."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from actionpairs import manifest
-from actionpairs.configs import EditorConfig, RecogniserConfig
+from actionpairs.configs import EditorConfig, RecognizerConfig
 from actionpairs.errors import TrainingError
-from actionpairs.learning import card, curves, devices
-from actionpairs.learning.job import Job, Outcome
-from actionpairs.manifest import FileDigest, Manifest, Order
+from actionpairs.manifest import FileDigest, Manifest, StageSpec
 from actionpairs.recipe import Recipe, load
-from actionpairs.stages import train_editor, train_recogniser
 from actionpairs.storage import Folder
+from actionpairs.training import devices, metric_log, train_editor, train_recognizer
+from actionpairs.training import model_card as card
+from actionpairs.training.job import Job, Outcome
 
 CARD_FILE = "README.md"
 _WORKING = ("cache", "checkpoints")  # needed to go on, not to use the model; removed when it is finished
-_LOGS = (curves.TABLE_FILE, curves.EVENTS_FOLDER)  # they hold speeds, so their bytes differ from run to run
+_LOGS = (
+    metric_log.TABLE_FILE,
+    metric_log.EVENTS_FOLDER,
+)  # they hold speeds, so their bytes differ from run to run
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ def train(
     """
     recipe = load(recipe)
     config, folder, sources = recipe.train, Folder(out), tuple(Folder(url) for url in shards)
-    films = _films(config, videos)
-    order = Order("train", recipe.name, config, _inputs(sources))
+    videos_folder = _videos_folder(config, videos)
+    order = StageSpec("train", recipe.name, config, _inputs(sources))
     accelerator = devices.begin(
         device,
         precision=config.precision,
@@ -67,7 +70,7 @@ def train(
     )
     with _held(folder, order, accelerator) as done:
         if done is None:
-            job = Job(sources, films, folder.local_path(), accelerator, workers, stop_after)
+            job = Job(sources, videos_folder, folder.local_path(), accelerator, workers, stop_after)
             outcome = _trained(job, config)
             if outcome.card is None:
                 return _summary(folder, config, outcome.step, outcome.counts)
@@ -78,9 +81,9 @@ def train(
         return _summary(folder, config, config.steps, done.counts if done else {})
 
 
-def _films(config: EditorConfig | RecogniserConfig, videos: str | None) -> Folder | None:
+def _videos_folder(config: EditorConfig | RecognizerConfig, videos: str | None) -> Folder | None:
     """The folder of the videos, just where the recipe wants one."""
-    wanted = isinstance(config, RecogniserConfig) and config.clips == "segments"
+    wanted = isinstance(config, RecognizerConfig) and config.clips == "segments"
     if wanted and videos is None:
         raise TrainingError(
             "`clips: segments` learns from the videos, and shards hold only two pictures of each segment.",
@@ -89,7 +92,7 @@ def _films(config: EditorConfig | RecogniserConfig, videos: str | None) -> Folde
     if videos is not None and not wanted:
         raise TrainingError(
             "The recipe learns from the shards alone, and reads no videos.",
-            cure="Leave --videos out; a recogniser reads them with `clips: segments`.",
+            cure="Leave --videos out; a recognizer reads them with `clips: segments`.",
         )
     return None if videos is None else Folder(videos)
 
@@ -100,7 +103,7 @@ def _inputs(sources: Sequence[Folder]) -> dict[str, str]:
 
 
 @contextmanager
-def _held(folder: Folder, order: Order, accelerator: Accelerator) -> Iterator[Manifest | None]:
+def _held(folder: Folder, order: StageSpec, accelerator: Accelerator) -> Iterator[Manifest | None]:
     """Hold the folder for all processes; the main one has the lock."""
     if accelerator.is_main_process:
         with manifest.working(folder, order) as done:
@@ -112,13 +115,13 @@ def _held(folder: Folder, order: Order, accelerator: Accelerator) -> Iterator[Ma
         yield manifest.read(folder, stage="train") if is_done else None
 
 
-def _trained(job: Job, config: EditorConfig | RecogniserConfig) -> Outcome:
+def _trained(job: Job, config: EditorConfig | RecognizerConfig) -> Outcome:
     if isinstance(config, EditorConfig):
         return train_editor.train(job, config)
-    return train_recogniser.train(job, config)
+    return train_recognizer.train(job, config)
 
 
-def _finish(folder: Folder, order: Order, outcome: Outcome, model_card: card.Card) -> Manifest:
+def _finish(folder: Folder, order: StageSpec, outcome: Outcome, model_card: card.Card) -> Manifest:
     """Write the card, and the manifest last of all."""
     folder.write_bytes(CARD_FILE, card.written(model_card, order))
     files = {
@@ -135,7 +138,7 @@ def _tidy(out: Path) -> None:
 
 
 def _summary(
-    folder: Folder, config: EditorConfig | RecogniserConfig, step: int, counts: Mapping[str, int]
+    folder: Folder, config: EditorConfig | RecognizerConfig, step: int, counts: Mapping[str, int]
 ) -> TrainSummary:
     return TrainSummary(
         out=str(folder),
@@ -144,5 +147,5 @@ def _summary(
         step=step,
         steps=config.steps,
         counts=counts,
-        losses=curves.last(folder.local_path(curves.TABLE_FILE)),
+        losses=metric_log.last(folder.local_path(metric_log.TABLE_FILE)),
     )

@@ -19,7 +19,7 @@ from actionpairs.video import headers
 from actionpairs.video.full_decode import FullDecode
 from actionpairs.video.reader import NotAsPlannedError, Reader
 from actionpairs.video.runs import Run, plan
-from actionpairs.video.scaling import Picture, Scaler, Unfit
+from actionpairs.video.scaling import FrameError, Picture, Scaler
 from actionpairs.video.timeline import Timeline, TimeZero
 
 Way = Literal["planned", "read through"]
@@ -107,7 +107,7 @@ class Video:
         self.decoded_frames += self._truth.frame_count
         self.way, self.reason = "read through", reason
 
-    def pictures(self, positions: Sequence[int]) -> Iterator[tuple[int, Picture | Unfit]]:
+    def pictures(self, positions: Sequence[int]) -> Iterator[tuple[int, Picture | FrameError]]:
         """The pictures at positions of the timeline, upright and with square pixels, in ascending order.
 
         Where one cannot be had whole, the reason. Raises NotAsPlannedError where what is decoded is not what was

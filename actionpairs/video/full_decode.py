@@ -17,12 +17,12 @@ from actionpairs.video import headers
 from actionpairs.video.clock import FrameClock
 from actionpairs.video.index import typical_step
 from actionpairs.video.reader import Reader
-from actionpairs.video.scaling import Picture, Scaler, Unfit
+from actionpairs.video.scaling import FrameError, Picture, Scaler
 from actionpairs.video.timeline import Timeline
 
 _FLUSHES = 64  # more than any decoder holds frames
-_DAMAGED = Unfit(Reason.DAMAGED_PICTURE, "damaged, or made from a frame that is")
-_GONE = Unfit(Reason.DECODE_ERROR, "the decoder gives it once and not again")
+_DAMAGED = FrameError(Reason.DAMAGED_PICTURE, "damaged, or made from a frame that is")
+_GONE = FrameError(Reason.DECODE_ERROR, "the decoder gives it once and not again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,11 @@ class FullDecode:
         """How many frames one pass decodes."""
         return len(self._seen)
 
-    def pictures(self, positions: Sequence[int], scaler: Scaler) -> Iterator[tuple[int, Picture | Unfit]]:
+    def pictures(self, positions: Sequence[int], scaler: Scaler) -> Iterator[tuple[int, Picture | FrameError]]:
         """The pictures at positions of the timeline, ascending."""
         wanted = sorted(set(positions))
         position_of = {self._order[position]: position for position in wanted}
-        held: dict[int, Picture | Unfit] = {}
+        held: dict[int, Picture | FrameError] = {}
         waiting = iter(wanted)
         awaited = next(waiting, None)
         for number, (place, frame) in enumerate(self._decoded([])):

@@ -104,7 +104,7 @@ def high_range(frame: ColorTags, container: ColorTags, dolby: DolbyVision | None
 
 @cache
 def tone_map(primaries: int, transfer: int) -> VideoFrame:
-    """What libswscale's perceptual intent makes of every colour in BT.709, as a Hald table of 64³ colours.
+    """What libswscale's perceptual intent makes of every color in BT.709, as a Hald table of 64³ colors.
 
     It takes libswscale some 5 s of one core: here once in a process, not at every video. A mastering display's own
     peak is not heeded: PQ is taken to reach 10,000 cd/m², HLG 1,000.

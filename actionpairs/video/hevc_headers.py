@@ -29,7 +29,7 @@ class HevcHeaders(NalHeaders):
     """Picture headers of HEVC; of several layers, the base layer's."""
 
     def __init__(self, extradata: bytes | None) -> None:
-        self._sequences: dict[int, tuple[int, bool]] = {}  # bits of the order count, separate colour planes
+        self._sequences: dict[int, tuple[int, bool]] = {}  # bits of the order count, separate color planes
         self._pictures: dict[int, _Picture] = {}
         super().__init__(extradata)
 

@@ -22,11 +22,11 @@ from actionpairs.errors import VideoError
 from actionpairs.rates import exact
 from actionpairs.records import Reason
 from actionpairs.storage import Folder
-from actionpairs.video.catalogue import Catalogue, loosest
-from actionpairs.video.scaling import Picture, Unfit
+from actionpairs.video.catalog import Catalog, loosest
+from actionpairs.video.scaling import FrameError, Picture
 from actionpairs.video.timeline import Timeline
 
-_NOT_RELEASED = Unfit(Reason.DECODE_ERROR, "not among the released frames")
+_NOT_RELEASED = FrameError(Reason.DECODE_ERROR, "not among the released frames")
 
 
 def find(folder: Folder, videos: Iterable[str]) -> dict[str, list[str]]:
@@ -48,8 +48,8 @@ def find(folder: Folder, videos: Iterable[str]) -> dict[str, list[str]]:
                 found.append(name)
             else:
                 waiting.append(name)
-    catalogue = Catalogue(found, suffixes=frozenset({".tar"}))
-    return {video: list(catalogue.find(video)) for video in videos}
+    catalog = Catalog(found, suffixes=frozenset({".tar"}))
+    return {video: list(catalog.find(video)) for video in videos}
 
 
 class ReleasedFrames:
@@ -91,7 +91,7 @@ class ReleasedFrames:
     ) -> None:
         self._stack.close()
 
-    def pictures(self, positions: Sequence[int]) -> Iterator[tuple[int, Picture | Unfit]]:
+    def pictures(self, positions: Sequence[int]) -> Iterator[tuple[int, Picture | FrameError]]:
         """Read the frames at positions of the timeline, in ascending order."""
         for position in sorted(set(positions)):
             read = self._read.get(self.timeline.shown[position])
@@ -139,12 +139,12 @@ def _epic_rate(file: str) -> int:
     return 60 if len(found[1]) == 2 else 50
 
 
-def _picture(jpeg: bytes, short_side: int) -> Picture | Unfit:
+def _picture(jpeg: bytes, short_side: int) -> Picture | FrameError:
     if jpeg and not jpeg.rstrip(b"\0").endswith(b"\xff\xd9"):
-        return Unfit(Reason.DAMAGED_PICTURE, "the JPEG has no end")
+        return FrameError(Reason.DAMAGED_PICTURE, "the JPEG has no end")
     pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
     if pixels is None:
-        return Unfit(Reason.DECODE_ERROR, "not a picture that can be opened")
+        return FrameError(Reason.DECODE_ERROR, "not a picture that can be opened")
     height, width = pixels.shape[:2]
     scale = short_side / min(height, width)
     if scale < 1:

@@ -1,4 +1,4 @@
-"""From a decoded frame to upright pixels: ffmpeg's own filters, so that colours are those that ffmpeg shows."""
+"""From a decoded frame to upright pixels: ffmpeg's own filters, so that colors are those that ffmpeg shows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from actionpairs.video.hdr import (
 
 Pixels = NDArray[np.uint8]  # H W 3, BGR as OpenCV has it
 
-# Areas are averaged, so that nothing aliases; exact rounding and whole chroma keep colours where they are.
+# Areas are averaged, so that nothing aliases; exact rounding and whole chroma keep colors where they are.
 _SMALLER = "area+accurate_rnd+full_chroma_int"
 _SAME_OR_LARGER = "bicubic+accurate_rnd+full_chroma_int"
 # What ffmpeg makes of a matrix: those that it has coefficients for, BT.2020's constant luminance as its other
@@ -54,7 +54,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfit:
+class FrameError:
     """Why a wanted frame cannot be had."""
 
     reason: Reason
@@ -80,7 +80,7 @@ class Scaler:
     Make it before anything is decoded: decoders write over what the container says. short_side: pixels; pictures
     are made smaller, never larger. hdr: whether PQ and HLG are refused or tone-mapped to BT.709.
 
-    Matrix and range are the frame's, as in ffmpeg: a container's colr box or Colour element counts where the
+    Matrix and range are the frame's, as in ffmpeg: a container's colr box or Color element counts where the
     decoder leaves it alone (H.264, MPEG-4, AV1 without tags of their own), and not where it overwrites it
     (HEVC and ProRes without tags are BT.601 of limited range, whatever the container says).
     """
@@ -100,8 +100,8 @@ class Scaler:
         self._graph: Graph | None = None
         self._made_for: _Kind | None = None
 
-    def picture(self, frame: VideoFrame, *, aspect: Fraction | None = None) -> Picture | Unfit:
-        """Colours by the frame's matrix, range and chroma position; lines and sides as its display matrix says.
+    def picture(self, frame: VideoFrame, *, aspect: Fraction | None = None) -> Picture | FrameError:
+        """Colors by the frame's matrix, range and chroma position; lines and sides as its display matrix says.
 
         aspect: width of a pixel over its height, where it is not the stream's.
         """
@@ -109,13 +109,13 @@ class Scaler:
         found = self._high_range(frame)
         if found is not None and (self._hdr == "refuse" or found.tags is None):
             hint = "; pictures.hdr: tonemap would convert it" if found.tags is not None else ""
-            return Unfit(Reason.HDR_UNSUPPORTED, found.detail + hint)
+            return FrameError(Reason.HDR_UNSUPPORTED, found.detail + hint)
         tags = _tags_as_in_ffmpeg(frame) if found is None or found.tags is None else found.tags
         try:
             pixels = self._upright(frame, tags, tone_mapped=found is not None)
         except (av.FFmpegError, ValueError) as error:
             self._graph = None
-            return Unfit(Reason.DECODE_ERROR, f"FFmpeg does not convert {frame.format.name}, {tags}: {error}")
+            return FrameError(Reason.DECODE_ERROR, f"FFmpeg does not convert {frame.format.name}, {tags}: {error}")
         treatments = ["deinterlaced"] * frame.interlaced_frame + ["tone-mapped"] * (found is not None)
         return Picture(pixels, ", ".join(treatments))
 

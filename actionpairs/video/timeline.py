@@ -67,7 +67,7 @@ class Timeline:
         return _SLACK_SECONDS / self.time_base
 
     def _ticks(self, seconds: float) -> Fraction:
-        # Fraction(str(…)) is the decimal number that the annotator wrote, not its binary neighbour.
+        # Fraction(str(…)) is the decimal number that the annotator wrote, not its binary neighbor.
         return Fraction(str(seconds)) / self.time_base + self.origin
 
 

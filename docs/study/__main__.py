@@ -23,12 +23,14 @@ import yaml
 from diffusers import AutoencoderKL
 from sizes import RECIPES, ROOT, ROWS, SHIPPED, SIZES, Base
 
-from actionpairs.learning import devices, editor, examples, tiny
+from actionpairs.data import examples
+from actionpairs.editors import instruct_pix2pix, tiny
 from actionpairs.recipe import load
 from actionpairs.stages.eval import COPY, TRUTH, evaluate
-from actionpairs.stages.painted import PaintedSet, paint
 from actionpairs.stages.train import train
 from actionpairs.storage import Folder
+from actionpairs.synthetic.synthetic_shards import SyntheticSet, paint
+from actionpairs.training import devices
 
 WEIGHTS = ROOT / "actionpairs/weights/tabletop"
 
@@ -76,7 +78,7 @@ def train_base(base: Base, out: Path, *, device: str) -> str:
 
 def ship(base: Path) -> None:
     """Put a trained base into the package at half precision, with its recipe and the digests of its training."""
-    made = editor.load(str(base))
+    made = instruct_pix2pix.load(str(base))
     for part in (made.unet, made.vae, made.text_encoder):
         part.half()
     shutil.rmtree(WEIGHTS, ignore_errors=True)
@@ -91,7 +93,7 @@ def study(size: str, out: Path, *, rows: Sequence[str], device: str) -> None:
         paint(painted, out=str(out / painted.name))
     base = train_base(plan.base, out, device=device) if plan.base else "tabletop"
     folders = [str(out / painted.name) for painted in plan.sets]
-    train(RECIPES / size / "recogniser.yaml", shards=folders, out=str(out / "recogniser"), device=device)
+    train(RECIPES / size / "recognizer.yaml", shards=folders, out=str(out / "recognizer"), device=device)
     score("base", base if plan.base else str(WEIGHTS), size, out, device=device)
     tables.write(size, out)
     for row, seed in plan.runs(rows):
@@ -120,13 +122,13 @@ def score(name: str, model: str, size: str, out: Path, *, device: str) -> None:
             contestants[COPY] = {key: pair[0] for key, pair in answers.pairs.items()}
             contestants[TRUTH] = truths
             contestants[tables.ROUND_TRIP] = truth.through_autoencoder(model, truths)
-        for contestant, edits in contestants.items():
-            if not (scores / f"{contestant}.json").exists():
-                truth.write(scores / f"{contestant}.json", answers.judge(edits))
+        for model, edits in contestants.items():
+            if not (scores / f"{model}.json").exists():
+                truth.write(scores / f"{model}.json", answers.judge(edits))
 
 
 def _edits(
-    name: str, model: str, size: str, out: Path, painted: PaintedSet, *, device: str
+    name: str, model: str, size: str, out: Path, painted: SyntheticSet, *, device: str
 ) -> dict[str, np.ndarray]:
     """The model's edits of a test set by key, S S 3 RGB, made and scored by `actionpairs eval`."""
     folder = out / "reports" / painted.name / name
@@ -136,7 +138,7 @@ def _edits(
         shards=str(out / painted.name),
         split=painted.test,
         out=str(folder),
-        recogniser=None if painted.shown == "static edits" else str(out / "recogniser"),
+        recognizer=None if painted.shown == "static edits" else str(out / "recognizer"),
         device=device,
     )
     pictures = folder / "edits" / report.rows[0].name

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from actionpairs.stages.painted import PaintedSet
+from actionpairs.synthetic.synthetic_shards import SyntheticSet
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "pipelines/study"
@@ -20,7 +20,7 @@ class Base:
     """How the model that every row starts from is trained, and on what."""
 
     recipe: Path
-    sets: tuple[PaintedSet, ...]
+    sets: tuple[SyntheticSet, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Size:
     takes the one that ships.
     """
 
-    sets: tuple[PaintedSet, ...]
-    static: PaintedSet
+    sets: tuple[SyntheticSet, ...]
+    static: SyntheticSet
     seeds: tuple[int, ...]
     other_seeds: tuple[int, ...]
     base: Base | None
@@ -47,8 +47,8 @@ def _base(recipe: str, scenes: int, side: int) -> Base:
     return Base(
         RECIPES / recipe,
         (
-            PaintedSet("static-LC", "fixed", "static edits", scenes, 8, side, 11),
-            PaintedSet("static-HC", "head", "static edits", scenes // 2, 8, side, 15),
+            SyntheticSet("static-LC", "fixed", "static edits", scenes, 8, side, 11),
+            SyntheticSet("static-HC", "head", "static edits", scenes // 2, 8, side, 15),
         ),
     )
 
@@ -56,18 +56,18 @@ def _base(recipe: str, scenes: int, side: int) -> Base:
 SHIPPED = _base("base.yaml", 1600, 64)
 SIZES = {
     "cpu": Size(
-        (PaintedSet("LC", "fixed", "actions", 240, 12, 64, 12, HELD_BACK),),
-        PaintedSet("static", "fixed", "static edits", 1, 40, 64, 21),
+        (SyntheticSet("LC", "fixed", "actions", 240, 12, 64, 12, HELD_BACK),),
+        SyntheticSet("static", "fixed", "static edits", 1, 40, 64, 21),
         seeds=(0, 1, 2),
         other_seeds=(0,),
         base=None,
     ),
     "gpu": Size(
         (
-            PaintedSet("LC", "fixed", "actions", 2000, 40, 128, 12, HELD_BACK),
-            PaintedSet("HC", "head", "actions", 2000, 40, 128, 13, HELD_BACK),
+            SyntheticSet("LC", "fixed", "actions", 2000, 40, 128, 12, HELD_BACK),
+            SyntheticSet("HC", "head", "actions", 2000, 40, 128, 13, HELD_BACK),
         ),
-        PaintedSet("static", "fixed", "static edits", 1, 80, 128, 21),
+        SyntheticSet("static", "fixed", "static edits", 1, 80, 128, 21),
         seeds=(0, 1, 2),
         other_seeds=(0, 1, 2),
         base=_base("gpu/base.yaml", 12000, 128),

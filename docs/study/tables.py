@@ -17,7 +17,7 @@ from sizes import HELD_BACK, MAIN_ROWS, ROOT, ROWS, SIZES
 from truth import Judged
 
 from actionpairs.stages.eval import COPY, TRUTH
-from actionpairs.stages.painted import PaintedSet
+from actionpairs.synthetic.synthetic_shards import SyntheticSet
 
 PAGE, FIGURE = ROOT / "docs/study.md", "docs/study-{}.jpg"
 ROUND_TRIP = "the real last frame through the autoencoder"
@@ -121,7 +121,7 @@ def _models(size: str, out: Path) -> list[Path]:
     return [path for path in _scores(out, SIZES[size].sets[0]) if path.stem not in (COPY, TRUTH, ROUND_TRIP)]
 
 
-def _scores(out: Path, painted: PaintedSet) -> list[Path]:
+def _scores(out: Path, painted: SyntheticSet) -> list[Path]:
     """The rows that are there: what bounds the others first and last, the others as in ROWS, seed by seed."""
     order = [COPY, "base", *ROWS, ROUND_TRIP, TRUTH]
     found = (out / "scores" / painted.name).glob("*.json")
@@ -189,14 +189,14 @@ def _draw(size: str, out: Path) -> None:
             each["key"]: cv2.imread(str(made / f"{each['key']}.png"))[:, :, ::-1] for each in chosen
         }
     columns["the real last frame"] = {key: pair[1] for key, pair in pairs.items()}
-    picture = [np.hstack([_labelled(name, None) for name in columns])]
+    picture = [np.hstack([_labeled(name, None) for name in columns])]
     for each in chosen:
-        cells = [_labelled("", pictures[each["key"]]) for pictures in columns.values()]
+        cells = [_labeled("", pictures[each["key"]]) for pictures in columns.values()]
         picture += [_text(each["instruction"], _CELL * len(columns)), np.hstack(cells)]
     cv2.imwrite(str(ROOT / FIGURE.format(size)), np.vstack(picture)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
-def _labelled(text: str, picture: np.ndarray | None) -> np.ndarray:
+def _labeled(text: str, picture: np.ndarray | None) -> np.ndarray:
     if picture is None:
         return _text(text, _CELL)
     return cv2.resize(picture, (_CELL, _CELL), interpolation=cv2.INTER_NEAREST)

@@ -1,4 +1,4 @@
-"""Edits held to the truth: what the tabletop would have painted says how much of an action was done."""
+"""Predictions held to the truth: what the tabletop would have painted says how much of an action was done."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from actionpairs import tabletop
-from actionpairs.learning import editor, examples
-from actionpairs.learning.examples import Example
-from actionpairs.stages.painted import ACTIONS_PER_SCENE, FRAME_RATE, PaintedSet
+from actionpairs import synthetic
+from actionpairs.data import examples
+from actionpairs.data.examples import Example
+from actionpairs.editors import instruct_pix2pix
 from actionpairs.storage import Folder
-from actionpairs.tabletop import Outcome
+from actionpairs.synthetic import Outcome
+from actionpairs.synthetic.synthetic_shards import ACTIONS_PER_SCENE, FRAME_RATE, SyntheticSet
 
 _FEWEST_PIXELS = 6  # a static edit that changes less cannot be told from noise
 
@@ -40,7 +41,7 @@ class Judged:
 class Truth:
     """The right answers to the test samples of a painted set, which lies in `folder`."""
 
-    def __init__(self, folder: Path, painted: PaintedSet) -> None:
+    def __init__(self, folder: Path, painted: SyntheticSet) -> None:
         self._folder = Folder(folder)
         self._painted = painted
 
@@ -54,7 +55,7 @@ class Truth:
         judged = []
         for key, told in ((each.entry.key, each.entry) for each in self._samples):
             if outcomes := self._outcomes.get(key):
-                verdict = tabletop.judge(edits[key], outcomes)
+                verdict = synthetic.judge(edits[key], outcomes)
                 judged.append(Judged(key, told.verb, told.noun, verdict.progress, verdict.kept))
         return judged
 
@@ -69,7 +70,7 @@ class Truth:
     def _acted(self) -> dict[str, list[Outcome]]:
         painted, found = self._painted, {}
         for scene in range(painted.scenes, painted.scenes + painted.test_scenes):
-            answers = tabletop.paint_outcomes(
+            answers = synthetic.paint_outcomes(
                 camera=painted.camera,
                 actions=ACTIONS_PER_SCENE,
                 seed=painted.seed,
@@ -85,7 +86,7 @@ class Truth:
         found = {}
         for each in self._samples:
             before, after = self.pairs[each.entry.key]
-            changed = tabletop.differ(before, after)
+            changed = synthetic.differ(before, after)
             if each.entry.verb != "add" and changed.sum() >= _FEWEST_PIXELS:
                 found[each.entry.key] = [Outcome(before, after, (changed,))]
         return found
@@ -94,7 +95,7 @@ class Truth:
 @torch.no_grad()
 def through_autoencoder(model: str, pictures: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What a model's autoencoder alone makes of pictures (S S 3): no edit can be better."""
-    vae = editor.load_autoencoder(model)
+    vae = instruct_pix2pix.load_autoencoder(model)
     signed = examples.to_signed(np.stack(list(pictures.values())), vae.device)
     back = vae.decode(vae.encode(signed).latent_dist.mode()).sample
     pixels = ((back / 2 + 0.5).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()

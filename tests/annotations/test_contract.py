@@ -107,7 +107,7 @@ def test_damaged_bytes_never_raise_anything_else(name: str, data: st.DataObject)
 
 
 def _damaged(whole: bytes, data: st.DataObject) -> bytes:
-    """Cut, splice, repeat or overwrite bytes."""
+    """VideoResult, splice, repeat or overwrite bytes."""
     place = data.draw(st.integers(0, len(whole)))
     junk = data.draw(
         st.one_of(

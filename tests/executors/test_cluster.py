@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from actionpairs import tabletop
+from actionpairs import synthetic
 from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import shard
 
@@ -75,10 +75,10 @@ def test_killing_a_worker_and_a_node_changes_no_byte(nodes: Any, tmp_path: Path)
     from actionpairs.executors import ray
 
     cluster, [_, second] = nodes
-    films = tabletop.render_set(
-        tmp_path / "films", camera="fixed", videos=8, actions_per_video=14, seed=1, frame_rate=10, workers=2
+    videos = synthetic.render_set(
+        tmp_path / "videos", camera="fixed", videos=8, actions_per_video=14, seed=1, frame_rate=10, workers=2
     )
-    given = {"videos": str(films.videos), "annotations": [str(films.epic100)]}
+    given = {"videos": str(videos.videos), "annotations": [str(videos.epic100)]}
     near, far = tmp_path / "local", tmp_path / "ray"
     extract("demo", **given, out=str(near / "pairs"), workers=1)  # type: ignore[arg-type]
     with harm(cluster, second, half_done=lambda: any(far.glob("pairs/pairs/*.parquet"))):

@@ -16,11 +16,11 @@ import yaml
 
 from actionpairs import columns, shards
 from actionpairs.configs import ShardConfig, SourceConfig
+from actionpairs.curation.assignment import SplitAssignment
 from actionpairs.records import Measures, Sample, SampleMetadata, Segment
-from actionpairs.stages import dataset_card
-from actionpairs.stages.placing import Places
+from actionpairs.shards import dataset_card
 from actionpairs.storage import Folder
-from tests.measured import measured
+from tests.measures.measured import measured
 
 COUNT, PER_SHARD = 14, 6
 CONFIG = ShardConfig.model_validate(
@@ -44,7 +44,7 @@ def jpeg(picture: np.ndarray) -> bytes:
     return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
 
 
-NOTHING_DROPPED = Places(columns.FACTS.empty_table(), np.empty(0, np.int16), (), {}, (), {})
+NOTHING_DROPPED = SplitAssignment(columns.FACTS.empty_table(), np.empty(0, np.int16), (), {}, (), {})
 
 
 def unmeasured(number: int) -> Measures:

@@ -20,7 +20,7 @@ from actionpairs import shards
 from actionpairs.errors import ShardError
 from actionpairs.records import Sample, SampleMetadata, Segment
 from actionpairs.storage import Folder
-from tests.measured import measured
+from tests.measures.measured import measured
 
 JPEG = b"\xff\xd8 not much of a picture \xff\xd9"
 

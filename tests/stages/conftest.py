@@ -20,7 +20,7 @@ HEADER = "segment_id,video,start_seconds,stop_seconds,instruction,verb,noun,part
 
 
 @dataclass(frozen=True)
-class Films:
+class RawDataset:
     """Three videos of 60 frames, and six good rows in a table."""
 
     videos: Path
@@ -32,7 +32,7 @@ class Films:
 
 
 @pytest.fixture
-def films(tmp_path: Path, make_video: MakeVideo) -> Films:
+def dataset(tmp_path: Path, make_video: MakeVideo) -> RawDataset:
     for name in "abc":
         make_video(f"videos/{name}.mp4")
     table = tmp_path / "segments.csv"
@@ -42,7 +42,7 @@ def films(tmp_path: Path, make_video: MakeVideo) -> Films:
         for number in range(2)
     ]
     table.write_text(HEADER + "".join(f"{row}\n" for row in rows))
-    return Films(tmp_path / "videos", table)
+    return RawDataset(tmp_path / "videos", table)
 
 
 def content(folder: Path) -> dict[str, bytes]:

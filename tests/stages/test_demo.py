@@ -32,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_stage_is_done(made: Path) -> None:
-    stages = ["LC/pairs", "LC/shards", "LC/report", "HC/pairs", "HC/shards", "HC/report", "model", "recogniser"]
+    stages = ["LC/pairs", "LC/shards", "LC/report", "HC/pairs", "HC/shards", "HC/report", "model", "recognizer"]
     assert [stage for stage in stages if not (made.parent / stage / "manifest.json").is_file()] == []
 
 

@@ -1,4 +1,4 @@
-"""edit writes one picture, or a labelled sheet; the aspect is kept, and a seed is an outcome."""
+"""edit writes one picture, or a labeled sheet; the aspect is kept, and a seed is an outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from actionpairs.cli import main
 from actionpairs.errors import ScoreError
 from actionpairs.stages import edit as stage
-from tests.scoring.conftest import make_editor, square
+from tests.evaluation.conftest import make_editor, square
 
 
 @pytest.fixture(scope="module")

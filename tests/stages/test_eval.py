@@ -17,29 +17,29 @@ import pytest
 
 from actionpairs import manifest
 from actionpairs.configs import EvalConfig
+from actionpairs.data import examples
+from actionpairs.data.examples import Example
 from actionpairs.errors import ModelError, ScoreError, ShardError, StorageError
-from actionpairs.learning import examples
-from actionpairs.learning.examples import Example
+from actionpairs.evaluation import human_eval
+from actionpairs.evaluation.records import Report
 from actionpairs.manifest import FileDigest
 from actionpairs.recipe import Recipe, load
-from actionpairs.scoring import opinions
-from actionpairs.scoring.records import Report
 from actionpairs.shards import entries
 from actionpairs.stages.eval import evaluate
 from actionpairs.storage import Folder
-from tests.scoring.conftest import SPLIT, make_editor, make_recogniser, make_shards
+from tests.evaluation.conftest import SPLIT, make_editor, make_recognizer, make_shards
 
 SMALL = "eval: {resolution: 64, steps: 2, batch_size: 3, gallery: 4}\n"
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Shards of 8 samples, two models, a recogniser and a recipe."""
+    """Shards of 8 samples, two models, a recognizer and a recipe."""
     root = tmp_path_factory.mktemp("world")
     make_shards(root / "shards")
     for seed, name in enumerate(("first", "second")):
         make_editor(seed=seed).save(root / name)
-    make_recogniser().save(root / "recogniser")
+    make_recognizer().save(root / "recognizer")
     (root / "small.yaml").write_text(SMALL)
     return root
 
@@ -58,9 +58,9 @@ def run(world: Path, out: Path, *, models: tuple[str, ...] = ("first",), **optio
 
 @pytest.fixture(scope="module")
 def done(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished report of both models with the recogniser."""
+    """A finished report of both models with the recognizer."""
     out = tmp_path_factory.mktemp("done") / "report"
-    run(world, out, models=("first", "second"), recogniser=str(world / "recogniser"))
+    run(world, out, models=("first", "second"), recognizer=str(world / "recognizer"))
     return out
 
 
@@ -69,7 +69,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_model_stands_beside_the_copy_and_the_truth(world: Path, done: Path) -> None:
-    found = run(world, done, models=("first", "second"), recogniser=str(world / "recogniser"))
+    found = run(world, done, models=("first", "second"), recognizer=str(world / "recognizer"))
     assert {row.name for row in found.rows[:2]} == {"first", "second"}
     assert [row.kind for row in found.rows] == ["model", "model", "copy", "truth"]
     assert all(len(row.edits) == 8 for row in found.rows)
@@ -77,14 +77,14 @@ def test_every_model_stands_beside_the_copy_and_the_truth(world: Path, done: Pat
 
 
 def test_the_copy_does_not_move_and_the_truth_does(world: Path, done: Path) -> None:
-    found = run(world, done, models=("first", "second"), recogniser=str(world / "recogniser"))
+    found = run(world, done, models=("first", "second"), recognizer=str(world / "recognizer"))
     motion = {row.kind: next(s.value for s in row.scores if s.name == "motion alignment") for row in found.rows}
     assert motion["copy"] == 0
     assert motion["truth"] == pytest.approx(100)
 
 
 def test_a_second_run_gives_the_same_bytes(world: Path, done: Path, tmp_path: Path) -> None:
-    run(world, tmp_path / "again", models=("first", "second"), recogniser=str(world / "recogniser"))
+    run(world, tmp_path / "again", models=("first", "second"), recognizer=str(world / "recognizer"))
     assert content(tmp_path / "again") == content(done)
 
 
@@ -115,7 +115,7 @@ def test_what_is_missing_is_said_and_the_rest_still_comes(world: Path, tmp_path:
         "PSNR",
         "background PSNR",
     ]
-    assert sum("--recogniser" in note for note in found.notes) == 1
+    assert sum("--recognizer" in note for note in found.notes) == 1
     for kind in ("inception", "clip", "dinov2"):
         assert sum(f"--features {kind}=" in note for note in found.notes) == 1
 
@@ -138,18 +138,18 @@ def test_another_model_does_not_fit_into_the_same_folder(world: Path, tmp_path: 
         ({"split": "nowhere"}, ShardError, "no split 'nowhere'"),
         ({"models": ("shards",)}, ModelError, "no diffusers pipeline"),
         ({"models": ("first", "first")}, ScoreError, "given twice"),
-        ({"recogniser": "first"}, ModelError, "not a TimeSformer"),
+        ({"recognizer": "first"}, ModelError, "not a TimeSformer"),
         ({"features": {"inception": "small.yaml"}}, ScoreError, "not a TorchScript file"),
         ({"features": {"inception": "absent.pt"}}, StorageError, "absent.pt is not there"),
         ({"features": {"vgg": "small.yaml"}}, ScoreError, "no such feature network"),
-        ({"features": {"clip": "recogniser"}}, ScoreError, "it is a timesformer"),
+        ({"features": {"clip": "recognizer"}}, ScoreError, "it is a timesformer"),
     ],
 )
 def test_bad_input_is_named(
     world: Path, tmp_path: Path, options: dict[str, object], error: type[Exception], words: str
 ) -> None:
-    if "recogniser" in options:
-        options = {"recogniser": str(world / str(options["recogniser"]))}
+    if "recognizer" in options:
+        options = {"recognizer": str(world / str(options["recognizer"]))}
     if isinstance(options.get("features"), dict):
         options = {"features": {kind: str(world / path) for kind, path in options["features"].items()}}  # type: ignore[attr-defined]
     with pytest.raises(error, match=words):
@@ -218,7 +218,7 @@ def test_two_rows_of_one_name_are_refused(world: Path, tmp_path: Path) -> None:
 
 
 def test_every_model_is_compared_with_every_other_and_with_the_copy(world: Path, done: Path) -> None:
-    found = run(world, done, models=("first", "second"), recogniser=str(world / "recogniser"))
+    found = run(world, done, models=("first", "second"), recognizer=str(world / "recognizer"))
     names = [row.name for row in found.rows]
     pairs = dict.fromkeys((item.row, item.other) for item in found.differences)
     assert list(pairs) == [(names[0], names[1]), (names[0], names[2]), (names[1], names[2])]
@@ -249,9 +249,9 @@ def test_a_killed_run_is_finished_to_the_same_bytes(world: Path, tmp_path: Path)
 def test_a_finished_report_takes_in_a_study_and_its_answers(world: Path, tmp_path: Path) -> None:
     before = run(world, tmp_path / "out")
     run(world, tmp_path / "out", study=True)
-    study = opinions.study_of(before)
+    study = human_eval.study_of(before)
     answer = {
-        "item": opinions.item_of(study, "s000", "first"),
+        "item": human_eval.item_of(study, "s000", "first"),
         "action": True,
         "environment": True,
         "objects": False,
@@ -268,7 +268,7 @@ def test_a_finished_report_takes_in_a_study_and_its_answers(world: Path, tmp_pat
 
 
 def test_every_report_satisfies_the_schema(done: Path) -> None:
-    schema = json.loads(resources.files("actionpairs.scoring").joinpath("report.schema.json").read_text())
+    schema = json.loads(resources.files("actionpairs.report").joinpath("report.schema.json").read_text())
     jsonschema.validate(json.loads((done / "report.json").read_text()), schema)
 
 

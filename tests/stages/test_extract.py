@@ -19,27 +19,29 @@ import pytest
 
 from actionpairs import manifest, pairs
 from actionpairs.errors import StorageError, VideoError
+from actionpairs.extraction.summary import ExtractSummary
+from actionpairs.extraction.video_pairs import VideoTask, extract_video
 from actionpairs.recipe import load
 from actionpairs.records import Reason, Segment
-from actionpairs.stages.cut import VideoTask, cut_video
 from actionpairs.stages.extract import extract
-from actionpairs.stages.extract_summary import ExtractSummary
 from actionpairs.storage import Folder
 from actionpairs.video.decode import Video
 from tests.conftest import MakeVideo, draw_index, read_index
-from tests.stages.conftest import HEADER, Films
+from tests.stages.conftest import HEADER, RawDataset
 
 
-def run(films: Films, out: Path, *, workers: int = 1, recipe: str | Path = "table") -> ExtractSummary:
-    return extract(recipe, videos=str(films.videos), annotations=[str(films.table)], out=str(out), workers=workers)
+def run(dataset: RawDataset, out: Path, *, workers: int = 1, recipe: str | Path = "table") -> ExtractSummary:
+    return extract(
+        recipe, videos=str(dataset.videos), annotations=[str(dataset.table)], out=str(out), workers=workers
+    )
 
 
 def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_pairs_are_the_frames_at_both_ends(films: Films, tmp_path: Path) -> None:
-    summary = run(films, tmp_path / "out")
+def test_pairs_are_the_frames_at_both_ends(dataset: RawDataset, tmp_path: Path) -> None:
+    summary = run(dataset, tmp_path / "out")
     assert (summary.rows, summary.pairs, summary.rejected) == (6, 6, {})
     folder = Folder(tmp_path / "out")
     for name in pairs.names(folder):
@@ -53,9 +55,9 @@ def test_pairs_are_the_frames_at_both_ends(films: Films, tmp_path: Path) -> None
             assert last * 1001 / 30000 < stop <= (last + 1) * 1001 / 30000
 
 
-def test_workers_change_no_byte(films: Films, tmp_path: Path) -> None:
-    run(films, tmp_path / "one", workers=1)
-    run(films, tmp_path / "three", workers=3)
+def test_workers_change_no_byte(dataset: RawDataset, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "one", workers=1)
+    run(dataset, tmp_path / "three", workers=3)
     assert content(tmp_path / "one") == content(tmp_path / "three")
 
 
@@ -79,13 +81,13 @@ BAD_ROWS = [
 ]
 
 
-def test_every_bad_row_is_rejected_with_its_reason(films: Films, tmp_path: Path) -> None:
-    whole = (films.videos / "a.mp4").read_bytes()
-    (films.videos / "cut.mp4").write_bytes(whole[: len(whole) // 2])
-    (films.videos / "empty.mp4").write_bytes(b"")
-    (films.videos / "text.mp4").write_text("not a video")
-    films.add(*(row for row, _, _ in BAD_ROWS))
-    summary = run(films, tmp_path / "out")
+def test_every_bad_row_is_rejected_with_its_reason(dataset: RawDataset, tmp_path: Path) -> None:
+    whole = (dataset.videos / "a.mp4").read_bytes()
+    (dataset.videos / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    (dataset.videos / "empty.mp4").write_bytes(b"")
+    (dataset.videos / "text.mp4").write_text("not a video")
+    dataset.add(*(row for row, _, _ in BAD_ROWS))
+    summary = run(dataset, tmp_path / "out")
     found = {item.segment_id: item for item in pairs.read_rejections(Folder(tmp_path / "out"))}
     for _, segment_id, reason in BAD_ROWS:
         rejection = next(item for name, item in found.items() if name.startswith(segment_id))
@@ -95,56 +97,56 @@ def test_every_bad_row_is_rejected_with_its_reason(films: Films, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["../../x", "a b/c", "..", "ü/é", "x" * 400, "a.b.c"])
-def test_strange_ids_are_kept_as_data(films: Films, tmp_path: Path, name: str) -> None:
-    films.table.write_text(f"{HEADER}{name},a.mp4,0.1,1.0,take cup,take,cup,a\n")
-    assert run(films, tmp_path / "deep/er/out").pairs == 1
+def test_strange_ids_are_kept_as_data(dataset: RawDataset, tmp_path: Path, name: str) -> None:
+    dataset.table.write_text(f"{HEADER}{name},a.mp4,0.1,1.0,take cup,take,cup,a\n")
+    assert run(dataset, tmp_path / "deep/er/out").pairs == 1
     assert {path.name for path in tmp_path.iterdir()} == {"videos", "segments.csv", "deep"}
     [file] = pairs.names(Folder(tmp_path / "deep/er/out"))
     assert pairs.facts(Folder(tmp_path / "deep/er/out"), file)["id"].to_pylist() == [name]
 
 
-def test_the_same_call_again_changes_nothing(films: Films, tmp_path: Path) -> None:
-    first = run(films, tmp_path / "out")
+def test_the_same_call_again_changes_nothing(dataset: RawDataset, tmp_path: Path) -> None:
+    first = run(dataset, tmp_path / "out")
     before = content(tmp_path / "out")
-    assert run(films, tmp_path / "out") == first
+    assert run(dataset, tmp_path / "out") == first
     assert content(tmp_path / "out") == before
 
 
-def test_a_video_that_arrives_later_is_taken_in(films: Films, tmp_path: Path) -> None:
-    (films.videos / "c.mp4").rename(tmp_path / "c.mp4")
-    assert run(films, tmp_path / "late").rejected == {"video_missing": 2}
-    (tmp_path / "c.mp4").rename(films.videos / "c.mp4")
-    assert run(films, tmp_path / "late").pairs == 6
-    run(films, tmp_path / "whole")
+def test_a_video_that_arrives_later_is_taken_in(dataset: RawDataset, tmp_path: Path) -> None:
+    (dataset.videos / "c.mp4").rename(tmp_path / "c.mp4")
+    assert run(dataset, tmp_path / "late").rejected == {"video_missing": 2}
+    (tmp_path / "c.mp4").rename(dataset.videos / "c.mp4")
+    assert run(dataset, tmp_path / "late").pairs == 6
+    run(dataset, tmp_path / "whole")
     assert content(tmp_path / "late") == content(tmp_path / "whole")
 
 
-def test_a_folder_of_another_recipe_is_refused(films: Films, tmp_path: Path) -> None:
-    run(films, tmp_path / "out")
+def test_a_folder_of_another_recipe_is_refused(dataset: RawDataset, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "out")
     other = tmp_path / "other.yaml"
     other.write_text("extends: table\nextract: {pictures: {quality: 80}}")
     with pytest.raises(StorageError, match="another recipe"):
-        run(films, tmp_path / "out", recipe=other)
+        run(dataset, tmp_path / "out", recipe=other)
 
 
-def test_too_many_failures_stop_the_run(films: Films, tmp_path: Path) -> None:
-    films.add(*(f"gone_{number},gone.mp4,0,1,x,x,x,g" for number in range(6)))
+def test_too_many_failures_stop_the_run(dataset: RawDataset, tmp_path: Path) -> None:
+    dataset.add(*(f"gone_{number},gone.mp4,0,1,x,x,x,g" for number in range(6)))
     strict = tmp_path / "strict.yaml"
     strict.write_text("extends: table\nextract: {max_rejected: 0.1}")
     with pytest.raises(VideoError, match=r"6 of 12 segments failed.*video_missing"):
-        run(films, tmp_path / "out", recipe=strict)
+        run(dataset, tmp_path / "out", recipe=strict)
     assert not (tmp_path / "out/manifest.json").exists()
 
 
-def test_a_videos_folder_that_is_not_there_says_so(films: Films, tmp_path: Path) -> None:
+def test_a_videos_folder_that_is_not_there_says_so(dataset: RawDataset, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no such folder"):
-        extract("table", videos=str(tmp_path / "no"), annotations=[str(films.table)], out=str(tmp_path / "out"))
+        extract("table", videos=str(tmp_path / "no"), annotations=[str(dataset.table)], out=str(tmp_path / "out"))
 
 
-def test_kill_and_go_on_gives_the_same_bytes(films: Films, tmp_path: Path) -> None:
-    run(films, tmp_path / "whole")
-    command = [sys.executable, "-m", "actionpairs", "extract", "table", "--videos", str(films.videos)]
-    command += ["--annotations", str(films.table), "--out", str(tmp_path / "out"), "--workers", "1"]
+def test_kill_and_go_on_gives_the_same_bytes(dataset: RawDataset, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "whole")
+    command = [sys.executable, "-m", "actionpairs", "extract", "table", "--videos", str(dataset.videos)]
+    command += ["--annotations", str(dataset.table), "--out", str(tmp_path / "out"), "--workers", "1"]
     for pause in (0.9, 1.3, 1.7):
         process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
         time.sleep(pause)
@@ -154,8 +156,8 @@ def test_kill_and_go_on_gives_the_same_bytes(films: Films, tmp_path: Path) -> No
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
-def test_every_file_is_in_the_manifest(films: Films, tmp_path: Path) -> None:
-    run(films, tmp_path / "out")
+def test_every_file_is_in_the_manifest(dataset: RawDataset, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "out")
     folder = Folder(tmp_path / "out")
     files = manifest.read(folder, stage="extract").files
     assert {*files, "manifest.json"} == set(folder.names())
@@ -175,15 +177,15 @@ def test_the_real_clips_give_every_pair(shared: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("follow", "count"), [(False, 4), (True, 6)])
 def test_a_link_out_of_the_folder_is_followed_only_where_the_recipe_says_so(
-    films: Films, tmp_path: Path, follow: bool, count: int
+    dataset: RawDataset, tmp_path: Path, follow: bool, count: int
 ) -> None:
-    (films.videos / "c.mp4").rename(tmp_path / "outside.mp4")
-    (films.videos / "c.mp4").symlink_to(tmp_path / "outside.mp4")
-    (films.videos / "b.mp4").rename(films.videos / "inside.mp4")
-    (films.videos / "b.mp4").symlink_to("inside.mp4")
+    (dataset.videos / "c.mp4").rename(tmp_path / "outside.mp4")
+    (dataset.videos / "c.mp4").symlink_to(tmp_path / "outside.mp4")
+    (dataset.videos / "b.mp4").rename(dataset.videos / "inside.mp4")
+    (dataset.videos / "b.mp4").symlink_to("inside.mp4")
     path = tmp_path / "mine.yaml"
     path.write_text(f"extends: table\nextract: {{follow_links: {str(follow).lower()}}}")
-    summary = run(films, tmp_path / "out", recipe=path)
+    summary = run(dataset, tmp_path / "out", recipe=path)
     assert summary.pairs == count
     assert summary.rejected == ({} if follow else {"video_missing": 2})
 
@@ -191,18 +193,18 @@ def test_a_link_out_of_the_folder_is_followed_only_where_the_recipe_says_so(
 @pytest.mark.parametrize(
     "name", ["../outside.mp4", "/etc/passwd", "file:///etc/passwd", "http://x/a.mp4", "a.mp4/.."]
 )
-def test_a_video_name_cannot_leave_the_folder(films: Films, tmp_path: Path, name: str) -> None:
-    (films.videos / "a.mp4").rename(tmp_path / "outside.mp4")
-    films.table.write_text(f"{HEADER}x,{name},0.1,1.0,take cup,take,cup,a\n")
-    assert run(films, tmp_path / "out").rejected == {"video_missing": 1}
+def test_a_video_name_cannot_leave_the_folder(dataset: RawDataset, tmp_path: Path, name: str) -> None:
+    (dataset.videos / "a.mp4").rename(tmp_path / "outside.mp4")
+    dataset.table.write_text(f"{HEADER}x,{name},0.1,1.0,take cup,take,cup,a\n")
+    assert run(dataset, tmp_path / "out").rejected == {"video_missing": 1}
 
 
-def test_a_whole_clip_lasts_as_long_as_its_video(films: Films, tmp_path: Path) -> None:
+def test_a_whole_clip_lasts_as_long_as_its_video(dataset: RawDataset, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("extract: {annotations: {format: ssv2}}")
     listed = tmp_path / "train.json"
     listed.write_text('[{"id": "a", "label": "taking cup", "template": "Taking [something]"}]')
-    extract(path, videos=str(films.videos), annotations=[str(listed)], out=str(tmp_path / "out"), workers=1)
+    extract(path, videos=str(dataset.videos), annotations=[str(listed)], out=str(tmp_path / "out"), workers=1)
     [name] = pairs.names(Folder(tmp_path / "out"))
     [facts] = [pair.facts for pair in pairs.read(Folder(tmp_path / "out"), name)]
     assert facts.segment.stop_seconds == pytest.approx(60 * 1001 / 30000)
@@ -227,8 +229,8 @@ def test_released_frames_give_pairs_like_a_video(tmp_path: Path) -> None:
     assert read_index(before, height=256) == 30
 
 
-def test_a_pair_tells_what_was_asked_and_what_was_found(films: Films, tmp_path: Path) -> None:
-    run(films, tmp_path / "out")
+def test_a_pair_tells_what_was_asked_and_what_was_found(dataset: RawDataset, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "out")
     folder = Folder(tmp_path / "out")
     for facts in (pair.facts for name in pairs.names(folder) for pair in pairs.read(folder, name)):
         assert facts.before_early_seconds == pytest.approx(facts.segment.start_seconds - facts.before_seconds)
@@ -238,9 +240,9 @@ def test_a_pair_tells_what_was_asked_and_what_was_found(films: Films, tmp_path: 
         assert facts.before_seconds == pytest.approx(facts.before_pts / 30000, abs=1e-6)
 
 
-def started(films: Films, out: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "actionpairs", "extract", "table", "--videos", str(films.videos)]
-    command += ["--annotations", str(films.table), "--out", str(out), *options]
+def started(dataset: RawDataset, out: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "actionpairs", "extract", "table", "--videos", str(dataset.videos)]
+    command += ["--annotations", str(dataset.table), "--out", str(out), *options]
     return subprocess.Popen(
         command,
         start_new_session=True,
@@ -256,10 +258,12 @@ def hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_ctrl_c_stops_at_once_and_says_how_to_go_on(films: Films, make_video: MakeVideo, tmp_path: Path) -> None:
+def test_ctrl_c_stops_at_once_and_says_how_to_go_on(
+    dataset: RawDataset, make_video: MakeVideo, tmp_path: Path
+) -> None:
     make_video("videos/long.mp4", frames=3000, size=(640, 360))
-    films.add(*(f"long_{second},long.mp4,{second},{second + 0.9},x,x,x,g" for second in range(95)))
-    process = started(films, tmp_path / "out", "--workers", "2")
+    dataset.add(*(f"long_{second},long.mp4,{second},{second + 0.9},x,x,x,g" for second in range(95)))
+    process = started(dataset, tmp_path / "out", "--workers", "2")
     while not (tmp_path / "out/.lock").exists():  # before that, Python is still at its imports
         time.sleep(0.05)
     time.sleep(0.5)
@@ -270,12 +274,12 @@ def test_ctrl_c_stops_at_once_and_says_how_to_go_on(films: Films, make_video: Ma
     assert process.returncode == 130
     assert "run the same command again" in said
     assert "Traceback" not in said
-    again = started(films, tmp_path / "out", "--workers", "2")
+    again = started(dataset, tmp_path / "out", "--workers", "2")
     assert again.wait(timeout=60) == 0
 
 
-def test_progress_is_plain_lines_where_there_is_no_terminal(films: Films, tmp_path: Path) -> None:
-    process = started(films, tmp_path / "out")
+def test_progress_is_plain_lines_where_there_is_no_terminal(dataset: RawDataset, tmp_path: Path) -> None:
+    process = started(dataset, tmp_path / "out")
     _, said = process.communicate(timeout=60)
     assert "\r" not in said
     assert "6/6" in said
@@ -283,68 +287,68 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(films: Films, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_video_that_hangs_is_given_up(films: Films, tmp_path: Path) -> None:
+def test_a_video_that_hangs_is_given_up(dataset: RawDataset, tmp_path: Path) -> None:
     """A pipe that nobody writes to: opening it never ends."""
-    os.mkfifo(films.videos / "pipe.mp4")
-    films.add("pipe_0,pipe.mp4,0,1,x,x,x,g")
+    os.mkfifo(dataset.videos / "pipe.mp4")
+    dataset.add("pipe_0,pipe.mp4,0,1,x,x,x,g")
     begun = time.monotonic()
-    summary = run(films, tmp_path / "out")
+    summary = run(dataset, tmp_path / "out")
     assert time.monotonic() - begun < 40
     assert (summary.pairs, summary.rejected) == (6, {"timed_out": 1})
 
 
 @pytest.mark.slow
-def test_many_kills_at_random_moments_leave_no_trace(films: Films, tmp_path: Path) -> None:
+def test_many_kills_at_random_moments_leave_no_trace(dataset: RawDataset, tmp_path: Path) -> None:
     """More: ACTIONPAIRS_KILLS=50 pytest -k many_kills."""
     draw = random.Random(1)
-    run(films, tmp_path / "whole")
+    run(dataset, tmp_path / "whole")
     for _ in range(int(os.environ.get("ACTIONPAIRS_KILLS", "8"))):
-        process = started(films, tmp_path / "out", "--workers", "2")
+        process = started(dataset, tmp_path / "out", "--workers", "2")
         time.sleep(draw.uniform(0.3, 2.0))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if draw.random() < 0.3:  # begin anew now and then, so that every moment is met
             shutil.rmtree(tmp_path / "out", ignore_errors=True)
-    assert started(films, tmp_path / "out").wait(timeout=60) == 0
+    assert started(dataset, tmp_path / "out").wait(timeout=60) == 0
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
 def test_an_error_that_nobody_thought_of_is_a_rejection(
-    films: Films, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: RawDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(self: Video, positions: object) -> object:
-        raise LookupError("reserved colours")
+        raise LookupError("reserved colors")
 
     monkeypatch.setattr(Video, "pictures", broken)
     segment = Segment("s", "a.mp4", 0.1, 1.0, "take cup", "take", "cup", "take cup", "a")
     config = load("table").extract
     name = pairs.file_name("a.mp4")
-    task = VideoTask(str(films.videos), "a.mp4", (segment,), str(tmp_path / "out"), name, config, False)
-    result = cut_video(task)
+    task = VideoTask(str(dataset.videos), "a.mp4", (segment,), str(tmp_path / "out"), name, config, False)
+    result = extract_video(task)
     [rejection] = pairs.notes(Folder(tmp_path / "out"), name).rejections
     assert result.notes.rejections == (rejection,)
     assert rejection.reason == Reason.VIDEO_FAILED
-    assert re.fullmatch(r"LookupError in test_extract\.py, line \d+: reserved colours", rejection.detail)
+    assert re.fullmatch(r"LookupError in test_extract\.py, line \d+: reserved colors", rejection.detail)
 
 
-def test_links_that_lead_to_themselves_or_nowhere_end_no_run(films: Films, tmp_path: Path) -> None:
-    (films.videos / "loop.mp4").symlink_to("loop.mp4")
-    (films.videos / "gone.mp4").symlink_to("nothing.mp4")
-    (films.videos / "round").symlink_to(".")
-    films.add("loop_0,loop.mp4,0,1,x,x,x,g", "gone_0,gone.mp4,0,1,x,x,x,g")
-    summary = run(films, tmp_path / "out")
+def test_links_that_lead_to_themselves_or_nowhere_end_no_run(dataset: RawDataset, tmp_path: Path) -> None:
+    (dataset.videos / "loop.mp4").symlink_to("loop.mp4")
+    (dataset.videos / "gone.mp4").symlink_to("nothing.mp4")
+    (dataset.videos / "round").symlink_to(".")
+    dataset.add("loop_0,loop.mp4,0,1,x,x,x,g", "gone_0,gone.mp4,0,1,x,x,x,g")
+    summary = run(dataset, tmp_path / "out")
     assert (summary.pairs, summary.rejected) == (6, {"video_missing": 2})
     assert summary.rejected_in == {"video_missing": "gone.mp4, loop.mp4"}
 
 
-def test_the_summary_says_how_frames_were_had_and_where_not(films: Films, tmp_path: Path) -> None:
-    remuxed(films.videos / "a.mp4", films.videos / "lies.mkv")
-    films.add("lies_0,lies.mkv,0.1,1,x,x,x,g", "lies_1,lies.mkv,0.1,100,x,x,x,g")
-    summary = run(films, tmp_path / "out")
+def test_the_summary_says_how_frames_were_had_and_where_not(dataset: RawDataset, tmp_path: Path) -> None:
+    remuxed(dataset.videos / "a.mp4", dataset.videos / "lies.mkv")
+    dataset.add("lies_0,lies.mkv,0.1,1,x,x,x,g", "lies_1,lies.mkv,0.1,100,x,x,x,g")
+    summary = run(dataset, tmp_path / "out")
     assert (summary.pairs, summary.planned, summary.read_through) == (7, 6, 1)
     assert summary.read_through_in == {"presentation times that are not in the order of the pictures": "lies.mkv"}
     assert (summary.rejected, summary.rejected_in) == ({"past_end": 1}, {"past_end": "lies.mkv"})
-    assert run(films, tmp_path / "out") == summary
+    assert run(dataset, tmp_path / "out") == summary
     folder = Folder(tmp_path / "out")
     ways = {
         facts.segment.id: facts.decoded
@@ -370,16 +374,16 @@ def remuxed(source: Path, target: Path) -> None:
 
 @pytest.mark.parametrize(("rate", "notes"), [("29.97", 0), ("30000/1001", 0), (29.97003, 0), (25, 1), (60, 1)])
 def test_frame_numbers_are_exact_and_another_rate_is_told(
-    films: Films, tmp_path: Path, rate: object, notes: int
+    dataset: RawDataset, tmp_path: Path, rate: object, notes: int
 ) -> None:
-    films.table.write_text(
+    dataset.table.write_text(
         HEADER + "".join(f"n{first},a.mp4,{first},{first + 10},x,x,x,g\n" for first in range(20))
     )
     recipe = tmp_path / "frames.yaml"
     recipe.write_text(
         f"extends: table\nextract: {{annotations: {{unit: frames, rate: {rate}, end_included: true}}}}"
     )
-    summary = run(films, tmp_path / "out", recipe=recipe)
+    summary = run(dataset, tmp_path / "out", recipe=recipe)
     assert len(summary.notes) == notes
     assert all("a.mp4" in note and "29.97" in note for note in summary.notes)
     if not notes:

@@ -12,33 +12,33 @@ from actionpairs import pairs, stores
 from actionpairs.errors import StorageError
 from actionpairs.stages.extract import extract
 from actionpairs.storage import Folder
-from tests.stages.conftest import SMALL_RECIPE, Films
+from tests.stages.conftest import SMALL_RECIPE, RawDataset
 from tests.store import Proxy, web_server
 
 SIGNED = "?X-Amz-Credential=somebody&X-Amz-Signature=not-to-be-shown"
 
 
 @pytest.fixture
-def web(films: Films) -> Iterator[Proxy]:
+def web(dataset: RawDataset) -> Iterator[Proxy]:
     pytest.importorskip("aiohttp")
-    recipe = films.table.with_name("small.yaml")
+    recipe = dataset.table.with_name("small.yaml")
     recipe.write_text(SMALL_RECIPE)
-    with web_server(films.table.parent) as port, Proxy(port).running() as proxy:
+    with web_server(dataset.table.parent) as port, Proxy(port).running() as proxy:
         yield proxy
 
 
-def run(films: Films, *, videos: str, table: str, out: str) -> Path:
-    home = films.table.parent
+def run(dataset: RawDataset, *, videos: str, table: str, out: str) -> Path:
+    home = dataset.table.parent
     extract(home / "small.yaml", videos=videos, annotations=[table], out=str(home / out), workers=1)
     return home / out
 
 
-def test_videos_and_tables_are_read_from_a_web_server(films: Films, web: Proxy) -> None:
-    (films.videos / "deep").mkdir()
-    (films.videos / "c.mp4").rename(films.videos / "deep/c.mp4")
-    films.add("bad,a.mp4,two,3,take cup,take,cup,a")
-    near = run(films, videos=str(films.videos), table=str(films.table), out="near")
-    far = run(films, videos=f"{web.url}/videos", table=f"{web.url}/segments.csv{SIGNED}", out="far")
+def test_videos_and_tables_are_read_from_a_web_server(dataset: RawDataset, web: Proxy) -> None:
+    (dataset.videos / "deep").mkdir()
+    (dataset.videos / "c.mp4").rename(dataset.videos / "deep/c.mp4")
+    dataset.add("bad,a.mp4,two,3,take cup,take,cup,a")
+    near = run(dataset, videos=str(dataset.videos), table=str(dataset.table), out="near")
+    far = run(dataset, videos=f"{web.url}/videos", table=f"{web.url}/segments.csv{SIGNED}", out="far")
     assert content(far) == content(near)
     assert pairs.read_rejections(Folder(far)) == pairs.read_rejections(Folder(near))
 
@@ -50,19 +50,19 @@ def content(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("answer", [403, 404, 503])
 def test_a_signature_is_not_shown_by_what_goes_wrong(
-    films: Films, web: Proxy, answer: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    dataset: RawDataset, web: Proxy, answer: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     web.fault = lambda number: answer
     monkeypatch.setattr(stores, "PATIENCE_SECONDS", 2.0)
     caplog.set_level(logging.WARNING)
     with pytest.raises(StorageError, match=r"segments\.csv") as caught:
-        run(films, videos=str(films.videos), table=f"{web.url}/segments.csv{SIGNED}", out="out")
+        run(dataset, videos=str(dataset.videos), table=f"{web.url}/segments.csv{SIGNED}", out="out")
     assert "Signature" not in str(caught.value) + caplog.text
     assert str(answer) in str(caught.value) or answer == 404
 
 
-def test_a_table_that_is_none_is_named_without_its_signature(films: Films, web: Proxy) -> None:
-    films.table.with_name("other.csv").write_text("a,b\n1,2\n")
+def test_a_table_that_is_none_is_named_without_its_signature(dataset: RawDataset, web: Proxy) -> None:
+    dataset.table.with_name("other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(Exception, match=r"other\.csv, line 1") as caught:
-        run(films, videos=str(films.videos), table=f"{web.url}/other.csv{SIGNED}", out="out")
+        run(dataset, videos=str(dataset.videos), table=f"{web.url}/other.csv{SIGNED}", out="out")
     assert "Signature" not in str(caught.value)

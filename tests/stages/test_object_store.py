@@ -17,33 +17,33 @@ from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import shard
 from actionpairs.storage import Folder
 from tests.conftest import MakeNoise
-from tests.stages.conftest import HEADER, SMALL_RECIPE, Films
+from tests.stages.conftest import HEADER, SMALL_RECIPE, RawDataset
 from tests.store import KEY, SECRET, Proxy, s3_server
 
 
 @dataclass(frozen=True)
 class Store:
-    """A bucket with the films in it, and what stands between it and us."""
+    """A bucket with the videos in it, and what stands between it and us."""
 
     proxy: Proxy
     bucket: Path
-    films: Films
+    dataset: RawDataset
 
 
 @pytest.fixture
-def store(films: Films, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(dataset: RawDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     bucket = tmp_path / "store/bucket"
     bucket.mkdir(parents=True)
     (tmp_path / "small.yaml").write_text(SMALL_RECIPE)
-    films.videos.rename(bucket / "videos")
-    films.table.rename(bucket / "segments.csv")
+    dataset.videos.rename(bucket / "videos")
+    dataset.table.rename(bucket / "segments.csv")
     monkeypatch.delenv("AWS_RESPONSE_CHECKSUM_VALIDATION", raising=False)
     with s3_server(tmp_path / "store") as port, Proxy(port).running() as proxy:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        yield Store(proxy, bucket, films)
+        yield Store(proxy, bucket, dataset)
     Folder("s3://bucket")._system.clear_instance_cache()
 
 

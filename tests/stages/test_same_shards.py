@@ -12,51 +12,52 @@ from pathlib import Path
 
 import pytest
 
-from tests.stages.conftest import HEADER, SMALL_RECIPE, Films, content
+from tests.stages.conftest import HEADER, SMALL_RECIPE, RawDataset, content
 
 BOOKKEEPING = {"manifest.json", "recipe.json"}  # these name the annotation file by its digest
 
 
 def make(
-    films: Films, out: Path, *, workers: int = 1, before: str = "", table: Path | None = None
+    dataset: RawDataset, out: Path, *, workers: int = 1, before: str = "", table: Path | None = None
 ) -> dict[str, bytes]:
     """Run both commands as a user would, in a shell; gives every file of the shards folder."""
     out.mkdir(mode=0o777)
     out.chmod(0o777)
-    recipe = films.table.with_name("small.yaml")
+    recipe = dataset.table.with_name("small.yaml")
     recipe.write_text(SMALL_RECIPE)
     python = f"{sys.executable} -m actionpairs"
-    annotations = table or films.table
+    annotations = table or dataset.table
     script = f"""set -e; cd {Path(__file__).parents[2]}; {before}
-{python} extract {recipe} --videos {films.videos} --annotations {annotations} --out {out}/pairs --workers {workers}
+{python} extract {recipe} --videos {dataset.videos} --annotations {annotations} \
+  --out {out}/pairs --workers {workers}
 {python} shard {recipe} --pairs {out}/pairs --out {out}/shards"""
     subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True)
     return content(out / "shards")
 
 
 @pytest.fixture
-def usual(films: Films, tmp_path: Path) -> dict[str, bytes]:
-    return make(films, tmp_path / "usual")
+def usual(dataset: RawDataset, tmp_path: Path) -> dict[str, bytes]:
+    return make(dataset, tmp_path / "usual")
 
 
 @pytest.mark.parametrize("workers", [2, 4])
 def test_workers_change_no_byte_of_the_shards(
-    films: Films, tmp_path: Path, usual: dict[str, bytes], workers: int
+    dataset: RawDataset, tmp_path: Path, usual: dict[str, bytes], workers: int
 ) -> None:
-    assert make(films, tmp_path / "many", workers=workers) == usual
+    assert make(dataset, tmp_path / "many", workers=workers) == usual
 
 
-def test_another_machine_changes_no_byte(films: Films, tmp_path: Path, usual: dict[str, bytes]) -> None:
+def test_another_machine_changes_no_byte(dataset: RawDataset, tmp_path: Path, usual: dict[str, bytes]) -> None:
     before = (
         "export LC_ALL=tr_TR.UTF-8 LANG=tr_TR.UTF-8 PYTHONUTF8=0 TZ=Asia/Kathmandu PYTHONHASHSEED=7 "
         "USER=somebody LOGNAME=somebody HOSTNAME=elsewhere; umask 077"
     )
-    assert make(films, tmp_path / "elsewhere", before=before) == usual
+    assert make(dataset, tmp_path / "elsewhere", before=before) == usual
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_another_user_changes_no_byte(films: Films, tmp_path: Path, usual: dict[str, bytes]) -> None:
-    recipe, out = films.table.with_name("small.yaml"), tmp_path / "theirs"
+def test_another_user_changes_no_byte(dataset: RawDataset, tmp_path: Path, usual: dict[str, bytes]) -> None:
+    recipe, out = dataset.table.with_name("small.yaml"), tmp_path / "theirs"
     # The first run is root's: it loads the libraries, which may lie where nobody else can read.
     script = f"""
 import os
@@ -75,13 +76,13 @@ for folder in ("{out}/root", "{out}/shards"):
     assert content(out / "shards") == usual
 
 
-def test_shuffled_rows_change_no_sample(films: Films, tmp_path: Path, usual: dict[str, bytes]) -> None:
-    header, *rows = films.table.read_text().splitlines(keepends=True)
+def test_shuffled_rows_change_no_sample(dataset: RawDataset, tmp_path: Path, usual: dict[str, bytes]) -> None:
+    header, *rows = dataset.table.read_text().splitlines(keepends=True)
     assert header == HEADER
     random.Random(0).shuffle(rows)
     shuffled = tmp_path / "shuffled.csv"
     shuffled.write_text(header + "".join(rows))
-    found = make(films, tmp_path / "shuffled", table=shuffled)
+    found = make(dataset, tmp_path / "shuffled", table=shuffled)
     assert {name: data for name, data in found.items() if name not in BOOKKEEPING} == {
         name: data for name, data in usual.items() if name not in BOOKKEEPING
     }
@@ -108,9 +109,9 @@ def killed(command: Sequence[str], folder: Path, after_seconds: float) -> bool:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_fifty_kills_at_random_moments_change_no_byte(
-    films: Films, tmp_path: Path, usual: dict[str, bytes]
+    dataset: RawDataset, tmp_path: Path, usual: dict[str, bytes]
 ) -> None:
-    recipe, pairs = films.table.with_name("small.yaml"), tmp_path / "usual/pairs"
+    recipe, pairs = dataset.table.with_name("small.yaml"), tmp_path / "usual/pairs"
     moments, kills, runs = random.Random(1), 0, 0
     while kills < 50:
         folder = tmp_path / f"killed-{runs}"

@@ -11,19 +11,23 @@ import pytest
 
 from actionpairs import shards
 from actionpairs.errors import ShardError, StorageError
-from actionpairs.stages import pairs_page
+from actionpairs.report import pairs_page
 from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import ShardSummary, shard
 from actionpairs.stages.verify import check, verify
 from actionpairs.storage import Folder
-from tests.stages.conftest import SMALL_RECIPE, Films, content
+from tests.stages.conftest import SMALL_RECIPE, RawDataset, content
 
 
 @pytest.fixture
-def cut(films: Films, tmp_path: Path) -> Path:
-    films.add("a_still,a.mp4,0.1,0.12,wait,wait,cup,a")
+def cut(dataset: RawDataset, tmp_path: Path) -> Path:
+    dataset.add("a_still,a.mp4,0.1,0.12,wait,wait,cup,a")
     extract(
-        "table", videos=str(films.videos), annotations=[str(films.table)], out=str(tmp_path / "pairs"), workers=1
+        "table",
+        videos=str(dataset.videos),
+        annotations=[str(dataset.table)],
+        out=str(tmp_path / "pairs"),
+        workers=1,
     )
     (tmp_path / "small.yaml").write_text(SMALL_RECIPE)
     return tmp_path

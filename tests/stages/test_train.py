@@ -22,10 +22,11 @@ from safetensors.torch import load_file
 
 from actionpairs import manifest
 from actionpairs.errors import ModelError, StorageError, TrainingError
-from actionpairs.learning import curves, recogniser
+from actionpairs.recognition import timesformer
 from actionpairs.stages.train import TrainSummary, train
 from actionpairs.storage import Folder
-from tests.learning.squares import SIDE, SIZES, write_squares
+from actionpairs.training import metric_log
+from tests.training.squares import SIDE, SIZES, write_squares
 
 EDITOR = {
     "task": "editor",
@@ -41,8 +42,8 @@ EDITOR = {
     "sample_count": 2,
     "sample_steps": 2,
 }
-RECOGNISER = {
-    "task": "recogniser",
+RECOGNIZER = {
+    "task": "recognizer",
     "steps": 4,
     "batch_size": 8,
     "learning_rate": 2e-3,
@@ -83,8 +84,8 @@ def whole(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 def test_a_finished_folder_holds_the_model_and_its_record(whole: tuple[Path, TrainSummary]) -> None:
     out, summary = whole
     assert (summary.finished, summary.step, summary.counts["pairs"]) == (True, 6, 20)
-    assert {"loss", "static", "action", "regularization", "understood"} == set(summary.losses)
-    assert len(curves.read(out / "losses.csv")) == 6
+    assert {"loss", "static", "action", "regularization", "discrimination"} == set(summary.losses)
+    assert len(metric_log.read(out / "losses.csv")) == 6
     assert {path.name for path in (out / "samples").iterdir()} == {"step-000003.png", "step-000006.png"}
     assert Image.open(out / "curves.png").width > 500
     card = (out / "README.md").read_text()
@@ -105,7 +106,7 @@ def test_the_manifest_names_every_published_file_and_no_log(whole: tuple[Path, T
 
 
 def edit(folder: Path) -> Image.Image:
-    """What diffusers makes of a grey picture with the model in a folder."""
+    """What diffusers makes of a gray picture with the model in a folder."""
     pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(folder)
     pipeline.set_progress_bar_config(disable=True)
     picture = Image.fromarray(np.full((SIDE, SIDE, 3), 128, np.uint8))
@@ -217,7 +218,7 @@ def test_in_bf16_regularization_begins_at_exactly_nothing(
         tmp_path, EDITOR, model={"source": str(whole[0])}, steps=2, precision="bf16", action={"weight": 0}
     )
     run(path, squares, tmp_path / "model")
-    first, second = curves.read(tmp_path / "model/losses.csv")
+    first, second = metric_log.read(tmp_path / "model/losses.csv")
     assert first["regularization"] == 0
     assert second["regularization"] > 0
 
@@ -230,7 +231,7 @@ def test_a_compiled_network_in_channels_last_learns_the_same(squares: Path, tmp_
         squares,
         tmp_path / "fast",
     )
-    plain, fast = (curves.read(tmp_path / name / "losses.csv") for name in ("plain", "fast"))
+    plain, fast = (metric_log.read(tmp_path / name / "losses.csv") for name in ("plain", "fast"))
     for one, other in zip(plain, fast, strict=True):
         assert other["loss"] == pytest.approx(one["loss"], rel=1e-3)
     assert edit(tmp_path / "fast").size == (SIDE, SIDE)
@@ -246,13 +247,13 @@ def test_shards_that_are_not_finished_are_refused(tmp_path: Path) -> None:
         run(recipe(tmp_path, EDITOR), tmp_path / "none", tmp_path / "model")
 
 
-def test_a_recogniser_is_trained_scored_and_saved(squares: Path, tmp_path: Path) -> None:
-    path = recipe(tmp_path, RECOGNISER)
+def test_a_recognizer_is_trained_scored_and_saved(squares: Path, tmp_path: Path) -> None:
+    path = recipe(tmp_path, RECOGNIZER)
     assert not run(path, squares, tmp_path / "model", stop_after=1).finished
     summary = run(path, squares, tmp_path / "model")
     assert summary.counts["scored"] == 4
     assert summary.counts["top_5"] == 4
-    trained = recogniser.load(str(tmp_path / "model"))
+    trained = timesformer.load(str(tmp_path / "model"))
     assert trained.actions == ("move away", "move left", "move near", "move right")
     table = (tmp_path / "model/confusion.csv").read_text().splitlines()
     assert len(table) == 5
@@ -262,22 +263,22 @@ def test_a_recogniser_is_trained_scored_and_saved(squares: Path, tmp_path: Path)
     )
 
 
-def test_a_recogniser_without_test_split_holds_pairs_out(tmp_path: Path) -> None:
+def test_a_recognizer_without_test_split_holds_pairs_out(tmp_path: Path) -> None:
     write_squares(tmp_path / "SQ", 24, tests=0)
-    summary = run(recipe(tmp_path, RECOGNISER, steps=1, held_out=0.4), tmp_path / "SQ", tmp_path / "model")
+    summary = run(recipe(tmp_path, RECOGNIZER, steps=1, held_out=0.4), tmp_path / "SQ", tmp_path / "model")
     assert summary.counts["scored"] + summary.counts["pairs"] == 24
 
 
 def test_one_pair_alone_cannot_be_scored(tmp_path: Path) -> None:
     write_squares(tmp_path / "SQ", 1, tests=0)
     with pytest.raises(TrainingError, match="leave none of the same actions to score with"):
-        run(recipe(tmp_path, RECOGNISER), tmp_path / "SQ", tmp_path / "model")
+        run(recipe(tmp_path, RECOGNIZER), tmp_path / "SQ", tmp_path / "model")
 
 
 @pytest.mark.slow
-def test_a_recogniser_learns_actions_that_can_be_told_apart(tmp_path: Path) -> None:
+def test_a_recognizer_learns_actions_that_can_be_told_apart(tmp_path: Path) -> None:
     write_squares(tmp_path / "SQ", 240, tests=40)
-    path = recipe(tmp_path, RECOGNISER, steps=1200, batch_size=16, warmup_steps=50, schedule="cosine")
+    path = recipe(tmp_path, RECOGNIZER, steps=1200, batch_size=16, warmup_steps=50, schedule="cosine")
     assert run(path, tmp_path / "SQ", tmp_path / "model").counts["top_1"] >= 36
 
 
@@ -349,7 +350,7 @@ def test_two_processes_learn_what_one_does(
     """
     run(recipe(tmp_path, EDITOR, **changes), squares, tmp_path / "one")
     run_twofold(recipe(tmp_path, EDITOR, fsdp=fsdp, **changes), squares, tmp_path / "two")
-    one, two = (curves.read(tmp_path / name / "losses.csv") for name in ("one", "two"))
+    one, two = (metric_log.read(tmp_path / name / "losses.csv") for name in ("one", "two"))
     for first, second in zip(one, two, strict=True):
         for name in ("loss", "static", "action", "regularization"):
             assert first[name] == pytest.approx(second[name], rel=close, abs=close)

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from actionpairs.learning import curves
 from actionpairs.stages.train import train
-from tests.learning.squares import write_squares
+from actionpairs.training import metric_log
 from tests.stages.test_train import EDITOR, UNET, recipe
+from tests.training.squares import write_squares
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available() and os.environ.get("ACTIONPAIRS_NEEDS_CUDA") != "1", reason="no GPU"
 )
-TERMS = ("loss", "static", "action", "regularization", "understood")
+TERMS = ("loss", "static", "action", "regularization", "discrimination")
 WIDER = {**EDITOR["model"], "unet_channels": [64, 128], "unet_layers": 2, "text_width": 64}  # type: ignore[dict-item]
 COMPILED = {"compile": True, "channels_last": True}
 LONGER = {**EDITOR, "model": WIDER, "steps": 60, "batch_size": 8, "checkpoint_every": 20, "sample_every": 60}
@@ -31,7 +31,7 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def terms(out: Path) -> list[dict[str, float]]:
     """The losses of every step, without the speeds."""
-    return [{name: row[name] for name in TERMS} for row in curves.read(out / "losses.csv")]
+    return [{name: row[name] for name in TERMS} for row in metric_log.read(out / "losses.csv")]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_resumed_run_is_exactly_an_uninterrupted_one(
 def test_in_bf16_regularization_begins_at_exactly_nothing(squares: Path, tmp_path: Path) -> None:
     path = recipe(tmp_path, LONGER, precision="bf16", steps=2)
     train(path, shards=[str(squares)], out=str(tmp_path / "model"), device="cuda")
-    first, second = curves.read(tmp_path / "model/losses.csv")
+    first, second = metric_log.read(tmp_path / "model/losses.csv")
     assert first["regularization"] == 0
     assert second["regularization"] > 0
 

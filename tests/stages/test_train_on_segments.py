@@ -1,4 +1,4 @@
-"""A recogniser may learn from frames of whole segments, which are read from the videos."""
+"""A recognizer may learn from frames of whole segments, which are read from the videos."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import yaml
 
+from actionpairs.data import clips as segments
+from actionpairs.data import examples
 from actionpairs.errors import TrainingError, VideoError
-from actionpairs.learning import examples, segments
 from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import shard
 from actionpairs.stages.train import TrainSummary, train
 from actionpairs.storage import Folder
 from tests.conftest import MakeVideo, read_index
 from tests.stages.conftest import HEADER, SMALL_RECIPE
-from tests.stages.test_train import EDITOR, RECOGNISER
+from tests.stages.test_train import EDITOR, RECOGNIZER
 
 SIDE, RATE = 144, 30000 / 1001
 CLIPS = {"clips": "segments", "frames": 4}
@@ -41,7 +42,7 @@ def filmed(tmp_path: Path, make_video: MakeVideo) -> Path:
     return tmp_path
 
 
-def found(filmed: Path) -> tuple[segments.Filmed, ...]:
+def found(filmed: Path) -> tuple[segments.SegmentClip, ...]:
     folders = [Folder(filmed / "shards")]
     return segments.find([*examples.training(folders), *examples.testing(folders)], Folder(filmed / "videos"))
 
@@ -74,8 +75,8 @@ def test_a_clip_goes_evenly_from_the_pairs_first_frame_to_its_last(filmed: Path)
         assert np.abs(clip[[0, -1]].astype(int) - pair).mean() < 3  # JPEG, and RGB as the pair is
 
 
-def test_a_recogniser_learns_from_segments_and_is_judged_on_pairs(filmed: Path) -> None:
-    section = RECOGNISER | CLIPS | {"resolution": 32}
+def test_a_recognizer_learns_from_segments_and_is_judged_on_pairs(filmed: Path) -> None:
+    section = RECOGNIZER | CLIPS | {"resolution": 32}
     assert not run(filmed, section, videos=True, stop_after=1).finished
     summary = run(filmed, section, videos=True)
     assert (summary.counts["pairs"], summary.counts["scored"]) == (7, 2)
@@ -84,8 +85,8 @@ def test_a_recogniser_learns_from_segments_and_is_judged_on_pairs(filmed: Path) 
 
 def test_segments_without_videos_are_refused_and_videos_without_segments(filmed: Path) -> None:
     with pytest.raises(TrainingError, match=r"clips: segments.*--videos"):
-        run(filmed, RECOGNISER | CLIPS, videos=False)
-    for section in (RECOGNISER, EDITOR):
+        run(filmed, RECOGNIZER | CLIPS, videos=False)
+    for section in (RECOGNIZER, EDITOR):
         with pytest.raises(TrainingError, match=r"reads no videos\. Leave --videos out"):
             run(filmed, section, videos=True)
     assert not (filmed / "model").exists()

@@ -18,11 +18,11 @@ import pytest
 from actionpairs import manifest, shards
 from actionpairs.configs import ShardConfig, SplitConfig
 from actionpairs.errors import ShardError
-from actionpairs.manifest import FileDigest, Order
+from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.records import Sample, SampleMetadata, Segment
 from actionpairs.stages.verify import verify
 from actionpairs.storage import Folder
-from tests.measured import measured
+from tests.measures.measured import measured
 
 TAR, TABLE = "S-train-000000.tar", "S-train.parquet"
 
@@ -73,7 +73,7 @@ def made(tmp_path: Path) -> Made:
             segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "planned", "", 32, 32, measured(), "S-train", "abc"
         )
         samples.append(Sample(segment.id, jpeg(), jpeg(), "take cup", facts))
-    order = Order("shard", "s", ShardConfig(dataset="S", splits=SplitConfig(train="S-train")), {"pairs": "0"})
+    order = StageSpec("shard", "s", ShardConfig(dataset="S", splits=SplitConfig(train="S-train")), {"pairs": "0"})
     shard_of = {("S-train", item.key): shards.shard_name("S-train", int(item.key[1:]) // 3) for item in samples}
     with manifest.working(folder, order):
         _, files = shards.write(folder, samples, shard_of=shard_of, dataset="S", recipe_digest="abc")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from actionpairs.tabletop.frame_index import Pixels
+from actionpairs.synthetic.frame_index import Pixels
 
 _MACROBLOCK = 16
 

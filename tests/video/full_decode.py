@@ -25,7 +25,7 @@ from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from actionpairs.tabletop.frame_index import CELL_SIZE, CELLS, Pixels, read_frame_index
+from actionpairs.synthetic.frame_index import CELL_SIZE, CELLS, Pixels, read_frame_index
 
 SLACK = Fraction(1, 1_000_000)
 # Sound that begins by more than this before the pictures is where time begins.
@@ -76,7 +76,7 @@ class FullDecode:
         return [frame.seconds for frame in self.frames]
 
     def ends(self, start: float, stop: float) -> tuple[int, int]:
-        """Places of the last frame with time <= start and of the last one with time < stop."""
+        """SplitAssignment of the last frame with time <= start and of the last one with time < stop."""
         times = self.times
         before = bisect_right(times, Fraction(str(start)) + SLACK) - 1
         after = bisect_left(times, Fraction(str(stop)) - SLACK) - 1
@@ -94,7 +94,7 @@ def full_decode(path: Path) -> FullDecode:
 
 
 def undrawn(path: Path) -> set[int]:
-    """Places of frames that damage left undrawn in parts: what is seen there is whatever was in memory.
+    """SplitAssignment of frames that damage left undrawn in parts: what is seen there is whatever was in memory.
 
     Frames are let go at once in one decode, so that others are drawn in their place, kept in the next one, and
     by turns in two threads in the last.

@@ -19,9 +19,9 @@ import pytest
 
 from actionpairs import measures, pairs
 from actionpairs.executors import Died, local
+from actionpairs.extraction.video_pairs import VideoTask, extract_video
 from actionpairs.recipe import load
 from actionpairs.records import FramePair, Measures, Reason, Rejection, Segment
-from actionpairs.stages.cut import VideoTask, cut_video
 from actionpairs.storage import Folder
 from tests.video import full_decode, zoo
 from tests.video.corruption import spoil
@@ -33,7 +33,7 @@ FEW, MANY = 48, int(os.environ.get("ACTIONPAIRS_CORRUPT", "3000"))
 ONLY = os.environ.get("ACTIONPAIRS_CORRUPT_ONLY")
 SEGMENTS = 6
 SIZE, FRAMES = (96, 64), 36
-FAR = 3.0  # mean absolute difference, in grey levels, of pictures that are not the same
+FAR = 3.0  # mean absolute difference, in gray levels, of pictures that are not the same
 LONGEST_SECONDS = 1e6  # of a file whose times mean anything
 
 _H264, _MPEG4 = ("libx264", {"g": "9"}), ("mpeg4", {"g": "9"})
@@ -144,7 +144,7 @@ def _cut(task: Spoilt, spans: list[Span]) -> Iterator[tuple[int, FramePair | Rej
     if not segments:
         return
     try:
-        cut = cut_video(video)
+        cut = extract_video(video)
     except Exception as error:
         yield 0, Rejection("0", file, "extract", Reason.VIDEO_FAILED, repr(error))
         return

@@ -13,7 +13,7 @@ from actionpairs.errors import VideoError
 from actionpairs.video.decode import Video
 from actionpairs.video.reader import NotAsPlannedError
 from actionpairs.video.runs import Run
-from actionpairs.video.scaling import Picture, Unfit
+from actionpairs.video.scaling import FrameError, Picture
 from tests.conftest import MakeVideo, read_index
 
 RATE = 30000 / 1001
@@ -27,7 +27,7 @@ def indices(path: Path, times: list[float], *, before: bool, height: int) -> lis
         return [read_index(pictures[position].pixels, height=height) for position in positions]
 
 
-def all_pictures(video: Video) -> dict[int, Picture | Unfit]:
+def all_pictures(video: Video) -> dict[int, Picture | FrameError]:
     """Every picture by its position, read through where the plan does not hold."""
     try:
         return dict(video.pictures(range(len(video.timeline.shown))))
@@ -105,7 +105,7 @@ def test_a_cut_off_video_gives_what_it_has(make_video: MakeVideo) -> None:
     with whole.open("rb") as file, Video(file, short_side=512) as video:
         pictures = all_pictures(video)
         shown = len(video.timeline.shown)
-    good = [number for number, picture in pictures.items() if not isinstance(picture, Unfit)]
+    good = [number for number, picture in pictures.items() if not isinstance(picture, FrameError)]
     assert 20 < len(good) < 120
     assert all(read_index(pictures[number].pixels, height=144) == number for number in good)
     assert shown < 120
@@ -146,7 +146,7 @@ def test_damage_that_the_decoder_paints_over_is_reported(shared: Path) -> None:
     """Frames 92 to 119 differ from the undamaged file; the decoder itself flags two of them."""
     with Video(str(shared / "videos/variants/bitflips.mp4"), short_side=512) as video:
         pictures = all_pictures(video)
-    found = {number for number, picture in pictures.items() if isinstance(picture, Unfit)}
+    found = {number for number, picture in pictures.items() if isinstance(picture, FrameError)}
     assert found >= set(range(92, 120))
     assert len(found) <= 30  # the decoder may also withhold what it had not yet given out
 
@@ -157,7 +157,7 @@ def test_all_frames_at_once_are_all_there(shared: Path, name: str) -> None:
         pictures = all_pictures(video)
         # AVI has no presentation times, so packets alone do not tell when B-frames are shown.
         assert video.way == ("read through" if name.endswith("avi") else "planned")
-    assert not [picture for picture in pictures.values() if isinstance(picture, Unfit)]
+    assert not [picture for picture in pictures.values() if isinstance(picture, FrameError)]
 
 
 def test_what_is_decoded_is_held_against_the_plan(make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch) -> None:

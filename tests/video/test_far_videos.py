@@ -12,7 +12,7 @@ from actionpairs.errors import StorageError
 from actionpairs.ranges import RangedFile
 from actionpairs.video.decode import Video
 from actionpairs.video.reader import NotAsPlannedError
-from actionpairs.video.scaling import Picture, Unfit
+from actionpairs.video.scaling import FrameError, Picture
 from tests.conftest import MakeNoise, MakeVideo
 
 REAL = [
@@ -51,7 +51,7 @@ def far_file(path: Path) -> FarFile:
     return FarFile(path.read_bytes())
 
 
-def pictures(video: Video) -> dict[int, Picture | Unfit]:
+def pictures(video: Video) -> dict[int, Picture | FrameError]:
     """Every seventh picture, read through where the plan does not hold."""
     try:
         return dict(video.pictures(range(5, len(video.timeline.shown), 7)))

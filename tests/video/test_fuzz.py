@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from actionpairs.executors import Died, Done, local
+from actionpairs.extraction.video_pairs import VideoResult, VideoTask, extract_video
 from actionpairs.recipe import load
 from actionpairs.records import Segment
-from actionpairs.stages.cut import Cut, VideoTask, cut_video
 from tests.conftest import MakeVideo
 
 ROUNDS = int(os.environ.get("ACTIONPAIRS_FUZZ", "60"))
@@ -60,12 +60,12 @@ def test_broken_videos_are_accounted_for(make_video: MakeVideo, tmp_path: Path) 
         name = f"{number}{Path(KINDS[kind][0]).suffix}"
         (tmp_path / name).write_bytes(broken(whole[kind], draw.choice(whole), draw))
         tasks.append(task(tmp_path, name, number))
-    outcomes = list(local.run(cut_video, tasks, workers=2))
+    outcomes = list(local.run(extract_video, tasks, workers=2))
     assert len(outcomes) == ROUNDS
     assert [outcome for outcome in outcomes if isinstance(outcome, Died)] == []
     for outcome in outcomes:
         assert isinstance(outcome, Done)
-        cut: Cut = outcome.result
+        cut: VideoResult = outcome.result
         assert cut.pairs + len(cut.notes.rejections) == len(outcome.task.segments)
 
 

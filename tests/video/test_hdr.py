@@ -14,7 +14,7 @@ import pytest
 
 from actionpairs.records import Reason
 from actionpairs.video.hdr import ColorTags, DolbyVision, HighRange, dolby_vision_of, high_range, side_data_of
-from actionpairs.video.scaling import Picture, Scaler, Unfit
+from actionpairs.video.scaling import FrameError, Picture, Scaler
 
 PQ, HLG = 16, 18
 UNTOLD = ColorTags()
@@ -22,7 +22,7 @@ SAID = {"pq": ColorTags(9, PQ, 9, 1), "hlg": ColorTags(9, HLG, 9, 1)}
 
 
 def encoded(path: Path, codec: str = "libx265", pixels: str = "yuv420p10le", params: str = "") -> Path:
-    """Three gray frames without a word about colours in the stream."""
+    """Three gray frames without a word about colors in the stream."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(25))
         stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
@@ -36,7 +36,7 @@ def encoded(path: Path, codec: str = "libx265", pixels: str = "yuv420p10le", par
 
 
 def with_tags(path: Path, target: Path, tags: ColorTags) -> Path:
-    """The same packets; the container says something of their colours."""
+    """The same packets; the container says something of their colors."""
     with av.open(str(path)) as source, av.open(str(target), "w") as container:
         stream = container.add_stream_from_template(source.streams.video[0], opaque=True)
         context = stream.codec_context
@@ -68,7 +68,7 @@ def with_dolby_vision(path: Path, target: Path, profile: int, base: int, entry: 
     return target
 
 
-def first(path: Path, hdr: str = "refuse") -> Picture | Unfit:
+def first(path: Path, hdr: str = "refuse") -> Picture | FrameError:
     with av.open(str(path)) as container:
         scaler = Scaler(container.streams.video[0], short_side=4000, hdr=hdr)  # type: ignore[arg-type]
         return scaler.picture(next(container.decode(video=0)))
@@ -76,7 +76,7 @@ def first(path: Path, hdr: str = "refuse") -> Picture | Unfit:
 
 def refused(path: Path, hdr: str = "refuse") -> str:
     found = first(path, hdr)
-    assert isinstance(found, Unfit), found
+    assert isinstance(found, FrameError), found
     assert found.reason == Reason.HDR_UNSUPPORTED
     return found.detail
 

@@ -1,4 +1,4 @@
-"""The colours, lines and ranges of the pictures that come out."""
+"""The colors, lines and ranges of the pictures that come out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from av.filter import Graph
 from actionpairs.errors import NoVideoStreamError
 from actionpairs.records import Reason
 from actionpairs.video.decode import NotAsPlannedError, Video
-from actionpairs.video.scaling import Picture, Scaler, Unfit
+from actionpairs.video.scaling import FrameError, Picture, Scaler
 
 WIDTH, HEIGHT = 320, 180
 
@@ -31,7 +31,7 @@ def write(
     size: tuple[int, int] = (WIDTH, HEIGHT),
     **options: str,
 ) -> Path:
-    """Six frames of smooth colours that move."""
+    """Six frames of smooth colors that move."""
     rows, columns = np.mgrid[0 : size[1], 0 : size[0]]
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(25))
@@ -45,7 +45,7 @@ def write(
     return path
 
 
-def ours(path: Path) -> Picture | Unfit:
+def ours(path: Path) -> Picture | FrameError:
     with av.open(str(path)) as container:
         scaler = Scaler(container.streams.video[0], short_side=4000)
         return scaler.picture(list(container.decode(video=0))[3])
@@ -64,7 +64,7 @@ def by_ffmpeg(path: Path) -> np.ndarray:
         return graph.vpull().to_ndarray()
 
 
-def scaled(path: Path) -> Picture | Unfit:
+def scaled(path: Path) -> Picture | FrameError:
     """The first frame by a scaler that was made before anything was decoded."""
     with av.open(str(path)) as container:
         scaler = Scaler(container.streams.video[0], short_side=4000)
@@ -109,7 +109,7 @@ SPACES = [
 
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv444p10le"])
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: "-".join(space.values()) or "untold")
-def test_colours_are_those_of_ffmpeg(tmp_path: Path, pixels: str, space: dict[str, str]) -> None:
+def test_colors_are_those_of_ffmpeg(tmp_path: Path, pixels: str, space: dict[str, str]) -> None:
     path = write(tmp_path / "v.mp4", pixels=pixels, **space)
     picture = ours(path)
     assert isinstance(picture, Picture)
@@ -117,7 +117,7 @@ def test_colours_are_those_of_ffmpeg(tmp_path: Path, pixels: str, space: dict[st
 
 
 def test_matrix_and_range_are_heeded(tmp_path: Path) -> None:
-    """The same samples under other tags are other colours: a decoder that ignores the tags fails here."""
+    """The same samples under other tags are other colors: a decoder that ignores the tags fails here."""
     found = [ours(write(tmp_path / f"{number}.mp4", **space)) for number, space in enumerate(SPACES)]
     pixels = [picture.pixels.astype(int) for picture in found if isinstance(picture, Picture)]
     assert np.abs(pixels[1] - pixels[2]).max() > 5
@@ -135,7 +135,7 @@ def test_odd_sizes_stay_what_they_are(tmp_path: Path, width: int, height: int) -
 def test_high_dynamic_range_is_turned_down_by_name(tmp_path: Path, transfer: str) -> None:
     path = write(tmp_path / "v.mp4", pixels="yuv420p10le", colorspace="bt2020nc", color_trc=transfer)
     picture = ours(path)
-    assert isinstance(picture, Unfit)
+    assert isinstance(picture, FrameError)
     assert picture.reason == Reason.HDR_UNSUPPORTED
 
 
@@ -155,8 +155,8 @@ def test_interlaced_pictures_have_no_combs_and_say_so(tmp_path: Path) -> None:
     picture = ours(path)
     assert isinstance(picture, Picture)
     assert picture.treatment == "deinterlaced"
-    grey = picture.pixels[..., 1].astype(int)[10:-10]
-    comb = np.abs(grey[1:-1] * 2 - grey[:-2] - grey[2:]).max()
+    gray = picture.pixels[..., 1].astype(int)[10:-10]
+    comb = np.abs(gray[1:-1] * 2 - gray[:-2] - gray[2:]).max()
     assert comb < 100
     assert ours(write(tmp_path / "plain.mp4")).treatment == ""  # type: ignore[union-attr]
 
@@ -195,14 +195,14 @@ def test_odd_files_give_the_frames_of_a_straight_decode(shared: Path, name: str)
             assert picture.pixels.shape == whole[pts].shape
             assert np.array_equal(picture.pixels, whole[pts])
         else:
-            assert isinstance(picture, Unfit) or pts not in whole
+            assert isinstance(picture, FrameError) or pts not in whole
     assert set(found) == set(few)
 
 
-def some(video: Video) -> tuple[dict[int, Picture | Unfit], list[int]]:
+def some(video: Video) -> tuple[dict[int, Picture | FrameError], list[int]]:
     """Pictures by pts, spread over a video, and all the pts that were asked for."""
 
-    def asked() -> tuple[dict[int, Picture | Unfit], list[int]]:
+    def asked() -> tuple[dict[int, Picture | FrameError], list[int]]:
         shown = video.timeline.shown
         few = sorted({round(part * (len(shown) - 1) / 21) for part in range(22)})
         found = {shown[position]: picture for position, picture in video.pictures(few)}
@@ -257,7 +257,7 @@ TURNS = {
 
 
 def write_turned(path: Path, name: str, aspect: Fraction | None = None) -> Path:
-    """Twelve patches of colours, none like its mirror image, under a display matrix that is put in afterwards."""
+    """Twelve patches of colors, none like its mirror image, under a display matrix that is put in afterwards."""
     patches = np.random.default_rng(3).integers(40, 216, (3, 4, 3), dtype=np.uint8)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(25))
@@ -364,7 +364,7 @@ RARE = [*range(23), 255, 1000]
         "monow",
     ],
 )
-def test_no_colour_tag_stops_anything(tmp_path: Path, pixels: str) -> None:
+def test_no_color_tag_stops_anything(tmp_path: Path, pixels: str) -> None:
     """Since FFmpeg 8, filters refuse reserved and rare tags: eluv-io/avpipe#175, PyAV#2208."""
     with av.open(str(write(tmp_path / "v.mp4"))) as container:
         scaler = Scaler(container.streams.video[0], short_side=16)
@@ -386,7 +386,7 @@ def test_what_ffmpeg_cannot_convert_is_told_in_its_words(tmp_path: Path) -> None
         scaler = Scaler(container.streams.video[0], short_side=16)
     for pixels in ("rgb4", "yaf32le"):
         found = scaler.picture(av.VideoFrame(32, 32, pixels))
-        assert isinstance(found, Unfit)
+        assert isinstance(found, FrameError)
         assert found.reason == Reason.DECODE_ERROR
         assert pixels in found.detail
     assert isinstance(scaler.picture(av.VideoFrame(32, 32, "yuv420p")), Picture)
@@ -406,7 +406,7 @@ def retagged(path: Path, target: Path, bitstream_filter: str) -> Path:
 @pytest.mark.parametrize("value", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 20, 255])
 def test_every_matrix_is_shown_as_ffmpeg_shows_it(tmp_path: Path, value: int) -> None:
     plain = write(tmp_path / "v.mp4")
-    path = retagged(plain, tmp_path / "t.mp4", f"h264_metadata=matrix_coefficients={value}:colour_primaries=3")
+    path = retagged(plain, tmp_path / "t.mp4", f"h264_metadata=matrix_coefficients={value}:color_primaries=3")
     picture = scaled(path)
     assert isinstance(picture, Picture)
     assert difference(picture.pixels, by_command(path, HEIGHT, WIDTH)) < 2
@@ -441,7 +441,7 @@ def with_colr(path: Path, target: Path, primaries: int, transfer: int, matrix: i
 
 
 @pytest.mark.parametrize(("codec", "heeded"), [("libx264", True), ("mpeg4", True), ("libx265", False)])
-def test_colour_in_the_container_alone_counts_where_it_does_in_ffmpeg(
+def test_color_in_the_container_alone_counts_where_it_does_in_ffmpeg(
     tmp_path: Path, codec: str, heeded: bool
 ) -> None:
     """HEVC's decoder in FFmpeg begins with nothing known, whatever the container says."""

@@ -14,7 +14,7 @@ from actionpairs.errors import VideoError
 from actionpairs.records import Reason
 from actionpairs.storage import Folder
 from actionpairs.video.released import ReleasedFrames, find
-from actionpairs.video.scaling import Picture, Unfit
+from actionpairs.video.scaling import FrameError, Picture
 from tests.conftest import draw_index, read_index
 
 PATTERN = "frame_{:010d}.jpg"
@@ -81,7 +81,7 @@ def test_a_frame_that_is_missing_or_cut_off_is_not_replaced_by_another(frames: P
         Folder(frames), "P01/rgb_frames/P01_01", rate=60, pattern=PATTERN, short_side=256
     ) as source:
         found = dict(source.pictures([49, 59, 69, 70]))
-    reasons = [picture.reason if isinstance(picture, Unfit) else None for picture in found.values()]
+    reasons = [picture.reason if isinstance(picture, FrameError) else None for picture in found.values()]
     assert reasons == [Reason.DECODE_ERROR, Reason.DAMAGED_PICTURE, Reason.DECODE_ERROR, None]
 
 

@@ -33,7 +33,7 @@ NAMES = [specimen.name for specimen in zoo.SPECIMENS if not ONLY or specimen.nam
 SEGMENTS = 12  # of each specimen, besides those that ask for every frame
 # Whatever a video is like, these tell of a fault here.
 NEVER = {Reason.WORKER_DIED, Reason.TIMED_OUT, Reason.VIDEO_FAILED}
-FAR = 6.0  # mean absolute difference, in grey levels, of pictures that are not the same; neighbours differ by 20
+FAR = 6.0  # mean absolute difference, in gray levels, of pictures that are not the same; neighbors differ by 20
 
 
 @dataclass

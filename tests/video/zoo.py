@@ -24,7 +24,7 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 
-from actionpairs.tabletop.frame_index import Pixels, stamp_frame_index
+from actionpairs.synthetic.frame_index import Pixels, stamp_frame_index
 from tests.video import fields as paff
 from tests.video import mp4_boxes
 from tests.video.mp4_boxes import Box
@@ -84,7 +84,7 @@ def add(name: str, render: Render, *needs: str, **more: Any) -> None:
 
 
 def paint(number: int, size: tuple[int, int] = SIZE) -> Pixels:
-    """A picture unlike its neighbours, with its number along the bottom left edge; BGR."""
+    """A picture unlike its neighbors, with its number along the bottom left edge; BGR."""
     width, height = size
     picture = np.empty((height, width, 3), np.uint8)
     picture[:] = 50 + number * 23 % 100, 60 + number * 37 % 90, 70 + number * 11 % 80
@@ -610,7 +610,7 @@ add("vp9_hidden.mkv", _superframes_split, "libvpx-vp9", shown=ALL)
 
 
 def _cuts(*edits: tuple[int, int]) -> Render:
-    """Edits in frames: lengths, and where they begin in the track (None: nothing is shown)."""
+    """Predictions in frames: lengths, and where they begin in the track (None: nothing is shown)."""
 
     def change(file: Box) -> None:
         trak = mp4_boxes.track(file)
@@ -783,12 +783,12 @@ add("sound_later.mkv", _encoded(sound=Sound(start=Fraction(1), stop=Fraction(3))
 
 def _two_descriptions(path: Path) -> None:
     """Two encodings in one track, each with a sample description."""
-    films = [
+    videos = [
         Film(numbers=range(24)),
         Film(numbers=range(24, 48), options={"x264-params": "cabac=1:8x8dct=1:ref=2"}),
     ]
     parts = []
-    for number, film in enumerate(films):
+    for number, film in enumerate(videos):
         part = beside(path, f"{number}.mp4")
         encode(part, film)
         data = part.read_bytes()
@@ -861,8 +861,8 @@ add("no_offsets_mpeg4.mp4", _edited(_no_offsets, _MPEG4), "mpeg4")
 add("no_offsets_hevc.mp4", _edited(_no_offsets, _HEVC), "libx265")
 
 
-def _reserved_colours(path: Path) -> None:
-    """ProRes whose frames name colours by a number that means nothing."""
+def _reserved_colors(path: Path) -> None:
+    """ProRes whose frames name colors by a number that means nothing."""
     encode(path, Film("prores_ks", range(24)))
     data = bytearray(path.read_bytes())
     place = -1
@@ -871,7 +871,7 @@ def _reserved_colours(path: Path) -> None:
     path.write_bytes(data)
 
 
-add("reserved_colours.mov", _reserved_colours, "prores_ks", shown=range(24))
+add("reserved_colors.mov", _reserved_colors, "prores_ks", shown=range(24))
 
 # ── damage ──────────────────────────────────────────────────────────────────────────────────────────────
 

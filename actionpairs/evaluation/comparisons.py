@@ -1,0 +1,66 @@
+"""Rows against each other on the same samples, and over parts of the samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from actionpairs.evaluation import scorecard
+from actionpairs.evaluation.records import Difference, ReportPart, ReportRow, ReportSample, Score
+from actionpairs.metrics import formulas
+
+
+def differences(rows: Sequence[ReportRow]) -> tuple[Difference, ...]:
+    """Every model against every one below it, then every model against the copy, score by score."""
+    models = [row for row in rows if row.kind == "model"]
+    against_copy = [(model, copy) for model in models for copy in rows if copy.kind == "copy"]
+    return tuple(
+        difference
+        for row, other in (*combinations(models, 2), *against_copy)
+        for difference in _differences(row, other)
+    )
+
+
+def by_verb(
+    rows: Sequence[ReportRow], samples: Sequence[ReportSample], *, unseen: Collection[str]
+) -> tuple[ReportPart, ...]:
+    """The scores of seen and of unseen verbs apart; nothing where all samples are of one kind.
+
+    unseen: the keys of the samples whose verb has no training sample.
+    """
+    seen = {sample.key for sample in samples} - set(unseen)
+    if not seen or not unseen:
+        return ()
+    return _part("seen verbs", rows, seen), _part("unseen verbs", rows, unseen)
+
+
+def _differences(row: ReportRow, other: ReportRow) -> Iterator[Difference]:
+    others = {score.name for score in other.scores}
+    for score in row.scores:
+        ones, twos = _values(row, score.name), _values(other, score.name)
+        if score.name not in others or np.isnan(ones - twos).all():
+            continue
+        found = formulas.paired(ones, twos)
+        p = formulas.mcnemar(ones > 0, twos > 0) if score.unit == "%" else None
+        yield Difference(row.name, other.name, score.name, found.value, found.low, found.high, found.count, p)
+
+
+def _part(name: str, rows: Sequence[ReportRow], keys: Collection[str]) -> ReportPart:
+    return ReportPart(name, len(keys), {row.name: tuple(_scores(row, keys)) for row in rows})
+
+
+def _scores(row: ReportRow, keys: Collection[str]) -> Iterator[Score]:
+    """The row's per-sample scores over these samples; distances between sets are not taken apart."""
+    inside = np.array([edit.key in keys for edit in row.edits])
+    for score in row.scores:
+        values = _values(row, score.name)[inside]
+        if not np.isnan(values).all():
+            yield scorecard.summed(score.name, values, better=score.better, about=score.about, unit=score.unit)
+
+
+def _values(row: ReportRow, score: str) -> np.ndarray:
+    """N float64 in the order of the row's edits, NaN where the score does not apply."""
+    return np.array([edit.values.get(score, math.nan) for edit in row.edits], np.float64)

@@ -1,0 +1,1 @@
+"""Extraction: which videos are wanted, and the frame pairs of one video."""

@@ -1,0 +1,20 @@
+"""The JSON schema of report.json, as its records say; `report.schema.json` beside this file holds the same."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import TypeAdapter
+
+from actionpairs.evaluation.records import Report
+
+REPORT = TypeAdapter(Report)
+
+
+def text() -> str:
+    """JSON Schema 2020-12, as `docs/reference.py` writes it."""
+    found = REPORT.json_schema(mode="serialization")
+    found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    for record in (found, *found["$defs"].values()):
+        record["additionalProperties"] = False
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,162 @@
+"""A report's numbers as columns and cells, ready to be shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from actionpairs.evaluation.human_eval import QUESTIONS
+from actionpairs.evaluation.records import About, Better, Difference, Opinion, Report, ReportRow, Score, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One score, and with how many decimals all of its cells are written."""
+
+    name: str
+    about: About
+    better: Better
+    unit: Unit
+    decimals: int
+
+    @property
+    def heading(self) -> str:
+        """The score with its unit and an arrow towards the better."""
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.name}{unit} {'↑' if self.better == 'higher' else '↓'}"
+
+    def text(self, value: float) -> str:
+        """A value as this column writes it."""
+        return f"{value:.{self.decimals}f}".replace("-", "−")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A score as it is shown; the three percentages place its interval between the column's ends."""
+
+    text: str
+    range_text: str
+    is_best: bool
+    from_percent: float
+    wide_percent: float
+    at_percent: float
+
+
+def columns(report: Report) -> tuple[Column, ...]:
+    """Every score that some row has, action scores first, else in the order in which rows name them."""
+    found: dict[str, list[Score]] = {}
+    for row in report.rows:
+        for score in row.scores:
+            found.setdefault(score.name, []).append(score)
+    made = [
+        Column(name, scores[0].about, scores[0].better, scores[0].unit, _decimals(scores))
+        for name, scores in found.items()
+    ]
+    return tuple(sorted(made, key=lambda column: column.about != "action"))
+
+
+def cells(report: Report, shown: Sequence[Column]) -> tuple[tuple[Cell | None, ...], ...]:
+    """One tuple for each row, one cell for each column, None where the row has no such score."""
+    by_column = [_cells(report.rows, column) for column in shown]
+    return tuple(zip(*by_column, strict=True))
+
+
+def by_action(report: Report, score: str) -> tuple[tuple[str | int, ...], ...]:
+    """The mean of a per-sample score for each action, most frequent first: action, samples, a text per row."""
+    keys: dict[str, set[str]] = {}
+    for sample in report.samples:
+        keys.setdefault(sample.action, set()).add(sample.key)
+    order = sorted(keys, key=lambda action: (-len(keys[action]), action))
+    return tuple(
+        (action, len(keys[action]), *(_mean_text(row, keys[action], score) for row in report.rows))
+        for action in order
+    )
+
+
+Table = tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]  # heading, head, body
+
+
+def comparisons(report: Report) -> tuple[Table, ...]:
+    """What people say, the paired differences, the scores of every part; nothing of what there is not."""
+    column_of = {column.name: column for column in columns(report)}
+    found: list[Table] = []
+    if report.opinions:
+        head = ("row", "question", "% yes", "95 % interval", "edits", "answers", "Fleiss' κ")
+        raters = f"{report.raters} {'rater' if report.raters == 1 else 'raters'}"
+        found.append((f"What people say: {raters}", head, tuple(map(_opinion, report.opinions))))
+    if report.differences:
+        head = ("model", "minus", "score", "difference", "95 % interval", "samples", "McNemar p")
+        lines = tuple(_difference(item, column_of[item.score]) for item in report.differences)
+        found.append(("Differences on the same samples", head, lines))
+    for part in report.parts:
+        body = tuple(
+            (row, score.name, column_of[score.name].text(score.value), _range(score, column_of[score.name]))
+            for row, scores in part.scores.items()
+            for score in scores
+        )
+        heading = f"{part.name.capitalize()}: {part.count} {'sample' if part.count == 1 else 'samples'}"
+        found.append((heading, ("row", "score", "value", "95 % interval"), body))
+    return tuple(found)
+
+
+def _opinion(item: Opinion) -> tuple[str, ...]:
+    interval = "–" if item.low is None or item.high is None else f"{item.low:.1f} to {item.high:.1f}"
+    kappa = "–" if item.kappa is None else f"{item.kappa:.2f}".replace("-", "−")
+    counts = str(item.items), str(item.answers)
+    return item.row, QUESTIONS[item.question], f"{item.value:.1f}", interval, *counts, kappa
+
+
+def _difference(item: Difference, column: Column) -> tuple[str, ...]:
+    p = "" if item.p is None else "< 0.001" if item.p < 0.001 else f"{item.p:.3f}"
+    value = ("+" if item.value > 0 else "") + column.text(item.value)
+    return item.row, item.other, item.score, value, _range(item, column), str(item.count), p
+
+
+def _range(found: Score | Difference, column: Column) -> str:
+    if found.low is None or found.high is None:
+        return "–"
+    return f"{column.text(found.low)} to {column.text(found.high)}"
+
+
+def _mean_text(row: ReportRow, keys: set[str], score: str) -> str:
+    values = [edit.values[score] for edit in row.edits if edit.key in keys and score in edit.values]
+    return f"{sum(values) / len(values):.0f}" if values else "–"
+
+
+def _decimals(scores: Sequence[Score]) -> int:
+    """Three digits that count for the largest value, one decimal at least, four at most."""
+    largest = max(abs(score.value) for score in scores)
+    return 1 if largest >= 10 else min(4, 2 - math.floor(math.log10(largest))) if largest > 1e-9 else 1
+
+
+def _cells(rows: Sequence[ReportRow], column: Column) -> list[Cell | None]:
+    found = [next((score for score in row.scores if score.name == column.name), None) for row in rows]
+    competing = [score.value for row, score in zip(rows, found, strict=True) if score and row.kind != "truth"]
+    ends = [end for score in found if score for end in (score.value, score.low, score.high) if end is not None]
+    best = (max if column.better == "higher" else min)(competing, default=math.nan)
+    return [
+        None
+        if score is None
+        else _cell(
+            score, column, least=min(ends), most=max(ends), is_best=row.kind != "truth" and score.value == best
+        )
+        for row, score in zip(rows, found, strict=True)
+    ]
+
+
+def _cell(score: Score, column: Column, *, least: float, most: float, is_best: bool) -> Cell:
+    def percent(value: float) -> float:
+        return round(100 * (value - least) / (most - least), 1) if most > least else 50.0
+
+    if score.low is None or score.high is None or score.low == score.high:
+        at = percent(score.value)
+        return Cell(column.text(score.value), "", is_best, at, 0.0, at)
+    return Cell(
+        text=column.text(score.value),
+        range_text=f"{column.text(score.low)} to {column.text(score.high)}",
+        is_best=is_best,
+        from_percent=percent(score.low),
+        wide_percent=round(percent(score.high) - percent(score.low), 1),
+        at_percent=percent(score.value),
+    )

@@ -1,1 +1,0 @@
-"""Generated edits and how good they are: generate → features → metrics → report."""

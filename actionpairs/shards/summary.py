@@ -1,0 +1,21 @@
+"""What came of `shard`, in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ShardSummary:
+    """What came of sharding: pairs = the samples of all splits + what the filters dropped.
+
+    `subsets` counts the samples that stand in a second split besides their own.
+    """
+
+    out: str
+    pairs: int
+    samples: Mapping[str, int]  # split → count
+    dropped: Mapping[str, int]  # reason → count
+    subsets: Mapping[str, int]  # subset → count
+    lost: int = 0  # workers and nodes of a cluster that went away, and whose part was done elsewhere

@@ -1,0 +1,14 @@
+"""Importing this module raises MissingExtraError where the packages of the `train` extra are not installed."""
+
+import os
+from importlib.util import find_spec
+
+from actionpairs.errors import MissingExtraError
+
+_NEEDED = ("accelerate", "diffusers", "matplotlib", "peft", "safetensors", "tensorboard", "torch", "transformers")
+
+if any(find_spec(name) is None for name in _NEEDED):
+    raise MissingExtraError.of("train", needed_for="Training and running models")
+
+# Otherwise transformers warns of torchvision, which nothing here uses, whenever diffusers is imported.
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -1,0 +1,68 @@
+"""Arrays that are computed once and read from the disk from then on, each named by what went into it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from actionpairs.data.examples import Example
+
+
+def array(
+    folder: Path,
+    kind: str,
+    signature: Sequence[str],
+    compute: Callable[[], Iterator[np.ndarray]],
+    *,
+    count: int,
+) -> np.ndarray:
+    """The array that this signature names, mapped from its file; computed and written first if need be.
+
+    compute: gives blocks that make up `count` rows one after another.
+    """
+    digest = hashlib.sha256("\n".join(signature).encode()).hexdigest()[:16]
+    path = folder / f"{kind}-{digest}.npy"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(path, compute(), count=count)
+    found: np.ndarray = np.load(path, mmap_mode="r")
+    return found
+
+
+def contents(examples: Sequence[Example]) -> list[str]:
+    """What names each pair's pictures: the data set, the key, and where its bytes lie."""
+    entries = ((example.name, example.entry) for example in examples)
+    return [
+        f"{name} {entry.shard} {entry.original_offset} {entry.original_size} {entry.edited_size}"
+        for name, entry in entries
+    ]
+
+
+def weights(module: nn.Module) -> str:
+    """The digest of a network's weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy())
+    return digest.hexdigest()
+
+
+def _write(path: Path, blocks: Iterator[np.ndarray], *, count: int) -> None:
+    """Write blocks one after another into a file that appears when it is whole."""
+    partial = path.with_name(path.name + ".partial")
+    first = next(blocks)
+    rows = np.lib.format.open_memmap(partial, "w+", dtype=first.dtype, shape=(count, *first.shape[1:]))
+    rows[: len(first)] = first
+    filled = len(first)
+    for block in blocks:
+        rows[filled : filled + len(block)] = block
+        filled += len(block)
+    rows.flush()
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -1,0 +1,92 @@
+"""Checkpoints: all that a run needs to go on as if nothing had happened.
+
+One folder per step, written under a hidden name and renamed when it is whole: accelerate's state (weights,
+optimizer, the scaler of fp16) and the averaged weights. StageSpec, noise and dropout are drawn from the step, so
+there is no state of theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from accelerate.utils import broadcast_object_list
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch.distributed.checkpoint.api import CheckpointException
+
+from actionpairs.errors import ModelError
+
+if TYPE_CHECKING:
+    from actionpairs.training.loop import TrainState
+
+_NAME = re.compile(r"step-(\d{6,})")
+_AVERAGE_FILE = "average.safetensors"
+
+
+def save(state: TrainState, folder: Path, step: int, *, keep: int) -> None:
+    """Write the checkpoint of a step, and remove all but the newest `keep`."""
+    accelerator = state.accelerator
+    unfinished = folder / f".step-{step:06d}"
+    if accelerator.is_main_process:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    accelerator.wait_for_everyone()
+    accelerator.save_state(str(unfinished))
+    accelerator.wait_for_everyone()  # each process has written something of its own
+    averaged = state.ema.tensors(kept=accelerator.is_main_process) if state.ema else {}
+    if accelerator.is_main_process:
+        if averaged:
+            save_file({name: tensor.contiguous() for name, tensor in averaged.items()}, unfinished / _AVERAGE_FILE)
+        publish(unfinished, folder / f"step-{step:06d}")
+        for old in _steps(folder)[:-keep]:
+            shutil.rmtree(folder / f"step-{old:06d}")
+    accelerator.wait_for_everyone()
+
+
+def resume(state: TrainState, folder: Path) -> int:
+    """Go back to the newest checkpoint that the main process sees; gives its step, 0 where there is none.
+
+    Raises ModelError where the checkpoint cannot be read.
+    """
+    newest: int = broadcast_object_list([max(_steps(folder), default=0)])[0]
+    if not newest:
+        return 0
+    path = folder / f"step-{newest:06d}"
+    try:
+        state.accelerator.load_state(str(path))
+        if state.ema:
+            state.ema.restore(load_file(path / _AVERAGE_FILE), steps=newest)
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError, CheckpointException) as error:
+        raise ModelError(
+            f"{path}: this checkpoint cannot be read: {error}.",
+            cure="Remove that folder and run the same command again: it goes on from the one before.",
+        ) from error
+    return newest
+
+
+def publish(source: Path, target: Path) -> None:
+    """Move a file or folder to its final name when its bytes are on the disk; what was there is replaced."""
+    for path in [source, *source.rglob("*")] if source.is_dir() else [source]:
+        handle = os.open(path, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
+    if target.is_dir():
+        shutil.rmtree(target)
+    source.replace(target)
+
+
+def publish_contents(source: Path, target: Path) -> None:
+    """Move everything in a folder into another one, each under its final name when it is whole."""
+    for path in sorted(source.iterdir()):
+        publish(path, target / path.name)
+    source.rmdir()
+
+
+def _steps(folder: Path) -> list[int]:
+    if not folder.is_dir():
+        return []
+    found = (_NAME.fullmatch(path.name) for path in folder.iterdir())
+    return sorted(int(match[1]) for match in found if match)

@@ -1,0 +1,58 @@
+"""Pairs of several folders, and pictures that are never squashed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actionpairs.data import examples
+from actionpairs.data.examples import Example
+from actionpairs.errors import ShardError, TrainingError
+from actionpairs.storage import Folder
+from tests.training.squares import SIDE, write_squares
+
+
+def test_training_pairs_of_two_folders_are_taken_together(squares: Path, tmp_path: Path) -> None:
+    write_squares(tmp_path / "other", 8, tests=2, name="OTHER")
+    both = examples.training([Folder(squares), Folder(tmp_path / "other")])
+    assert len(both) == 20 + 6
+    assert {pair.entry.split for pair in both} == {"SQ-train", "OTHER-train"}
+    swapped = examples.training([Folder(tmp_path / "other"), Folder(squares)])
+    assert [pair.name for pair in both] == [pair.name for pair in swapped]
+    assert len(examples.testing([Folder(squares), Folder(tmp_path / "other")])) == 4 + 2
+
+
+def test_the_same_folder_twice_is_refused(squares: Path) -> None:
+    with pytest.raises(TrainingError, match="20 pairs come twice"):
+        examples.training([Folder(squares), Folder(squares)])
+
+
+def test_a_folder_without_recipe_is_refused(squares: Path, tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_text("{}")
+    with pytest.raises(ShardError, match="does not say which split trains"):
+        examples.training([Folder(tmp_path)])
+
+
+def test_pictures_come_in_order_original_first_whatever_the_threads(pairs: tuple[Example, ...]) -> None:
+    alone, shared = (list(examples.read_all(pairs, SIDE, workers=workers)) for workers in (0, 3))
+    assert all(np.array_equal(one, other) for one, other in zip(alone, shared, strict=True))
+    left = next(both for pair, both in zip(pairs, alone, strict=True) if pair.entry.action == "move left")
+    columns = [np.abs(picture.astype(int) - 200).sum((0, 2)).argmax() for picture in left]
+    assert columns[1] < columns[0]
+
+
+@pytest.mark.parametrize("shape", [(40, 90), (90, 40), (10, 24), (33, 33)])
+def test_fitting_cuts_the_middle_and_keeps_the_aspect(shape: tuple[int, int]) -> None:
+    height, width = shape
+    picture = np.zeros((height, width, 3), np.uint8)
+    rows, columns = np.mgrid[:height, :width]
+    radius = min(shape) // 4
+    picture[(rows - height / 2 + 0.5) ** 2 + (columns - width / 2 + 0.5) ** 2 < radius**2] = 255
+    fitted = examples.fit(picture, 64)
+    assert fitted.shape == (64, 64, 3)
+    bright = fitted[..., 0] > 127
+    tall, wide = bright.any(1).sum(), bright.any(0).sum()
+    assert abs(int(tall) - int(wide)) <= 4  # a disc stays a disc
+    assert abs(bright.any(1).argmax() - (64 - tall) / 2) <= 2  # and in the middle

@@ -1,0 +1,97 @@
+"""A small world to score: shards of a square that moves, a tiny editor and a tiny recognizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from actionpairs import manifest, shards
+from actionpairs.configs import ShardConfig, SplitConfig, TinyModel
+from actionpairs.editors import tiny
+from actionpairs.editors.instruct_pix2pix import Editor
+from actionpairs.manifest import StageSpec
+from actionpairs.recognition import timesformer as recognizers
+from actionpairs.records import Sample, SampleMetadata, Segment
+from actionpairs.storage import Folder
+from tests.measures.measured import measured
+
+MOVES = {"move left": (-1, 0), "move right": (1, 0), "move away": (0, -1), "move near": (0, 1)}
+SPLIT = "squares-test"
+NASTY = 'move <script>alert("x")</script> & "left"'
+
+
+def square(x: int, y: int, *, side: int = 64, seed: int = 0) -> np.ndarray:
+    """A speckled square at x, y (its middle) on a speckled ground: side side 3 uint8."""
+    draw = np.random.default_rng(seed)
+    picture = cv2.GaussianBlur(draw.integers(60, 150, (side, side, 3), np.uint8), (5, 5), 0)
+    half = side // 8
+    patch = cv2.GaussianBlur(draw.integers(120, 255, (2 * half, 2 * half, 3), np.uint8), (3, 3), 0)
+    picture[y - half : y + half, x - half : x + half] = patch
+    return picture
+
+
+def moved(action: str, *, side: int = 64, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The picture before and after an action: twice side side 3 uint8."""
+    step, (dx, dy) = side // 6, MOVES[action]
+    middle = side // 2
+    before = square(middle, middle, side=side, seed=seed)
+    return before, square(middle + dx * step, middle + dy * step, side=side, seed=seed)
+
+
+def _jpeg(picture: np.ndarray) -> bytes:
+    return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+def make_shards(path: Path, *, count: int = 8, side: int = 64) -> Path:
+    """A finished shards folder with one test split; the first sample's instruction wants to be markup."""
+    folder, samples = Folder(path), []
+    for number in range(count):
+        action = list(MOVES)[number % len(MOVES)]
+        text = NASTY if number == 0 else action
+        segment = Segment(f"s{number:03d}", "v.mp4", 1.0, 2.0, text, *action.split(), action, "P01")
+        metadata = SampleMetadata(
+            segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "planned", "", side, side, measured(), SPLIT, "abc"
+        )
+        before, after = moved(action, side=side, seed=number)
+        samples.append(Sample(segment.id, _jpeg(before), _jpeg(after), text, metadata))
+    config = ShardConfig(dataset="squares", splits=SplitConfig(train="squares-train"))
+    order = StageSpec("shard", "squares", config, {"pairs": "0"})
+    with manifest.working(folder, order):
+        shard_of = {(SPLIT, sample.key): shards.shard_name(SPLIT, 0) for sample in samples}
+        _, files = shards.write(folder, samples, shard_of=shard_of, dataset="squares", recipe_digest="abc")
+        manifest.finish(folder, order, counts={"samples": count}, files=files)
+    return path
+
+
+def make_editor(*, seed: int = 0) -> Editor:
+    """An editor of random weights that takes 64-pixel pictures."""
+    sizes = TinyModel(
+        tiny=True,
+        unet_channels=(8, 16),
+        unet_heads=2,
+        text_width=16,
+        text_layers=1,
+        autoencoder_channels=(8, 8),
+        autoencoder_steps=1,
+        autoencoder_batch_size=2,
+    )
+    pictures = np.stack([moved(action)[0] for action in MOVES])
+    vae = tiny.make_autoencoder(sizes, pictures, seed=seed, device=torch.device("cpu"))
+    return tiny.build(sizes, vae, list(MOVES), resolution=pictures.shape[1], seed=seed)
+
+
+def make_recognizer(*, actions: tuple[str, ...] = tuple(MOVES)) -> recognizers.Recognizer:
+    """A recognizer of random weights."""
+    sizes = recognizers.Sizes(resolution=32, frames=4, patch_size=16, width=16, layers=1, heads=2)
+    made = recognizers.build(actions, sizes, seed=0)
+    made.model.eval()
+    return made
+
+
+@pytest.fixture(scope="session")
+def editor() -> Editor:
+    return make_editor()

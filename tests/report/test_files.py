@@ -1,0 +1,150 @@
+"""Reports say the same in JSON, Markdown and HTML, in the same bytes, and show no text as markup."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actionpairs.errors import ScoreError
+from actionpairs.evaluation.records import (
+    Difference,
+    EditScores,
+    Report,
+    ReportPart,
+    ReportRow,
+    ReportSample,
+    Score,
+)
+from actionpairs.report import files, report_page, tables
+from actionpairs.report.gallery import Exhibit, thumbnails
+from actionpairs.storage import Folder
+from tests.evaluation.conftest import NASTY
+
+COLUMNS = {
+    "Acc top-1": ("higher", "action", "%"),
+    "FID": ("lower", "picture", ""),
+    "SSIM": ("higher", "picture", ""),
+}
+
+
+def row(name: str, kind: str, **values: float) -> ReportRow:
+    scores = tuple(
+        Score(label, value, value - 1, value + 1, 3, *COLUMNS[label])
+        for label, value in ((key.replace("_", " ").replace("top 1", "top-1"), v) for key, v in values.items())
+    )
+    edits = tuple(
+        EditScores(f"s{i}", "open door", {"Acc top-1": 100.0 * (i == 0), "SSIM": 0.1 * i}) for i in range(3)
+    )
+    return ReportRow(name, kind, scores, edits)
+
+
+def example() -> Report:
+    return Report(
+        dataset="LC",
+        split="LCtest<500>",
+        samples=tuple(ReportSample(f"s{i}", NASTY, "open door" if i == 0 else "close door") for i in range(3)),
+        rows=(
+            row("ours", "model", Acc_top_1=50.0, FID=30.0, SSIM=0.5),
+            row("base", "model", Acc_top_1=20.0, FID=40.0, SSIM=0.25),
+            row("copy of the input", "copy", Acc_top_1=5.0, FID=10.0, SSIM=0.9),
+            row("the real last frame", "truth", Acc_top_1=90.0),
+        ),
+        differences=(
+            Difference("ours", "base", "Acc top-1", 30.0, 10.0, 50.0, 3, 0.03),
+            Difference("ours", "copy of the input", "SSIM", -0.4, None, None, 3, None),
+        ),
+        parts=(ReportPart("unseen verbs", 1, {"ours": (Score("SSIM", 0.5, None, None, 1, *COLUMNS["SSIM"]),)}),),
+        notes=("No FID: <nothing> | given.",),
+        recipe_digest="abc",
+    )
+
+
+def exhibits(count: int = 2, side: int = 32) -> list[Exhibit]:
+    draw = np.random.default_rng(0)
+    pictures = draw.integers(0, 256, (count, 4, side, side, 3), np.uint8)
+    return [Exhibit(f"s{i}", p[0], {"ours": p[1], "base": p[2]}, p[3]) for i, p in enumerate(pictures)]
+
+
+def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    files.write(Folder(tmp_path), example(), exhibits())
+    assert files.read(Folder(tmp_path)) == example()
+
+
+def test_same_report_same_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        files.write(Folder(tmp_path / name), example(), exhibits())
+    for name in files.FILES:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_json_is_strict_and_sorted() -> None:
+    text = files.to_json(example())
+    data = json.loads(text, parse_constant=lambda name: pytest.fail(name))
+    assert list(data) == sorted(data)
+
+
+def test_what_is_no_report_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text('{"dataset": 1}')
+    with pytest.raises(ScoreError, match="not a report"):
+        files.read(Folder(tmp_path))
+
+
+def test_the_best_is_marked_in_each_column_and_the_truth_stays_apart() -> None:
+    shown = tables.columns(example())
+    best = [[cell.is_best if cell else None for cell in line] for line in tables.cells(example(), shown)]
+    assert [column.name for column in shown] == ["Acc top-1", "FID", "SSIM"]
+    assert best == [[True, False, False], [False] * 3, [False, True, True], [False, None, None]]
+
+
+def test_action_columns_come_first_whatever_rows_say() -> None:
+    late = row("x", "model", SSIM=0.5, Acc_top_1=1.0)
+    made = Report("d", "s", (), (late,), (), (), (), "abc")
+    assert [column.name for column in tables.columns(made)] == ["Acc top-1", "SSIM"]
+
+
+def test_per_action_shares_are_of_that_action_alone() -> None:
+    assert [line[:3] for line in tables.by_action(example(), "Acc top-1")] == [
+        ("close door", 2, "0"),
+        ("open door", 1, "100"),
+    ]
+
+
+def test_markdown_marks_the_best_and_escapes_texts() -> None:
+    text = files.to_markdown(example())
+    assert "| ours | **50.0** (49.0 to 51.0) |" in text
+    assert "<" not in text.replace("&lt;", "")
+    assert "- No FID: &lt;nothing&gt; \\| given." in text
+
+
+def test_markdown_and_page_show_differences_and_parts() -> None:
+    text, shown = files.to_markdown(example()), report_page.of(example(), exhibits())
+    assert "| ours | base | Acc top-1 | +30.0 | 10.0 to 50.0 | 3 | 0.030 |" in text
+    assert "| ours | copy of the input | SSIM | −0.400 | – | 3 |  |" in text
+    assert "## Unseen verbs: 1 sample\n" in text
+    assert "<h2>Differences on the same samples</h2>" in shown
+
+
+def test_the_page_shows_instructions_as_texts() -> None:
+    shown = report_page.of(example(), exhibits())
+    assert "<script>alert" not in shown
+    assert shown.count("<h3>move &lt;script&gt;alert") == 2
+
+
+def test_the_page_holds_every_picture_and_every_row() -> None:
+    shown = report_page.of(example(), exhibits())
+    assert len(re.findall(r'<img src="data:image/webp;base64,', shown)) == 2 * 4
+    assert shown.count('<th scope="row">') == 4
+
+
+def test_pictures_shrink_until_the_page_stays_small() -> None:
+    many = exhibits(60, side=256)  # noise, the worst that WebP can be given
+    shown = report_page.of(
+        Report("d", "s", tuple(ReportSample(e.key, "x", "y") for e in many), (), (), (), (), "abc"), []
+    )
+    small = thumbnails(many)
+    total = len(shown) + sum(len(t.original) + len(t.truth) + sum(map(len, t.edits.values())) for t in small)
+    assert total < 8_000_000

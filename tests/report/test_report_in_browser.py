@@ -1,0 +1,98 @@
+"""Chromium opens a report's page: every picture is shown, nothing is logged, sorting and filtering work."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from actionpairs.evaluation.records import EditScores, Report, ReportRow, ReportSample
+from actionpairs.report import report_page
+from actionpairs.report.gallery import Exhibit
+from tests.browser import browsing, needs_chromium, open_page
+from tests.report.test_files import example, exhibits, row
+
+PROBE = """<script>
+addEventListener("load", () => {
+  const images = [...document.images];
+  const keys = () => [...document.querySelectorAll(".case:not([hidden])")].map((c) => c.children[1].textContent);
+  const choose = (id, value) => {
+    const select = document.getElementById(id);
+    select.value = value;
+    select.dispatchEvent(new Event("change"));
+    return keys().join(",");
+  };
+  document.body.textContent = JSON.stringify({
+    images: images.length, broken: images.filter((image) => !image.naturalWidth).length,
+    wide: document.documentElement.scrollWidth > innerWidth,
+    best: choose("sort", "1 -1"), worst: choose("sort", "1 1"), filtered: choose("action", "open door"),
+  });
+});
+</script>"""
+
+pytestmark = [pytest.mark.slow, needs_chromium]
+
+
+def open_report(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    path = folder / "index.html"
+    path.write_text(report_page.of(example(), exhibits()).replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    return open_page(path, "--dump-dom", *options)
+
+
+def test_the_page_shows_every_picture_and_logs_nothing(tmp_path: Path) -> None:
+    done = open_report(tmp_path, "--window-size=500,900")
+    assert "CONSOLE" not in done.stderr
+    assert '"images":8,"broken":0,"wide":false' in done.stdout
+
+
+def test_the_gallery_sorts_and_filters(tmp_path: Path) -> None:
+    done = open_report(tmp_path)
+    assert '"best":"s1,s0","worst":"s0,s1","filtered":"s0"' in done.stdout
+
+
+def choose(box: str, value: str) -> str:
+    """What chooses an option, as a person does."""
+    select = f"document.getElementById('{box}')"
+    return f"{select}.value = '{value}'; {select}.dispatchEvent(new Event('change'));"
+
+
+def large(samples: int = 500, models: int = 4, side: int = 128) -> tuple[Report, list[Exhibit]]:
+    """A report of a full test split: every picture is another, and all of it moves, as with a head camera."""
+    draw = np.random.default_rng(0)
+    asked = [ReportSample(f"s{n:03d}", f"do verb {n % 12}", f"verb-{n % 12} thing") for n in range(samples)]
+
+    def shown(sample: ReportSample) -> Exhibit:
+        coarse = draw.integers(0, 256, (12, 12, 3), np.uint8)
+        picture = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
+        edits = {f"model {m}": np.roll(picture, 3 * m, axis=1) for m in range(models)}
+        return Exhibit(sample.key, picture, edits, np.roll(picture, 5, axis=0))
+
+    def of_all(one: ReportRow) -> ReportRow:
+        edits = (EditScores(sample.key, sample.action, {"SSIM": float(draw.random())}) for sample in asked)
+        return replace(one, edits=tuple(edits))
+
+    rows = [row(f"model {m}", "model", Acc_top_1=50.0, SSIM=0.5) for m in range(models)]
+    rows += [row("copy", "copy", SSIM=0.9), row("truth", "truth", Acc_top_1=90.0)]
+    changes = {"samples": tuple(asked), "rows": tuple(map(of_all, rows)), "parts": (), "differences": ()}
+    return replace(example(), **changes), [shown(sample) for sample in asked]
+
+
+def test_five_hundred_samples_of_four_models_open_within_three_seconds(tmp_path: Path) -> None:
+    path, (report, pictures) = tmp_path / "index.html", large()
+    path.write_text(report_page.of(report, pictures), encoding="utf-8")
+    assert path.stat().st_size < 10_000_000
+    with browsing(tmp_path / "profile") as tab:
+        assert tab.open(path) < 3
+        assert tab.run("document.images.length") == 500 * 6
+        tab.click("#motion")
+        tab.wait("!!document.querySelector('.cases.moving .motion path')")
+        tab.run(choose("sort", "0 -1"))
+        best = max(report.rows[0].edits, key=lambda edit: edit.values["SSIM"])
+        assert tab.run("document.querySelector('.case > .quiet').textContent") == best.key
+        tab.run(choose("action", "verb-3 thing"))
+        assert tab.run("document.getElementById('count').textContent") == "42 shown"
+        assert tab.logged == []

@@ -1,0 +1,132 @@
+"""The losses are what the formulas say, and so are their gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from actionpairs.training import losses
+
+BETA, MARGIN = 3.0, 0.1
+
+
+def reference(form: str, right: np.ndarray, wrong: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """L_action written out in float64, one number at a time."""
+    result = np.zeros(len(right))
+    for sample in range(len(right)):
+        kept = [wrong[k, sample] for k in range(len(wrong)) if counted[k, sample]]
+        each = {
+            "logistic": [np.log1p(np.exp(BETA * (right[sample] - d))) / BETA for d in kept],
+            "hinge": [max(0.0, right[sample] - d + MARGIN * right[sample]) for d in kept],
+            "negated": [-d for d in kept],
+        }[form]
+        result[sample] = np.mean(each) if each else 0.0
+    return result
+
+
+@pytest.fixture
+def errors() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    right = torch.rand(6, generator=generator, dtype=torch.float64)
+    wrong = torch.rand(2, 6, generator=generator, dtype=torch.float64)
+    counted = torch.tensor([[True, True, False, True, False, True], [True, False, False, True, True, True]])
+    return right, wrong, counted
+
+
+@pytest.mark.parametrize("form", ["logistic", "hinge", "negated"])
+def test_action_loss_equals_the_formula(form: str, errors: tuple[torch.Tensor, ...]) -> None:
+    right, wrong, counted = errors
+    found = losses.action_losses(right, wrong, counted, form=form, beta=BETA, margin=MARGIN)
+    wanted = reference(form, right.numpy(), wrong.numpy(), counted.numpy())
+    assert np.abs(found.numpy() - wanted).max() < 1e-12
+    single = losses.action_losses(right.float(), wrong.float(), counted, form=form, beta=BETA, margin=MARGIN)
+    assert np.abs(single.numpy() - wanted).max() < 1e-6
+
+
+@pytest.mark.parametrize("form", ["logistic", "hinge", "negated"])
+def test_action_loss_passes_gradcheck(form: str, errors: tuple[torch.Tensor, ...]) -> None:
+    """The margin is 0: its own size is not trained, which the next test sees to."""
+    right, wrong, counted = errors
+    assert torch.autograd.gradcheck(
+        lambda r, w: losses.action_losses(r, w, counted, form=form, beta=BETA, margin=0.0),
+        (right.requires_grad_(), wrong.requires_grad_()),
+    )
+
+
+def test_hinge_pushes_only_where_the_margin_is_not_kept() -> None:
+    right = torch.tensor([0.5, 0.5], dtype=torch.float64, requires_grad=True)
+    wrong = torch.tensor([[0.9, 0.51]], dtype=torch.float64, requires_grad=True)
+    counted = torch.ones(1, 2, dtype=torch.bool)
+    losses.action_losses(right, wrong, counted, form="hinge", beta=BETA, margin=MARGIN).sum().backward()
+    assert right.grad.tolist() == [0.0, 1.0]  # the margin's own size is not trained
+    assert wrong.grad.tolist() == [[0.0, -1.0]]
+
+
+def test_samples_without_a_wrong_text_have_no_action_loss_and_no_gradient() -> None:
+    right = torch.rand(3, requires_grad=True)
+    wrong = torch.rand(1, 3, requires_grad=True)
+    counted = torch.tensor([[True, False, True]])
+    found = losses.action_losses(right, wrong, counted, form="logistic", beta=1000.0, margin=0.1)
+    found.sum().backward()
+    assert found[1] == 0
+    assert right.grad[1] == 0
+    assert wrong.grad[0, 1] == 0
+
+
+def test_logistic_stays_finite_at_any_difference() -> None:
+    right, wrong = torch.tensor([1e4, 0.0]), torch.tensor([[0.0, 1e4]])
+    counted = torch.ones(1, 2, dtype=torch.bool)
+    found = losses.action_losses(right, wrong, counted, form="logistic", beta=1000.0, margin=0.1)
+    assert found.tolist() == [1e4, 0.0]
+
+
+def test_squared_errors_are_means_per_sample_and_pass_gradcheck() -> None:
+    prediction = torch.randn(3, 4, 2, 2, dtype=torch.float64, requires_grad=True)
+    target = torch.randn(3, 4, 2, 2, dtype=torch.float64)
+    wanted = ((prediction.detach().numpy() - target.numpy()) ** 2).reshape(3, -1).mean(1)
+    found = losses.squared_errors(prediction, target)
+    assert np.abs(found.detach().numpy() - wanted).max() < 1e-12
+    assert torch.autograd.gradcheck(lambda p: losses.squared_errors(p, target), prediction)
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+def test_targets_and_noise_agree_with_diffusers(prediction_type: str) -> None:
+    from diffusers import DDPMScheduler
+
+    scheduler = DDPMScheduler(beta_schedule="scaled_linear", prediction_type=prediction_type)
+    clean, noise = torch.randn(2, 5, 4, 3, 3).unbind(0)
+    times = torch.tensor([0, 10, 500, 900, 999])
+    alphas = scheduler.alphas_cumprod[times]
+    assert torch.allclose(losses.noised(clean, noise, alphas), scheduler.add_noise(clean, noise, times))
+    wanted = noise if prediction_type == "epsilon" else scheduler.get_velocity(clean, noise, times)
+    assert torch.allclose(losses.target(clean, noise, alphas, prediction_type=prediction_type), wanted)
+
+
+def test_min_snr_weights_agree_with_the_paper() -> None:
+    alphas = torch.tensor([0.999, 0.9, 0.5, 0.01], dtype=torch.float64)
+    ratio = alphas.numpy() / (1 - alphas.numpy())
+    noise = losses.min_snr_weights(alphas, gamma=5.0, prediction_type="epsilon").numpy()
+    velocity = losses.min_snr_weights(alphas, gamma=5.0, prediction_type="v_prediction").numpy()
+    assert np.allclose(noise, np.minimum(ratio, 5.0) / ratio)
+    assert np.allclose(velocity, np.minimum(ratio, 5.0) / (ratio + 1))
+    assert noise[-1] == 1.0
+
+
+def test_unknown_forms_are_refused() -> None:
+    one = torch.ones(1)
+    with pytest.raises(ValueError, match="no action loss is called 'square'"):
+        losses.action_losses(one, one[None], one[None].bool(), form="square", beta=1.0, margin=0.0)
+    with pytest.raises(ValueError, match="no prediction is called 'sample'"):
+        losses.target(one, one, one, prediction_type="sample")
+
+
+def test_places_that_change_weigh_more_and_every_sample_as_much_as_another() -> None:
+    original = torch.zeros(2, 4, 4, 4)
+    clean = original.clone()
+    clean[0, :, 1, 2] = 2.0  # one place of sixteen changes in the first sample, none in the second
+    weights = losses.change_weights(original, clean, weight=10.0)
+    assert weights.shape == (2, 1, 4, 4)
+    assert torch.allclose(weights.mean((1, 2, 3)), torch.ones(2))
+    assert float(weights[0, 0, 1, 2] / weights[0, 0, 0, 0]) == pytest.approx(11.0)
+    assert torch.equal(weights[1], torch.ones(1, 4, 4))

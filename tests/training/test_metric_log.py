@@ -1,0 +1,52 @@
+"""The table keeps one row per step, and the curves can be looked at."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from actionpairs.training import metric_log
+
+
+def keep(folder: Path, since: int, until: int) -> None:
+    with metric_log.MetricLog(folder, since=since) as journal:
+        for step in range(since + 1, until + 1):
+            journal.record(step, {"loss": 1 / step, "learning_rate": 0.1}, pictures=4)
+        journal.draw()
+
+
+def test_going_on_forgets_the_rows_after_the_checkpoint(tmp_path: Path) -> None:
+    keep(tmp_path, 0, 7)
+    keep(tmp_path, 5, 9)
+    rows = metric_log.read(tmp_path / "losses.csv")
+    assert [row["step"] for row in rows] == list(range(1, 10))
+    assert rows[3]["loss"] == pytest.approx(0.25)
+    assert all(row["images_per_second"] > 0 for row in rows)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("loss")] == list(range(1, 10))
+
+
+def test_a_half_written_last_row_is_forgotten(tmp_path: Path) -> None:
+    keep(tmp_path, 0, 4)
+    with (tmp_path / "losses.csv").open("a") as file:
+        file.write("5,0.")
+    keep(tmp_path, 4, 6)
+    assert [row["step"] for row in metric_log.read(tmp_path / "losses.csv")] == list(range(1, 7))
+
+
+def test_the_last_values_are_means_over_a_twentieth(tmp_path: Path) -> None:
+    keep(tmp_path, 0, 40)
+    assert metric_log.last(tmp_path / "losses.csv") == {"loss": pytest.approx((1 / 39 + 1 / 40) / 2)}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 300])
+def test_curves_of_any_length_are_drawn(count: int) -> None:
+    rows = [{"step": float(step), "loss": 1 / step, "discrimination": 0.5} for step in range(1, count + 1)]
+    picture = np.asarray(Image.open(io.BytesIO(metric_log.drawn(rows))).convert("RGB"))
+    assert picture.std() > 5
+    assert metric_log.drawn(rows) == metric_log.drawn(rows)
