@@ -4,16 +4,24 @@ PYTHON ?= python3
 OUT ?= out/demo
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint bench study clean
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+
+.PHONY: demo test test-slow check lint bench study clean
 
 demo: $(VENV)/installed  ## run everything on videos that the package renders itself
 	$(BIN)/actionpairs demo --out $(OUT)
 
 test: lint  ## lint, types, import contracts, and every test that is not slow
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/installed  ## the tests that `make test` leaves out
-	$(BIN)/python -m pytest -q -m slow
+	$(PYTEST) -m slow
+
+check: lint  ## lint, types, import contracts, and the tests that take moments: before every commit
+	$(PYTEST) -m "not slow" $(FAST_TESTS)
+
+FAST_TESTS := tests/test_*.py tests/curation tests/extraction tests/templates
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -22,7 +30,7 @@ lint: $(VENV)/installed
 	$(BIN)/lint-imports
 
 bench: $(VENV)/installed  ## every benchmark, as tables
-	for script in $(filter-out benchmarks/contest.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out benchmarks/harness.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
 
 study: $(VENV)/installed  ## train and score the study's rows on two cores; SIZE=gpu for the large one
 	$(BIN)/python docs/study $(or $(SIZE),cpu) --out out/study

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from actionpairs.stages.edit import edit
     from actionpairs.stages.eval import evaluate
     from actionpairs.stages.extract import extract
+    from actionpairs.stages.measure import measure
     from actionpairs.stages.shard import shard
     from actionpairs.stages.train import train
     from actionpairs.stages.verify import verify
 
-__all__ = ["extract", "shard", "train", "evaluate", "edit", "verify", "demo", "load_recipe"]
+__all__ = ["extract", "measure", "shard", "train", "evaluate", "edit", "verify", "demo", "load_recipe"]
 
 _HOMES = {
     "extract": ("actionpairs.stages.extract", "extract"),
+    "measure": ("actionpairs.stages.measure", "measure"),
     "shard": ("actionpairs.stages.shard", "shard"),
     "train": ("actionpairs.stages.train", "train"),
     "evaluate": ("actionpairs.stages.eval", "evaluate"),

@@ -4,51 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from actionpairs import summary_lines
-from actionpairs.errors import ActionpairsError
-
-if TYPE_CHECKING:
-    from actionpairs.executors import Executor
-
-_PANEL = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-class _Commands(click.Group):
-    """Turns every ActionpairsError into its message and cure, exit 1; --debug shows the traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ActionpairsError as error:
-            if ctx.params.get("debug"):
-                raise
-            click.echo(f"error: {error.message}\n cure: {error.cure}", err=True)
-            ctx.exit(1)
-        except KeyboardInterrupt:
-            click.echo("\nstopped; run the same command again and it goes on from here.", err=True)
-            ctx.exit(130)
-
-
-recipe_argument = click.argument("recipe")
-executor_option = click.option(
-    "--executor",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="Processes of this machine, or a Ray cluster.",
-)
-address_option = click.option("--address", help="HOST:PORT of the Ray cluster; RAY_ADDRESS or a new one without.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the summary as one line of JSON.")
-device_option = click.option(
-    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps, or auto."
+from actionpairs.cli_options import (
+    CONTEXT,
+    Commands,
+    device_option,
+    executor,
+    executor_options,
+    json_option,
+    named_values,
+    print_summary,
+    recipe_argument,
+    workers_option,
 )
 
 
-@click.group(cls=_Commands, context_settings=_PANEL)
+@click.group(cls=Commands, context_settings=CONTEXT)
 @click.version_option(package_name="actionpairs")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
@@ -65,26 +39,21 @@ def main(debug: bool) -> None:
 @click.option("--frames", help="Folder or URL of frames released as JPEGs (folders or tars), instead of --videos.")
 @click.option("--annotations", multiple=True, required=True, help="Annotation file or folder; may be repeated.")
 @click.option("--out", help="Folder for the pairs.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes; as many as there are cores by default.")
+@workers_option
 @click.option("--limit", type=click.IntRange(min=1), help="Take only the first so many segments.")
-@executor_option
-@address_option
+@executor_options
 @click.option("--dry-run", is_flag=True, help="Read the annotations only, and say what would be extracted.")
 @json_option
 def extract(
     recipe: str,
-    videos: str | None,
-    frames: str | None,
     annotations: tuple[str, ...],
-    out: str | None,
-    workers: int | None,
-    limit: int | None,
-    executor: str,
-    address: str | None,
     dry_run: bool,
     as_json: bool,
+    executor_name: str,
+    address: str | None,
+    **options: Any,
 ) -> None:
-    """Cut the first and last frame of every annotated action segment.
+    """Extract the first and last frame of every annotated action segment.
 
     \b
     Examples:
@@ -98,24 +67,36 @@ def extract(
     if dry_run:
         from actionpairs.extraction import plan
 
-        outline = plan.outline(load(recipe), annotations, limit=limit)
-        click.echo(json.dumps(dataclasses.asdict(outline), sort_keys=True) if as_json else plan.describe(outline))
+        summary = plan.summarize_plan(load(recipe), annotations, limit=options["limit"])
+        click.echo(json.dumps(dataclasses.asdict(summary), sort_keys=True) if as_json else plan.describe(summary))
         return
-    if (videos is None) == (frames is None) or out is None:
+    if (options["videos"] is None) == (options["frames"] is None) or options["out"] is None:
         raise click.UsageError("--out and one of --videos and --frames are needed, except with --dry-run.")
     from actionpairs.stages.extract import extract as run
 
-    found = run(
-        recipe,
-        videos=videos,
-        frames=frames,
-        annotations=annotations,
-        out=out,
-        workers=workers,
-        limit=limit,
-        executor=_executor(executor, address),
-    )
-    _show(found, as_json)
+    where = executor(executor_name, address)
+    print_summary(run(recipe, annotations=annotations, executor=where, **options), as_json)
+
+
+@main.command()
+@click.argument("pairs")
+@click.option("--out", help="New folder for the result; without it, PAIRS is changed in place.")
+@click.option("--force", is_flag=True, help="Also measure pairs that this very version has measured.")
+@workers_option
+@executor_options
+@json_option
+def measure(pairs: str, as_json: bool, executor_name: str, address: str | None, **options: Any) -> None:
+    """Make the measures of extracted pairs again, from their stored pictures: no video is needed.
+
+    It brings a folder of an earlier version up to date, and adds new measures to pairs that exist.
+
+    \b
+    Example:
+      actionpairs measure out/pairs
+    """
+    from actionpairs.stages.measure import measure as run
+
+    print_summary(run(pairs, executor=executor(executor_name, address), **options), as_json)
 
 
 @main.command()
@@ -125,16 +106,16 @@ def extract(
 @click.option(
     "--workers", type=click.IntRange(min=1), help="One by default, in one pass; more write in two phases."
 )
-@executor_option
-@address_option
+@executor_options
 @click.option("--check", "expected", help="Compare the result with a reviewed manifest.")
 @json_option
+# 8 parameters: one per option of the command.
 def shard(
     recipe: str,
     pairs: str,
     out: str,
     workers: int | None,
-    executor: str,
+    executor_name: str,
     address: str | None,
     expected: str | None,
     as_json: bool,
@@ -147,9 +128,9 @@ def shard(
     """
     from actionpairs.stages.shard import shard as run
 
-    workers = workers or (1 if executor == "local" else None)
-    found = run(recipe, pairs=pairs, out=out, workers=workers, executor=_executor(executor, address))
-    _show(found, as_json)
+    workers = workers or (1 if executor_name != "ray" else None)
+    summary = run(recipe, pairs=pairs, out=out, workers=workers, executor=executor(executor_name, address))
+    print_summary(summary, as_json)
     if expected:
         from actionpairs.stages.verify import check
 
@@ -159,7 +140,7 @@ def shard(
 
 @main.command()
 @click.argument("shards")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes; as many as there are cores by default.")
+@workers_option
 def verify(shards: str, workers: int | None) -> None:
     """Read every sample, open every picture, hash every file again, and name the first wrong thing.
 
@@ -192,64 +173,67 @@ def train(recipe: str, as_json: bool, **options: Any) -> None:
     """
     from actionpairs import train as run
 
-    _show(run(recipe, **options), as_json)
-
-
-def _named(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """NAME=VALUE, given several times, as a mapping."""
-    pairs = [value.partition("=") for value in values]
-    if not all(name and sign and value for name, sign, value in pairs):
-        raise click.BadParameter(f"write it as {option.metavar}.")
-    named = {name: value for name, _, value in pairs}
-    if len(named) < len(pairs):
-        raise click.BadParameter("a name is given twice.")
-    return named
+    print_summary(run(recipe, **options), as_json)
 
 
 @main.command(name="eval")
 @recipe_argument
 @click.option("--model", "models", multiple=True, help="Model folder or hub id; several compare.")
 @click.option(
-    "--edits", multiple=True, callback=_named, metavar="NAME=DIR", help="Predictions by other tools: DIR/KEY.png."
+    "--predictions",
+    "--edits",
+    "predictions",
+    multiple=True,
+    callback=named_values,
+    metavar="NAME=DIR",
+    help="Edits made with other tools: DIR/KEY.png.",
 )
 @click.option("--shards", required=True, help="Folder that `shard` wrote.")
 @click.option("--split", required=True, help="Which split to score, for example LCtest500.")
 @click.option("--out", required=True, help="Folder for the report.")
-@click.option("--recognizer", help="Folder of a trained recognizer, for action accuracy.")
+@click.option(
+    "--recognizer", "--recogniser", "recognizer", help="Folder of a trained recognizer, for action accuracy."
+)
 @click.option(
     "--features",
     multiple=True,
-    callback=_named,
+    callback=named_values,
     metavar="KIND=PATH",
     help="inception, clip, dinov2, lpips.",
 )
 @device_option
 @click.option("--limit", type=click.IntRange(min=1), help="Score only the first so many samples.")
-@click.option("--study", is_flag=True, help="Also write study.html, on which people judge the edits.")
+@click.option(
+    "--rater-page",
+    "--study",
+    "rater_page",
+    is_flag=True,
+    help="Also write rater_page.html, where people rate edits.",
+)
 @click.option("--answers", multiple=True, metavar="FILE", help="What raters saved; the report takes it in.")
 @json_option
 def evaluate(
     recipe: str,
     models: tuple[str, ...],
-    edits: dict[str, str],
+    predictions: dict[str, str],
     out: str,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Score models on a split: action accuracy, FID, SSIM, PSNR; a table and a page of pictures.
 
-    The same command with --study, and later with --answers, adds what people say to a finished report.
+    The same command with --rater-page, and later with --answers, adds human ratings to a finished report.
 
     \b
     Examples:
       actionpairs eval hc --model out/model --shards out/shards --split HCtest500 --out out/report
-      actionpairs eval hc --edits theirs=DIR --shards out/shards --split HCtest500 --out out/report --study
+      actionpairs eval hc --predictions theirs=DIR --shards out/shards --split HCtest500 --out out/report
     """
-    if not models and not edits:
-        raise click.UsageError("Give a --model or --edits.")
+    if not models and not predictions:
+        raise click.UsageError("Give a --model or --predictions.")
     from actionpairs import evaluate as run
 
-    _show(run(recipe, models=models, edits=edits, out=out, **options), as_json)
+    print_summary(run(recipe, models=models, predictions=predictions, out=out, **options), as_json)
     click.echo(f"{out}/index.html", err=as_json)
 
 
@@ -265,6 +249,7 @@ def evaluate(
 @click.option("--text-guidance", multiple=True, type=float, help="s_c, 7.5; several make a sheet.")
 @click.option("--grid", is_flag=True, help="A sheet of seeds 0 to 3 by s_c 5, 7.5, 10, where not given.")
 @device_option
+# 8 parameters: one per option of the command.
 def edit(
     model: str,
     image: str,
@@ -297,7 +282,7 @@ def edit(
 
 @main.command()
 @click.option("--out", default="out/demo", show_default=True, help="Folder for everything the demo makes.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes; as many as there are cores by default.")
+@workers_option
 def demo(out: str, workers: int | None) -> None:
     """Run all four commands on videos that the package renders itself; ends with a page to look at.
 
@@ -308,25 +293,3 @@ def demo(out: str, workers: int | None) -> None:
     from actionpairs import demo as run
 
     click.echo(run(out=out, workers=workers))
-
-
-def _executor(name: str, address: str | None) -> Executor:
-    """What runs the tasks."""
-    if name == "ray":
-        from actionpairs.executors import ray
-
-        return ray.at(address)
-    if address:
-        raise click.UsageError("--address goes with --executor ray.")
-    from actionpairs.executors import local
-
-    return local.run
-
-
-def _show(summary: Any, as_json: bool) -> None:
-    """Print a summary record: one line of JSON, or lines to read."""
-    if as_json:
-        click.echo(json.dumps(dataclasses.asdict(summary), sort_keys=True, default=str))
-        return
-    for line in summary_lines.of(summary):
-        click.echo(line)

@@ -1,18 +1,18 @@
 """The errors that a user can act on.
 
 ActionpairsError               has a message (where, what) and a cure
-├── RecipeError                a recipe is missing, misspelt or says what cannot be
+├── RecipeError                a recipe is missing, or has an unknown key or an invalid value
 ├── AnnotationError            an annotation file as a whole cannot be read
 ├── VideoError                 one video cannot be used; extract turns it into rejections
-│   └── NoVideoStreamError     the file can be read, but shows no moving picture
-├── StorageError               a folder or file cannot be read, written, or belongs to something else
-│   └── UnreachableError       a store does not answer; the same run can go on when it does
-├── ShardError                 a shard is not what its index says
+│   └── NoVideoStreamError     the file can be read, but has no video stream
+├── StorageError               a folder or file cannot be read or written, or belongs to another run
+│   └── UnreachableError       a store does not answer; the same run can continue when it does
+├── ShardError                 a shard does not match its index
 ├── ModelError                 a model or checkpoint cannot be loaded or does not fit
-├── TrainingError              training cannot go on
-├── ScoreError                 a score cannot be computed from what was given
-├── ClusterError               a cluster cannot be reached, or has no room
-└── MissingExtraError          an optional part is not installed
+├── TrainingError              training cannot continue
+├── ScoreError                 a score cannot be computed from these inputs
+├── ClusterError               a cluster cannot be reached, or no node is large enough
+└── MissingExtraError          the packages of an extra are not installed
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import re
 
 
 class ActionpairsError(Exception):
-    """A failure with its cure: `message` says where and what, without secrets, `cure` says what to do."""
+    """A failure with its cure: `message` says where and what, without secrets; `cure` says what to do."""
 
     def __init__(self, message: str, *, cure: str) -> None:
         self.message = without_secrets(message)
@@ -32,21 +32,21 @@ class ActionpairsError(Exception):
         return f"{self.message} {self.cure}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Survive the way back from a worker process, where exceptions travel pickled."""
+        """Pickle with the message and the cure: worker processes return exceptions pickled."""
         return _rebuild, (type(self), self.message, self.cure)
 
 
 def one_line(error: Exception) -> str:
-    """What another library says, fit to stand within a message: on one line of at most 200 characters."""
+    """The message of another library's error, on one line of at most 200 characters."""
     return " ".join(str(error).split())[:200]
 
 
 def without_secrets(text: str) -> str:
-    """A URL, or a text with URLs in it, as it may be shown: they lose users, passwords, and queries."""
+    """The text, with users, passwords and queries removed from its URLs, so that it can be printed."""
     return _SECRETS.sub(r"\1\2", text)
 
 
-# A password may hold a slash, and what looks like one may be a port; a mark after a query is the text's own.
+# A password may contain a slash. Digits and a slash after a colon are a port. Punctuation after a query is text.
 _SECRETS = re.compile(
     r"""(\w+://)(?:[^\s@:/]*:(?!\d+/)[^\s@'"<>]*@|[^\s@:/]+@)?([^\s?#'"<>]*)(?:[?#](?:[^\s'"<>]*[^\s'"<>:.,;)])?)?"""
 )
@@ -57,7 +57,7 @@ def _rebuild(kind: type[ActionpairsError], message: str, cure: str) -> Actionpai
 
 
 class RecipeError(ActionpairsError):
-    """A recipe is missing, misspelt or says what cannot be."""
+    """A recipe is missing, or has an unknown key or an invalid value."""
 
 
 class AnnotationError(ActionpairsError):
@@ -69,19 +69,19 @@ class VideoError(ActionpairsError):
 
 
 class NoVideoStreamError(VideoError):
-    """The file can be read, but shows no moving picture."""
+    """The file can be read, but has no video stream."""
 
 
 class StorageError(ActionpairsError):
-    """A folder or file cannot be read, written, or belongs to something else."""
+    """A folder or file cannot be read or written, or belongs to another run."""
 
 
 class UnreachableError(StorageError):
-    """A store does not answer; the same run can go on when it does."""
+    """A store does not answer; the same run can continue when it does."""
 
 
 class ShardError(ActionpairsError):
-    """A shard is not what its index says."""
+    """A shard does not match its index."""
 
 
 class ModelError(ActionpairsError):
@@ -89,23 +89,23 @@ class ModelError(ActionpairsError):
 
 
 class TrainingError(ActionpairsError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 class ScoreError(ActionpairsError):
-    """A score cannot be computed from what was given."""
+    """A score cannot be computed from these inputs."""
 
 
 class ClusterError(ActionpairsError):
-    """A cluster cannot be reached, or has no room."""
+    """A cluster cannot be reached, or no node is large enough."""
 
 
 class MissingExtraError(ActionpairsError):
-    """An optional part is not installed."""
+    """The packages of an extra are not installed."""
 
     @classmethod
     def of(cls, extra: str, *, needed_for: str) -> MissingExtraError:
-        """Name the extra, what needs it, and the pip line."""
+        """The error for an extra: what needs it, and the pip command."""
         return cls(
             f"{needed_for} needs packages that are not installed here.",
             cure=f'Install them: pip install "actionpairs[{extra}]"',

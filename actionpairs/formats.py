@@ -1,4 +1,4 @@
-"""What a recipe may say of annotation files: one config per format. configs.py puts them into a recipe."""
+"""The recipe's config of every annotation format; configs.py makes them part of a recipe."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from actionpairs.keys import Config, Weight
-from actionpairs.rates import written
+from actionpairs.rates import format_rate
 
-Rate = Annotated[float | str, BeforeValidator(written)]
+Rate = Annotated[float | str, BeforeValidator(format_rate)]
 
 
 class Annotations(Config):
     """What every format shares.
 
-    instruction, action: templates of the fields that the format tells, such as `{verb} the {noun}`. In an
-    instruction {verb}, {noun} and {label} are spoken (`put-down` is put down, `box:lunch` is lunch box) and
-    {narration} is raw; an action takes them as the file has them. background: labels that are no actions.
-    video: where a video lies below the videos folder, or its file name or stem.
+    instruction, action: templates with the fields of the format, such as `{verb} the {noun}`. In an instruction,
+    {verb}, {noun} and {label} become plain words (`put-down` is put down, `box:lunch` is lunch box), {narration}
+    stays as it is; in an action, all stay as in the file. background: labels that are no actions. video: a video's
+    path below the videos folder, or its file name or stem.
     """
 
-    tells: ClassVar[tuple[str, ...]] = ("label",)
+    template_fields: ClassVar[tuple[str, ...]] = ("label",)
 
     instruction: str = "{label}"
     action: str = "{label}"
@@ -31,31 +31,31 @@ class Annotations(Config):
 
     @field_validator("instruction", "action")
     @classmethod
-    def _known_fields(cls, template: str) -> str:
-        return _checked(template, cls.tells)
+    def _check_fields(cls, template: str) -> str:
+        return _check_template(template, cls.template_fields)
 
     @field_validator("video")
     @classmethod
-    def _names_the_video(cls, template: str) -> str:
+    def _check_video(cls, template: str) -> str:
         if "{video}" not in template:
             raise ValueError("without {video} in it, every row would mean one file")
-        return _checked(template, ("video",))
+        return _check_template(template, ("video",))
 
 
-def _checked(template: str, tells: tuple[str, ...]) -> str:
+def _check_template(template: str, template_fields: tuple[str, ...]) -> str:
     for _, name, spec, conversion in Formatter().parse(template):
-        if name is not None and (name not in tells or spec or conversion):
-            fields = ", ".join(f"{{{field}}}" for field in tells)
-            raise ValueError(f"{{{name}}} is not told here; the fields are: {fields}")
+        if name is not None and (name not in template_fields or spec or conversion):
+            fields = ", ".join(f"{{{field}}}" for field in template_fields)
+            raise ValueError(f"{{{name}}} is not a field of this format; the fields are: {fields}")
     return template
 
 
 class FrameTimes(Config):
     """How frame numbers become times.
 
-    rate: frames per second of the videos that were annotated; 29.97 and its like are n·1000/1001, and fractions
-    such as 30000/1001 can be written. first_frame: the number of the video's first frame. end_included: whether
-    the last frame named belongs to the action.
+    rate: frames per second of the annotated videos; 29.97 and similar rates mean n·1000/1001, and fractions such
+    as 30000/1001 are possible. first_frame: the number of the video's first frame. end_included: whether the stop
+    frame belongs to the action.
     """
 
     rate: Rate
@@ -64,7 +64,7 @@ class FrameTimes(Config):
 
 
 class TableColumns(Config):
-    """Which column of a table holds what; a column set to null is not there."""
+    """The names of a table's columns; null for a column that it does not have."""
 
     id: str | None = None
     video: str = "video"
@@ -77,13 +77,13 @@ class TableColumns(Config):
 
 
 class TableFormat(Annotations):
-    """CSV or TSV with a header, JSON lines, or Parquet: told apart by what is in the file.
+    """CSV or TSV with a header, JSON lines, or Parquet; the file's content decides which.
 
-    {narration} is the column `instruction`; {label} is verb and noun where the table has one, else the
+    {narration} is the column `instruction`; {label} is verb and noun if the table has one of them, else the
     narration. unit: `clock` takes `HH:MM:SS.ss`. rate, first_frame, end_included: for frames.
     """
 
-    tells: ClassVar[tuple[str, ...]] = ("narration", "verb", "noun", "label")
+    template_fields: ClassVar[tuple[str, ...]] = ("narration", "verb", "noun", "label")
 
     format: Literal["table"]
     instruction: str = "{narration}"
@@ -94,13 +94,13 @@ class TableFormat(Annotations):
     end_included: bool = False
 
     @model_validator(mode="after")
-    def _rate_is_known(self) -> TableFormat:
+    def _check_rate(self) -> TableFormat:
         if (self.unit == "frames") != (self.rate is not None):
             raise ValueError("`rate` (frames per second) goes with `unit: frames`, and with no other unit")
         return self
 
     @model_validator(mode="after")
-    def _columns_are_named(self) -> TableFormat:
+    def _check_columns(self) -> TableFormat:
         named = {"narration": self.columns.instruction, "verb": self.columns.verb, "noun": self.columns.noun}
         for field, column in named.items():
             if column is None and f"{{{field}}}" in self.instruction + self.action:
@@ -111,20 +111,20 @@ class TableFormat(Annotations):
 
 
 class EpicFormat(Annotations):
-    """EPIC-KITCHENS: the timestamps count, never the frame columns.
+    """EPIC-KITCHENS: the timestamps are used, never the frame columns.
 
-    names: what {verb} and {noun} are. `class keys` need the two class tables among the files; `words` are those
-    of the row. {label} is the pair of verb class and noun class: their keys, without the tables their numbers.
+    names: what {verb} and {noun} are. `class keys` need the two class tables among the files; `words` are those of
+    the row. {label} is the pair of verb class and noun class: their keys, or their numbers without the tables.
     """
 
-    tells: ClassVar[tuple[str, ...]] = ("verb", "noun", "narration", "label")
+    template_fields: ClassVar[tuple[str, ...]] = ("verb", "noun", "narration", "label")
 
     instruction: str = "{verb} {noun}"
     names: Literal["class keys", "words"] = "words"
 
 
 class Epic100Format(EpicFormat):
-    """EPIC-KITCHENS-100: EPIC_100_train.csv and its sisters."""
+    """EPIC-KITCHENS-100: EPIC_100_train.csv, EPIC_100_validation.csv and others with the same columns."""
 
     format: Literal["epic100"]
 
@@ -144,12 +144,12 @@ class Mpii2012Format(Annotations, FrameTimes):
 
 
 class Mpii2Format(Annotations):
-    """MPII Cooking 2: attributesAnnotations_MPII-Cooking-2.mat, which says its frame rate.
+    """MPII Cooking 2: attributesAnnotations_MPII-Cooking-2.mat, which contains its frame rate.
 
-    {verb} is the activity, {noun} its objects but for those in leave_out, {label} both.
+    {verb} is the activity, {noun} its objects without those in leave_out, {label} both.
     """
 
-    tells: ClassVar[tuple[str, ...]] = ("verb", "noun", "label")
+    template_fields: ClassVar[tuple[str, ...]] = ("verb", "noun", "label")
 
     format: Literal["mpii2"]
     action: str = "{verb}"
@@ -159,12 +159,12 @@ class Mpii2Format(Annotations):
 
 
 class TacosFormat(Annotations):
-    """TACoS: sentences on MPII Cooking 2 videos, in frames of a rate that the file says.
+    """TACoS: sentences on MPII Cooking 2 videos, in frames of a rate that the file contains.
 
-    past_length_seconds: how far a sentence may reach past the video's length before it is rejected.
+    past_length_seconds: a sentence is rejected if it ends more than this after the video's length.
     """
 
-    tells: ClassVar[tuple[str, ...]] = ("narration", "label")
+    template_fields: ClassVar[tuple[str, ...]] = ("narration", "label")
 
     format: Literal["tacos"]
     instruction: str = "{narration}"
@@ -177,11 +177,11 @@ class TacosFormat(Annotations):
 class ActivityNetFormat(Annotations):
     """ActivityNet and its Captions, HACS, COIN, YouCook2: JSON, video → segments in seconds.
 
-    subsets: which to take, all where there are none. past_length_seconds: how far a segment may reach past
-    the stated duration before it is rejected.
+    subsets: which subsets to use; empty for all. past_length_seconds: a segment is rejected if it ends more than
+    this after the stated duration.
     """
 
-    tells: ClassVar[tuple[str, ...]] = ("narration", "label")
+    template_fields: ClassVar[tuple[str, ...]] = ("narration", "label")
 
     format: Literal["activitynet"]
     instruction: str = "{narration}"
@@ -192,11 +192,11 @@ class ActivityNetFormat(Annotations):
 class CharadesFormat(Annotations):
     """Charades and Charades-Ego: CSV with `actions` such as `c092 11.90 21.20;…`.
 
-    Charades_v1_classes.txt among the files says the classes' names. past_length_seconds: how far an action may
-    reach past the video's `length` before it is rejected.
+    Charades_v1_classes.txt among the files has the class names. past_length_seconds: an action is rejected if it
+    ends more than this after the video's `length`.
     """
 
-    tells: ClassVar[tuple[str, ...]] = ("narration", "label")
+    template_fields: ClassVar[tuple[str, ...]] = ("narration", "label")
 
     format: Literal["charades"]
     instruction: str = "{narration}"
@@ -206,7 +206,7 @@ class CharadesFormat(Annotations):
 class Ssv2Format(Annotations):
     """Something-Something v2: the whole clip is the action; {label} is the template."""
 
-    tells: ClassVar[tuple[str, ...]] = ("narration", "label")
+    template_fields: ClassVar[tuple[str, ...]] = ("narration", "label")
 
     format: Literal["ssv2"]
     instruction: str = "{narration}"
@@ -215,10 +215,10 @@ class Ssv2Format(Annotations):
 class Ego4dFormat(Annotations):
     """Ego4D FHO (fho_main.json): the camera wearer's actions.
 
-    span: from pre-frame to post-frame, or the narrated action's seconds. {narration} goes without its `#C C`.
+    span: from pre-frame to post-frame, or the narrated action's seconds. {narration} is without its `#C C`.
     """
 
-    tells: ClassVar[tuple[str, ...]] = ("narration", "verb", "label")
+    template_fields: ClassVar[tuple[str, ...]] = ("narration", "verb", "label")
 
     format: Literal["ego4d"]
     instruction: str = "{narration}"
@@ -230,7 +230,7 @@ class Ego4dFormat(Annotations):
 class HoloAssistFormat(Annotations):
     """HoloAssist: fine-grained actions in seconds."""
 
-    tells: ClassVar[tuple[str, ...]] = ("verb", "noun", "label")
+    template_fields: ClassVar[tuple[str, ...]] = ("verb", "noun", "label")
 
     format: Literal["holoassist"]
     instruction: str = "{verb} {noun}"
@@ -248,7 +248,7 @@ class BreakfastFormat(Annotations, FrameTimes):
 class SaladsFormat(Annotations):
     """50 Salads: activity annotations and, among the files, the timestamps of every video.
 
-    rate: frames per second of the videos. parts: which parts of an action to take.
+    rate: frames per second of the videos. parts: which parts of an action to use.
     """
 
     format: Literal["salads50"]
@@ -260,7 +260,7 @@ class SaladsFormat(Annotations):
 class EgteaFormat(Annotations, FrameTimes):
     """EGTEA Gaze+: action_labels.csv in ms, or RULSTM's CSV in frames of a 30 fps copy (with actions.csv)."""
 
-    tells: ClassVar[tuple[str, ...]] = ("verb", "noun", "label")
+    template_fields: ClassVar[tuple[str, ...]] = ("verb", "noun", "label")
 
     format: Literal["egtea"]
     instruction: str = "{verb} {noun}"
@@ -270,7 +270,7 @@ class EgteaFormat(Annotations, FrameTimes):
 class MeccanoFormat(Annotations, FrameTimes):
     """MECCANO: CSV with frames such as `07931.jpg`."""
 
-    tells: ClassVar[tuple[str, ...]] = ("verb", "noun", "label")
+    template_fields: ClassVar[tuple[str, ...]] = ("verb", "noun", "label")
 
     format: Literal["meccano"]
     rate: Rate = 12.0

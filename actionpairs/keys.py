@@ -1,4 +1,4 @@
-"""What every part of a recipe is made of: a frozen config, and the kinds of number that keys take."""
+"""The base class of a recipe's configs, and the number types of keys."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class Config(BaseModel):
-    """A frozen part of a recipe; keys that it does not know are errors."""
+    """A frozen part of a recipe. Unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     def digest(self) -> str:
-        """Name this config by its content: 16 hexadecimal digits."""
+        """A digest of the content: 16 hexadecimal digits."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""What a stage's folder says of itself.
+"""The manifest of an output folder: which run it belongs to, and the checksum of every file.
 
-`recipe.json` is written first and says what is being made of what: a run that finds another one refuses the
-folder. `manifest.json` is written last: it is there only when the stage is done and every byte is in place.
+A stage locks its output folder and writes `recipe.json` first. `manifest.json` is written last. If it exists, the
+stage finished, and it lists the checksum of every file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from actionpairs.configs import Config
 from actionpairs.errors import StorageError
 from actionpairs.records import Subset
 from actionpairs.storage import Folder
+from actionpairs.version import PACKAGE_VERSION, SCHEMA_VERSION
 
 RECIPE_FILE = "recipe.json"
 MANIFEST_FILE = "manifest.json"
@@ -26,7 +27,7 @@ LOCK_FILE = ".lock"
 
 @dataclass(frozen=True, slots=True)
 class FileDigest:
-    """The content of a file, by hash and size."""
+    """The SHA-256 hash and the size of a file."""
 
     sha256: str
     size_bytes: int
@@ -38,7 +39,7 @@ class FileDigest:
 
     @classmethod
     def of_file(cls, folder: Folder, name: str) -> FileDigest:
-        """The digest of a file, read in pieces."""
+        """The digest of a file, which is read in chunks."""
         digest, size = hashlib.sha256(), 0
         with folder.open(name) as file:
             while piece := file.read(1 << 20):
@@ -49,7 +50,7 @@ class FileDigest:
 
 @dataclass(frozen=True, slots=True)
 class StageSpec:
-    """What a stage is asked to make: a recipe's section applied to inputs, which are named by digest."""
+    """What a stage computes: one section of a recipe, applied to inputs. inputs: name → digest."""
 
     stage: str
     recipe: str
@@ -58,14 +59,18 @@ class StageSpec:
 
     @property
     def digest(self) -> str:
-        """Name this order by its content; the recipe's own name takes no part."""
+        """A digest of the content, without the recipe's name."""
         text = json.dumps([self.stage, self.config.digest(), sorted(self.inputs.items())])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a finished stage made: counts, every file by digest, and who is in which subset."""
+    """What a finished stage wrote: counts, the digest of every file, and the samples of each subset.
+
+    `schema_version` and `package_version` are those of the actionpairs that wrote it: 1 and "0.1" if the file has
+    neither.
+    """
 
     stage: str
     recipe: str
@@ -75,125 +80,169 @@ class Manifest:
     counts: Mapping[str, int]
     files: Mapping[str, FileDigest]
     subsets: Mapping[str, Subset]
+    schema_version: int = SCHEMA_VERSION
+    package_version: str = PACKAGE_VERSION
 
     @property
     def digest(self) -> str:
-        """Name everything that the stage made."""
-        return hashlib.sha256(_json_bytes(asdict(self))).hexdigest()[:16]
+        """A digest of everything that the stage wrote, without the two versions."""
+        content = {name: value for name, value in asdict(self).items() if name not in _VERSIONS}
+        return hashlib.sha256(json_bytes(content)).hexdigest()[:16]
+
+
+_VERSIONS = ("schema_version", "package_version")
 
 
 @contextmanager
-def working(folder: Folder, order: StageSpec) -> Iterator[Manifest | None]:
-    """Hold a folder for one run of one order; gives the manifest where the work is done already.
+def working(folder: Folder, spec: StageSpec) -> Iterator[Manifest | None]:
+    """Lock a folder for one run of one spec. Yields the manifest if the stage has already finished here, else None.
 
-    Raises StorageError where the folder belongs to another order, to other files, or to a run under way.
+    Raises StorageError if the folder belongs to another spec, to another version of actionpairs or to a running
+    process, or if it has other files.
     """
-    _check_owner(folder, order)
-    with _locked(folder):
+    _check_owner(folder, spec)
+    with locked(folder):
         folder.remove_partials()
         if folder.exists(MANIFEST_FILE):
-            yield read(folder, stage=order.stage)
+            yield load(folder, stage=spec.stage)
             return
-        config = order.config.model_dump(mode="json")
-        folder.write_bytes(
-            RECIPE_FILE,
-            _json_bytes(
-                {
-                    "stage": order.stage,
-                    "recipe": order.recipe,
-                    "spec_digest": order.digest,
-                    "inputs": dict(order.inputs),
-                    "config": config,
-                }
-            ),
-        )
+        owner = {
+            "stage": spec.stage,
+            "recipe": spec.recipe,
+            "spec_digest": spec.digest,
+            "inputs": dict(spec.inputs),
+            "config": spec.config.model_dump(mode="json"),
+            "schema_version": SCHEMA_VERSION,
+            "package_version": PACKAGE_VERSION,
+        }
+        folder.write_bytes(RECIPE_FILE, json_bytes(owner))
         yield None
 
 
 def finish(
     folder: Folder,
-    order: StageSpec,
+    spec: StageSpec,
     *,
     counts: Mapping[str, int],
     files: Mapping[str, FileDigest],
     subsets: Mapping[str, Subset] | None = None,
 ) -> Manifest:
-    """Write the manifest, last of all."""
+    """Write the manifest. Call it after every other file is written."""
     manifest = Manifest(
-        stage=order.stage,
-        recipe=order.recipe,
-        recipe_digest=order.config.digest(),
-        spec_digest=order.digest,
-        inputs=dict(sorted(order.inputs.items())),
+        stage=spec.stage,
+        recipe=spec.recipe,
+        recipe_digest=spec.config.digest(),
+        spec_digest=spec.digest,
+        inputs=dict(sorted(spec.inputs.items())),
         counts=dict(counts),
         files=dict(sorted(files.items())),
         subsets=dict(subsets or {}),
     )
     folder.remove_partials()  # of workers that were lost
-    folder.write_bytes(MANIFEST_FILE, _json_bytes(asdict(manifest)))
+    write(folder, manifest)
     return manifest
 
 
-def read(folder: Folder, *, stage: str) -> Manifest:
-    """Read a finished folder's manifest; raises StorageError where the stage is not done or is another."""
+def write(folder: Folder, manifest: Manifest) -> None:
+    """Write a manifest as it is."""
+    folder.write_bytes(MANIFEST_FILE, json_bytes(asdict(manifest)))
+
+
+def load(folder: Folder, *, stage: str, oldest: int = SCHEMA_VERSION) -> Manifest:
+    """Load the manifest of a finished folder.
+
+    oldest: the first schema version that the caller can read. Raises StorageError if the stage has not finished,
+    the folder is from another stage, or its schema version is too old or too new.
+    """
     if not folder.exists(MANIFEST_FILE):
         raise StorageError(
             f"{folder}: no {MANIFEST_FILE}, so `{stage}` has not finished here.",
-            cure=f"Check the path, or run `actionpairs {stage}` again: it goes on where it stopped.",
+            cure=f"Check the path, or run `actionpairs {stage}` again: it continues where it stopped.",
         )
     manifest = parse(folder.read_bytes(MANIFEST_FILE), where=f"{folder}/{MANIFEST_FILE}")
     if manifest.stage != stage:
         raise StorageError(
             f"{folder}: made by `{manifest.stage}`, not by `{stage}`.",
-            cure=f"Give the folder that `{stage}` wrote.",
+            cure=f"Use the folder that `{stage}` wrote.",
         )
+    if not oldest <= manifest.schema_version <= SCHEMA_VERSION:
+        raise _other_version(folder, stage, manifest)
     return manifest
 
 
 def parse(data: bytes, *, where: str) -> Manifest:
-    """A manifest from its JSON; raises StorageError where it is none."""
+    """A manifest from its JSON, of this schema version or an earlier one. Raises StorageError if it is not one."""
     try:
         content = json.loads(data)
+        if "schema_version" not in content:
+            content |= {"schema_version": 1, "package_version": "0.1"}
+            content["spec_digest"] = content.pop("order_digest", None) or content["spec_digest"]
         content["files"] = {name: FileDigest(**digest) for name, digest in content["files"].items()}
         content["subsets"] = {
             name: Subset(subset["rule"], tuple(subset["ids"])) for name, subset in content["subsets"].items()
         }
         return Manifest(**content)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise StorageError(f"{where}: not a manifest: {error}.", cure="Make the folder anew.") from None
+        raise StorageError(f"{where}: not a manifest: {error}.", cure="Make the folder again.") from None
 
 
 def folder_digest(folder: Folder) -> str:
-    """Name a model's folder by its content: by its manifest where `train` wrote it, else by all of its files."""
+    """A digest of a model's folder: of its manifest if `train` wrote it, else of all its files."""
     if folder.exists(MANIFEST_FILE):
-        return read(folder, stage="train").digest
+        return load(folder, stage="train", oldest=1).digest
     digests = [(name, FileDigest.of_file(folder, name).sha256) for name in folder.names()]
     return hashlib.sha256(repr(digests).encode()).hexdigest()[:16]
 
 
-def _check_owner(folder: Folder, order: StageSpec) -> None:
+def _other_version(folder: Folder, stage: str, manifest: Manifest) -> StorageError:
+    version = f"{manifest.package_version} (schema {manifest.schema_version})"
+    if manifest.schema_version > SCHEMA_VERSION:
+        return StorageError(
+            f"{folder}: written by actionpairs {version}; this is {PACKAGE_VERSION} (schema {SCHEMA_VERSION}).",
+            cure="Install that version or a later one.",
+        )
+    cures = {
+        "extract": f"Run `actionpairs measure {folder} --out NEW`: it needs only this folder, and no video.",
+        "shard": "Run `actionpairs shard` again on the pairs, into a new folder.",
+    }
+    return StorageError(
+        f"{folder}: written by actionpairs {version}; its columns have changed since.",
+        cure=cures.get(stage, f"Run `actionpairs {stage}` again, into a new folder."),
+    )
+
+
+def _check_owner(folder: Folder, spec: StageSpec) -> None:
+    """Raise StorageError if a folder is not empty and was not started by this spec and this version."""
     names = [name for name in folder.names() if name != LOCK_FILE]
     if not names:
         return
     if RECIPE_FILE not in names:
         raise StorageError(
-            f"{folder}: not empty, and not a folder of `actionpairs {order.stage}`.",
+            f"{folder}: not empty, and not an output folder of `actionpairs {spec.stage}`.",
             cure="Choose an empty or a new folder for --out.",
         )
     try:
-        owner = json.loads(folder.read_bytes(RECIPE_FILE))["spec_digest"]
-    except (ValueError, TypeError, KeyError):
-        owner = "unknown"
-    if owner != order.digest:
+        owner = json.loads(folder.read_bytes(RECIPE_FILE))
+        digest = owner.get("spec_digest") or owner["order_digest"]
+        versions = owner.get("schema_version", 1), owner.get("package_version", "0.1")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        digest, versions = "unknown", (SCHEMA_VERSION, PACKAGE_VERSION)
+    if digest != spec.digest:
         raise StorageError(
-            f"{folder}: made by another recipe or from other inputs ({owner}, not {order.digest}).",
-            cure=f"Choose another --out, or remove it; its {RECIPE_FILE} says what it was made of.",
+            f"{folder}: made by another recipe or from other inputs ({digest}, not {spec.digest}).",
+            cure=f"Choose another --out, or remove the folder; its {RECIPE_FILE} names its recipe and inputs.",
+        )
+    if MANIFEST_FILE not in names and versions != (SCHEMA_VERSION, PACKAGE_VERSION):
+        raise StorageError(
+            f"{folder}: begun by actionpairs {versions[1]} (schema {versions[0]}); this is {PACKAGE_VERSION} "
+            f"(schema {SCHEMA_VERSION}). A folder does not mix the output of two versions.",
+            cure=f"Choose another --out, or finish this one with actionpairs {versions[1]}.",
         )
 
 
 @contextmanager
-def _locked(folder: Folder) -> Iterator[None]:
-    """Keep a second run out of a local folder; the operating system frees the lock when a run dies."""
+def locked(folder: Folder) -> Iterator[None]:
+    """Lock a local folder against a second run. The operating system frees the lock when the process ends."""
     if not folder.is_local:
         yield
         return
@@ -208,7 +257,7 @@ def _locked(folder: Folder) -> Iterator[None]:
     except OSError:
         os.close(handle)
         raise StorageError(
-            f"{folder}: another run is at work here.", cure="Wait for it, or choose another --out."
+            f"{folder}: another run is using this folder.", cure="Wait for it, or choose another --out."
         ) from None
     try:
         yield
@@ -217,5 +266,6 @@ def _locked(folder: Folder) -> Iterator[None]:
         os.close(handle)
 
 
-def _json_bytes(data: object) -> bytes:
+def json_bytes(data: object) -> bytes:
+    """Data as JSON with sorted keys, so that equal data give equal bytes."""
     return (json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, plain lines elsewhere."""
+"""Progress of a run: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress(tqdm):  # type: ignore[type-arg]
-    """A progress bar on stderr; where that is no terminal, a line with count, rate and time left now and then."""
+    """A tqdm bar on stderr; if stderr is no terminal, a line with count, rate and time left every 10 s."""
 
     def __init__(self, iterable: Any = None, **options: Any) -> None:
         super().__init__(
@@ -22,7 +22,7 @@ class Progress(tqdm):  # type: ignore[type-arg]
         )
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """Show how far things are."""
+        """Print the bar or the line."""
         if self.fp.isatty():
             super().display(msg, pos)
         else:

@@ -1,4 +1,4 @@
-"""Frame rates as exact fractions, and which frame of a video a frame number means."""
+"""Frame rates as exact fractions, and the frame of a video that a frame number means."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 _RATE = re.compile(r"(\d{1,9})(?:\.(\d{1,30}))?(?:\s*/\s*(\d{1,9}(?:\.\d{1,30})?))?", re.ASCII)
-# Television's rates are these times 1000/1001, and hardly anybody writes them so.
+# Television rates are these times 1000/1001; most files write them as rounded decimals.
 _TELEVISION = tuple(Fraction(1000 * rate, 1001) for rate in (12, 15, 24, 30, 48, 60, 72, 90, 96, 120, 144, 240))
-_SLOWEST, _FASTEST = Fraction(1, 10_000), 1_000_000  # what cameras take, by the hour or of a shock wave
+_SLOWEST, _FASTEST = Fraction(1, 10_000), 1_000_000  # from time-lapse to high-speed cameras
 _LARGEST_DENOMINATOR = 1_000_000
 
 
-def exact(value: object) -> Fraction:
-    """The frames per second that a number or a text such as `29.97` or `30000/1001` means.
+def parse_rate(value: object) -> Fraction:
+    """Parse frames per second from a number or a text such as `29.97` or `30000/1001`.
 
-    A decimal that is 30000/1001, rounded or cut after two places or more, is that fraction: 29.97 and 29.97003,
-    23.976, 23.98 and 23.97, 59.94 and so on. Any other decimal, and any fraction, is what it says. Raises
-    ValueError where it is no rate between 0.0001 and a million.
+    A decimal that is 30000/1001, rounded or truncated after two or more places, becomes that fraction: 29.97 and
+    29.97003, 23.976, 23.98 and 23.97, 59.94 and so on. Any other decimal or fraction is taken exactly. Raises
+    ValueError if it is no rate between 0.0001 and a million.
     """
-    found = value if isinstance(value, Fraction) else _read(value)
-    if found is None or not _SLOWEST <= found <= _FASTEST:
+    rate = value if isinstance(value, Fraction) else _parse(value)
+    if rate is None or not _SLOWEST <= rate <= _FASTEST:
         raise ValueError(f"not a frame rate (such as 25, 29.97 or 30000/1001): {str(value)[:40]!r}")
-    return found
+    return rate
 
 
-def written(value: object) -> float | str:
-    """A rate in its one short form, a number or `30000/1001`; raises ValueError as `exact` does."""
-    rate = exact(value)
+def format_rate(value: object) -> float | str:
+    """The one short form of a rate, a number or `30000/1001`; raises ValueError as `parse_rate` does."""
+    rate = parse_rate(value)
     number = float(rate)
-    return number if Fraction(str(number)) == rate == exact(number) else str(rate)
+    return number if Fraction(str(number)) == rate == parse_rate(number) else str(rate)
 
 
-def _read(value: object) -> Fraction | None:
+def _parse(value: object) -> Fraction | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     parts = _RATE.fullmatch(str(value).strip())
@@ -49,7 +49,7 @@ def _read(value: object) -> Fraction | None:
 
 
 def _of_television(number: Fraction, places: int) -> Fraction:
-    # Binary numbers and other people's programs get the far places wrong.
+    # Floats and other programs have errors in the last decimal places.
     unit = Fraction(1, 10 ** min(places, 6))
     for rate in _TELEVISION:
         if -unit < number - rate <= unit / 2:
@@ -57,26 +57,26 @@ def _of_television(number: Fraction, places: int) -> Fraction:
     return number
 
 
-def stated(tolerance_seconds: float) -> Fraction | None:
-    """The rate by which a segment's frame numbers became times, from its tolerance; None where there were none."""
+def rate_from_tolerance(tolerance_seconds: float) -> Fraction | None:
+    """The rate by which a segment's frame numbers became times; None if its times were not frame numbers."""
     if not tolerance_seconds:
         return None
     return (1 / (2 * Fraction(tolerance_seconds))).limit_denominator(_LARGEST_DENOMINATOR)
 
 
 def differ(one: Fraction, other: Fraction, *, seconds: float) -> bool:
-    """Whether two rates are not the same for a video of that length: they part by more than half a frame."""
+    """Whether two rates differ by more than half a frame over a video of this length."""
     return abs(one - other) * Fraction(seconds) > Fraction(1, 2)
 
 
-def meant(shown: Sequence[int], at: Fraction, *, within: Fraction) -> int:
-    """The position of the frame that a frame number means which falls on the time `at`: on screen then, or next.
+def nearest_frame(frame_times: Sequence[int], at: Fraction, *, within: Fraction) -> int:
+    """The position of the frame that a frame number means, whose time is `at`.
 
-    The next one is meant where it is the nearer of the two and less than `within` away. All times are in ticks;
-    `shown` are those of a video's frames, ascending, at least one.
+    It is the frame on screen at that time, or the next frame if that is nearer and less than `within` away. All
+    times are in ticks; frame_times: ascending, at least one.
     """
-    place = bisect_right(shown, at) - 1
-    if place < 0 or place + 1 == len(shown):
-        return max(place, 0)
-    ahead = shown[place + 1] - at
-    return place + 1 if ahead < within and ahead < at - shown[place] else place
+    position = bisect_right(frame_times, at) - 1
+    if position < 0 or position + 1 == len(frame_times):
+        return max(position, 0)
+    until_next = frame_times[position + 1] - at
+    return position + 1 if until_next < within and until_next < at - frame_times[position] else position

@@ -1,8 +1,9 @@
-"""YAML → one frozen, validated config per stage."""
+"""A recipe: YAML, loaded into one frozen, validated config per stage."""
 
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from actionpairs import compatibility
 from actionpairs.configs import (
     Config,
     EditorConfig,
@@ -31,9 +33,9 @@ class _Content(Config):
 
 
 class Recipe:
-    """What is computed: a config for each stage that the recipe speaks of.
+    """A loaded recipe: one config per section.
 
-    Raises RecipeError where a stage is asked for that the recipe leaves out.
+    A property raises RecipeError if the recipe has no such section.
     """
 
     def __init__(self, name: str, content: _Content) -> None:
@@ -42,33 +44,33 @@ class Recipe:
 
     @property
     def extract(self) -> ExtractConfig:
-        """How pairs are cut."""
+        """The `extract` section."""
         if self._content.extract is None:
-            raise self._without("extract")
+            raise self._missing("extract")
         return self._content.extract
 
     @property
     def shard(self) -> ShardConfig:
-        """How pairs are filtered, split and packed."""
+        """The `shard` section."""
         if self._content.shard is None:
-            raise self._without("shard")
+            raise self._missing("shard")
         return self._content.shard
 
     @property
     def train(self) -> EditorConfig | RecognizerConfig:
-        """What is trained and how."""
+        """The `train` section."""
         if self._content.train is None:
-            raise self._without("train")
+            raise self._missing("train")
         return self._content.train
 
     @property
     def eval(self) -> EvalConfig:
-        """How edits are generated and scored."""
+        """The `eval` section."""
         if self._content.eval is None:
-            raise self._without("eval")
+            raise self._missing("eval")
         return self._content.eval
 
-    def _without(self, section: str) -> RecipeError:
+    def _missing(self, section: str) -> RecipeError:
         return RecipeError(
             f"{self.name}: this recipe has no `{section}` section.",
             cure=f"Add one, or use a recipe that has it: {_having(section)}.",
@@ -76,26 +78,27 @@ class Recipe:
 
 
 def load(recipe: str | Path | Recipe) -> Recipe:
-    """Read a recipe by its path, or by the name of one that comes with the package; a Recipe is given back.
+    """Load a recipe by its path, or by the name of one that comes with the package. A Recipe is returned unchanged.
 
-    A recipe that says `extends: other` starts from that one and states only what differs.
-    Raises RecipeError with the nearest spelling where a name or key is unknown.
+    A recipe with `extends: other` starts from that one and states only the keys that differ. Names of the previous
+    version still work, with a FutureWarning that gives the new name. Raises RecipeError if a name or key does not
+    exist, with the most similar one.
     """
     if isinstance(recipe, Recipe):
         return recipe
     path = _find(str(recipe))
-    data = _read(path, seen=())
+    data = _load_yaml(path, seen=())
     try:
         return Recipe(path.stem, _Content.model_validate(data))
     except ValidationError as error:
         raise RecipeError(f"{path}: {'; '.join(_problems(error))}.", cure=_CURE) from None
 
 
-_CURE = "Mend the recipe; docs/recipes.md lists every key."
+_CURE = "Correct the recipe; docs/recipes.md lists every key."
 
 
 def builtin_names() -> list[str]:
-    """The recipes that come with the package, by name; those of the study by their path below pipelines/."""
+    """The names of the recipes that come with the package; for the study's, the path below pipelines/."""
     folder = _builtin_folder()
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.glob("**/*.yaml"))
 
@@ -105,7 +108,9 @@ def _builtin_folder() -> Path:
 
 
 def _having(section: str) -> str:
-    names = [path.stem for path in sorted(_builtin_folder().glob("*.yaml")) if section in _read(path, seen=())]
+    names = [
+        path.stem for path in sorted(_builtin_folder().glob("*.yaml")) if section in _load_yaml(path, seen=())
+    ]
     return ", ".join(names)
 
 
@@ -113,33 +118,59 @@ def _find(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    known = builtin_names()
-    if name in known:
+    if name in compatibility.RECIPES:
+        _warn_renamed(f"the recipe `{name}`", compatibility.RECIPES[name])
+        name = compatibility.RECIPES[name]
+    names = builtin_names()
+    if name in names:
         return _builtin_folder() / f"{name}.yaml"
     raise RecipeError(
-        f"{name}: no such recipe.{_did_you_mean(path.stem, known)}",
-        cure=f"Give a path to a YAML file or one of: {', '.join(known)}.",
+        f"{name}: no such recipe.{_did_you_mean(path.stem, names)}",
+        cure=f"Give a path to a YAML file or one of: {', '.join(names)}.",
     )
 
 
-def _read(path: Path, *, seen: tuple[Path, ...]) -> dict[str, Any]:
+def _with_new_names(data: dict[str, Any], path: Path, *, inside: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A recipe's mapping, with old names of keys and values replaced by the new ones."""
+    renamed = {}
+    for key, value in data.items():
+        place = (*inside, str(key))
+        if isinstance(value, dict):
+            value = _with_new_names(value, path, inside=place)
+        elif isinstance(value, str) and value in (values := compatibility.VALUES.get(place, {})):
+            _warn_renamed(f"{path}: `{'.'.join(place)}: {value}`", values[value])
+            value = values[value]
+        new_key = compatibility.KEYS.get(place, key)
+        if new_key != key:
+            _warn_renamed(f"{path}: `{'.'.join(place)}`", new_key)
+        renamed[new_key] = value
+    return renamed
+
+
+def _warn_renamed(old: str, new: str) -> None:
+    message = f"{old} is now called `{new}`; the old name works in this version only."
+    warnings.warn(message, FutureWarning, stacklevel=2)
+
+
+def _load_yaml(path: Path, *, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
-        raise RecipeError(f"{path}: `extends` goes round in a circle.", cure="Let one recipe start by itself.")
+        raise RecipeError(f"{path}: `extends` goes in a circle.", cure="Remove `extends` from one of the recipes.")
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(f"{path}: cannot be read as YAML: {error}.", cure="Mend the file.") from None
+        raise RecipeError(f"{path}: cannot be read as YAML: {error}.", cure="Correct the file.") from None
     if not isinstance(data, dict):
         raise RecipeError(f"{path}: a recipe is a mapping of keys, not {type(data).__name__}.", cure=_CURE)
+    data = _with_new_names(data, path)
     parent = data.pop("extends", None)
     if parent is None:
         return data
     sibling = path.parent / f"{parent}.yaml"
-    return _merged(_read(sibling if sibling.is_file() else _find(str(parent)), seen=(*seen, path)), data)
+    return _merged(_load_yaml(sibling if sibling.is_file() else _find(str(parent)), seen=(*seen, path)), data)
 
 
 def _merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """`change` over `base`, mapping by mapping; anything else replaces what was there."""
+    """`change` merged into `base`: mappings key by key; any other value replaces the old one."""
     merged = dict(base)
     for key, value in change.items():
         old = merged.get(key)
@@ -156,8 +187,8 @@ def _problems(error: ValidationError) -> Iterator[str]:
             yield f"`{'.'.join(place)}`: {problem['msg']}"
 
 
-def _did_you_mean(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+def _did_you_mean(word: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     return f" (did you mean `{near[0]}`?)" if near else ""
 
 

@@ -1,4 +1,4 @@
-"""What crosses a door: the records that one stage hands to the next. Standard library only."""
+"""The records that one stage passes to the next. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a segment did not become a sample: a closed list, so that counts can be compared."""
+    """Why a segment did not become a sample. The list is closed, so that counts can be compared."""
 
     UNREADABLE_ROW = "unreadable_row"
     STOP_NOT_AFTER_START = "stop_not_after_start"
@@ -43,15 +43,15 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One annotated action, shown in [start_seconds, stop_seconds) of its video.
+    """One annotated action, in [start_seconds, stop_seconds) of its video.
 
-    A stop of infinity is the end of a video whose length the annotation does not tell; a pair's is finite.
-    `video` names the file as the annotation does: a path below the videos folder, a file name or a stem.
-    `action` is what counts as one action; `group` (a participant) is what a leak-free split holds apart.
-    `tolerance_seconds` is half a frame where the times were frame numbers, of a clock that need not be the video's
-    own: the frames meant are those nearest to the start, and to a frame before the stop. Otherwise it is 0.
+    `stop_seconds` is infinite if the annotation does not state the video's length; that of a pair is finite.
+    `video` is the name in the annotation: a path below the videos folder, a file name or a stem. `action` is the
+    name of the action class. `group` is the participant: a leak-free split has no group in both train and test.
+    `tolerance_seconds` is half a frame if the annotation has frame numbers, whose rate can differ from the video's:
+    then the frames nearest to the start, and to one frame before the stop, are taken. Otherwise it is 0.
 
-    Raises ValueError where the times are no numbers, negative or not in order, or a name is empty.
+    Raises ValueError if a time is not a number or negative, the times are not in order, or a name is empty.
     """
 
     id: str
@@ -83,7 +83,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A segment that did not make it, with the stage that turned it down and why."""
+    """A segment that did not become a pair or a sample: the stage that rejected it, and the reason."""
 
     segment_id: str
     video: str
@@ -94,16 +94,16 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What a pair looks like, as numbers that a filter can draw a line through.
+    """Measures of a pair's two pictures. Filters compare them with thresholds.
 
-    Shares are in [0, 1]; None is what could not be measured. `change` is the share of the picture's area that
-    differs between the frames, `ssim` their structural similarity. `sharpness_*` is the share of detail that a
-    further blur takes away. `dark` and `overexposed` are the shares of pixels without detail, of the worse frame.
-    `cut` is near 0 within a scene and near 1 across a cut. The camera's shift at the picture's center and how far
-    things moved besides, `displacement`, are shares of the diagonal; `camera_inliers` features agree on the first.
-    `moved_area` is the area of the largest thing that moved or changed, `moved_left` and so on the box of all of
-    them, in shares of width and height; None where nothing did. `hash_*` are 64-bit
-    perceptual hashes in hexadecimal.
+    Shares are in [0, 1]; None if it could not be measured. `change` is the share of the picture's area that differs
+    between the frames, `ssim` their structural similarity. `sharpness_*` is the share of detail that a further blur
+    removes. `dark` and `overexposed` are the shares of pixels without detail, in the worse frame. `cut` is near 0
+    within a scene and near 1 across a cut. `camera_shift`, at the picture's center, and `displacement`, how far
+    things moved besides the camera, are shares of the diagonal. `camera_inliers` features agree with the camera's
+    motion. `moved_area` is the area of the largest region that moved or changed. `moved_left` … `moved_bottom` are
+    the box around all of them, as shares of width and height; None if nothing moved. `hash_*` are 64-bit perceptual
+    hashes in hexadecimal.
     """
 
     change: float
@@ -129,15 +129,14 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class PairFacts:
-    """What is known of a pair besides its pictures.
+    """The facts of a pair: everything but its pictures.
 
-    `before_seconds` and `after_seconds` are the times of the frames truly decoded, on the annotation's clock;
-    `before_pts` and `after_pts` are the same in the video's own ticks (of released frames: their numbers).
-    `before_early_seconds` and `after_early_seconds` say how much earlier that is than the segment's start and
-    stop. `decoded` says how the frames were had: "planned", where only the packets that they need were decoded,
-    "read through", where the whole video was, or "released", as JPEGs. `treatment` says what was done to the
-    pictures besides scaling: nothing, "deinterlaced" or "tone-mapped". `width` and `height` are those of the
-    JPEGs, in pixels.
+    `before_seconds` and `after_seconds` are the presentation times of the two decoded frames, on the annotation's
+    clock; `before_pts` and `after_pts` are the same in the video's time base (frame numbers if released as JPEGs).
+    `before_early_seconds` and `after_early_seconds` are how much earlier these times are than the segment's start
+    and stop. `decoded` is "planned" if only the needed packets were decoded, "read through" if the whole video was,
+    "released" if the frames were released as JPEGs. `treatment` is what was done to the pictures besides scaling:
+    "", "deinterlaced", "tone-mapped" or both. `width` and `height` are those of the JPEGs, in pixels.
     """
 
     segment: Segment
@@ -165,7 +164,7 @@ class FramePair:
 
 @dataclass(frozen=True, slots=True)
 class SampleMetadata(PairFacts):
-    """What `KEY.json` says of a sample: the pair's facts, its split, and the recipe that made it."""
+    """The content of `KEY.json`: the pair's facts, its split, and the digest of its recipe."""
 
     split: str
     recipe_digest: str
@@ -173,7 +172,7 @@ class SampleMetadata(PairFacts):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Exactly what a tar holds of one pair: two JPEGs, a text and the pair's metadata."""
+    """One sample of a tar: two JPEGs, a text and the metadata."""
 
     key: str
     original_image: bytes = field(repr=False)
@@ -184,7 +183,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One tar file and what it must hold."""
+    """One tar file: its checksum, its size and the number of its samples."""
 
     name: str
     split: str
@@ -195,7 +194,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """Samples of a split that are a split of their own too: by which rule, and which, the first first."""
+    """Samples of a split that are also a separate split: the rule, and the ids in the rule's order."""
 
     rule: str
     ids: tuple[str, ...]
@@ -203,10 +202,10 @@ class Subset:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where one sample lies in its shards folder, and what a loader needs to know before it reads it.
+    """The position of one sample in its shards folder, and what a loader needs before it reads the pictures.
 
-    Offsets count bytes from the start of the tar to the first byte of the picture; width and height are those of
-    both pictures, in pixels.
+    Offsets are bytes from the start of the tar to the first byte of the picture. Width and height are those of both
+    pictures, in pixels.
     """
 
     key: str
@@ -227,10 +226,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ShardIndex:
-    """What a shards folder holds: its tars, and counts per split and action."""
+    """The content of a shards folder: its tars, and counts per split and action.
+
+    `train_split` is the split to train on; `test_splits` are the splits held out of it for evaluation.
+    """
 
     dataset: str
     recipe_digest: str
+    train_split: str
+    test_splits: tuple[str, ...]
     shards: tuple[Shard, ...]
     samples_per_split: Mapping[str, int]
     samples_per_action: Mapping[str, Mapping[str, int]]  # split → action → count

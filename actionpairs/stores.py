@@ -1,4 +1,4 @@
-"""Object stores and web servers: how they are asked, how long they are waited for, what may be shown of them."""
+"""Object stores and web servers: connections, retries, and error texts without secrets."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from fsspec import AbstractFileSystem
 
 from actionpairs.errors import ActionpairsError, StorageError, UnreachableError, one_line, without_secrets
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
-# For so long a store that fails is asked again; less than what extract takes for a video that hangs.
-PATIENCE_SECONDS = 60.0
+# How long a failing store is retried; less than the timeout after which extract gives up on a video.
+RETRY_SECONDS = 60.0
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.25, 8.0
 _CONNECT_SECONDS, _READ_SECONDS = 5, 15  # of one request
 
 _S3 = frozenset({"s3", "s3a"})
 _WEB = frozenset({"http", "https"})
 _BUCKETS = _S3 | {"gs", "gcs"}
-_LASTING = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+_PERMANENT_ERRORS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 CREDENTIALS = (
     "Give credentials as the store's own tools take them: AWS_PROFILE, AWS_ACCESS_KEY_ID or ~/.aws for S3, "
     "GOOGLE_APPLICATION_CREDENTIALS for Google, HF_TOKEN for Hugging Face; and check what they may do there. "
     "A signed URL may have expired."
 )
-_LASTING_NUMBERS = frozenset({errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.ENOSPC})
-# Errors of botocore and aiohttp that are no OSError, named since neither need be installed.
-_PASSING = frozenset(
+_PERMANENT_ERRNOS = frozenset({errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.ENOSPC})
+# Errors of botocore and aiohttp that are no OSError; by name, since neither has to be installed.
+_TEMPORARY_ERRORS = frozenset(
     [
         "ConnectionError",
         "HTTPClientError",
@@ -43,14 +43,14 @@ _PASSING = frozenset(
         "TimeoutError",
     ]
 )
-_LATER = frozenset({408, 425, 429})  # HTTP: whoever gets one of these may ask again
+_TEMPORARY_STATUSES = frozenset({408, 425, 429})  # HTTP statuses after which a retry may work
 _logger = logging.getLogger(__name__)
 
 
 def connect(url: str) -> tuple[AbstractFileSystem, str]:
-    """The file system of a path or URL, and the path in it.
+    """The fsspec file system of a path or URL, and the path in it.
 
-    Raises StorageError where the URL holds credentials, ImportError where its library is not installed.
+    Raises StorageError if the URL holds credentials, ImportError if a library is not installed.
     """
     protocol = url.partition("://")[0] if "://" in url else "file"
     if protocol in _BUCKETS and without_secrets(url) != url.partition("?")[0]:
@@ -64,76 +64,76 @@ def connect(url: str) -> tuple[AbstractFileSystem, str]:
         options["client_kwargs"] = _web_config()
     system, path = fsspec.core.url_to_fs(url, **options)
     if protocol in _S3:
-        system.retries = 1  # whoever asks is patient already
+        system.retries = 1  # `retry` does it
     return system, path
 
 
 def is_web(url: str) -> bool:
-    """Whether a URL is that of a web server, which is for reading."""
+    """Whether a URL is on a web server, which is read-only."""
     return url.partition("://")[0] in _WEB
 
 
-def patiently(call: Callable[[], Answer], *, where: str) -> Answer:
-    """What a store answers, which is asked again while it cannot be reached or is not well.
+def retry(call: Callable[[], Result], *, where: str) -> Result:
+    """Call a store, and retry while it is unreachable or has a temporary error.
 
-    Raises UnreachableError when patience is at an end, and what the store says where it says no.
+    Raises UnreachableError after RETRY_SECONDS, and any permanent error at once.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + RETRY_SECONDS
     for number, wait in enumerate(_waits()):
         try:
             return call()
         except Exception as error:
-            if not _may_pass(error):
+            if not _is_temporary(error):
                 if isinstance(error, OSError | ImportError | ActionpairsError):
                     raise
-                raise OSError(said(error)) from error  # every store's library has errors of its own
-            why = said(error)
+                raise OSError(error_text(error)) from error  # each store's library has its own exception types
+            why = error_text(error)
             if time.monotonic() + wait > deadline:
                 raise UnreachableError(
-                    f"{where}: no answer for {PATIENCE_SECONDS:g} s: {why}.", cure=_NETWORK
+                    f"{where}: no answer for {RETRY_SECONDS:g} s: {why}.", cure=_NETWORK
                 ) from None
-        if number == 2:  # less than that is everyday
+        if number == 2:  # one or two failures are common
             _logger.warning("%s: no answer yet, asking again: %s", without_secrets(where), why)
         time.sleep(wait)
-    raise AssertionError  # waits never end
+    raise AssertionError  # unreachable: _waits() never ends
 
 
-def said(error: BaseException) -> str:
-    """What another library says, on one line and without secrets."""
-    if isinstance(error, FileNotFoundError) and error.__cause__ is not None and status(error) is not None:
-        error = error.__cause__  # fsspec says of every failure on the web that nothing was found
+def error_text(error: BaseException) -> str:
+    """The message of another library's exception, on one line and without secrets."""
+    if isinstance(error, FileNotFoundError) and error.__cause__ is not None and http_status(error) is not None:
+        error = error.__cause__  # fsspec raises it for every HTTP failure
     text = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)  # type: ignore[arg-type]
     return without_secrets(text or type(error).__name__).rstrip(".")
 
 
-def refused(error: BaseException) -> bool:
-    """Whether a store wants other credentials, or any."""
+def is_unauthorized(error: BaseException) -> bool:
+    """Whether a store refused the credentials, or needs some."""
     named = any("Credential" in type(each).__name__ for each in (error, error.__cause__))
-    return named or isinstance(error, PermissionError) or status(error) in {401, 403}
+    return named or isinstance(error, PermissionError) or http_status(error) in {401, 403}
 
 
-def status(error: BaseException) -> int | None:
-    """The HTTP status that an error goes back to, where there is one."""
+def http_status(error: BaseException) -> int | None:
+    """The HTTP status behind an error, or None."""
     for each in (error, error.__cause__):
         response = getattr(each, "response", None)
         if isinstance(response, dict):  # botocore
             return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) or None
         for name in ("status", "code"):  # aiohttp, gcsfs
-            if isinstance(found := getattr(each, name, None), int):
-                return found
+            if isinstance(status := getattr(each, name, None), int):
+                return status
     return None
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether the same question may be answered later."""
-    number = status(error)
-    if number is not None:
-        return number >= 500 or number in _LATER
+def _is_temporary(error: Exception) -> bool:
+    """Whether a retry may succeed."""
+    status = http_status(error)
+    if status is not None:
+        return status >= 500 or status in _TEMPORARY_STATUSES
     if isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
-        return _may_pass(error.__cause__)  # fsspec says of every failure on the web that nothing was found
+        return _is_temporary(error.__cause__)  # fsspec raises it for every HTTP failure
     if isinstance(error, OSError):
-        return not isinstance(error, _LASTING) and error.errno not in _LASTING_NUMBERS
-    return bool(_PASSING & {kind.__name__ for kind in type(error).__mro__})
+        return not isinstance(error, _PERMANENT_ERRORS) and error.errno not in _PERMANENT_ERRNOS
+    return bool(_TEMPORARY_ERRORS & {kind.__name__ for kind in type(error).__mro__})
 
 
 def _waits() -> Iterator[float]:
@@ -144,9 +144,10 @@ def _waits() -> Iterator[float]:
 
 
 def _s3_config() -> dict[str, Any]:
-    """What botocore is told; what the user tells fsspec or botocore goes before.
+    """Options for botocore; the user's own fsspec and botocore settings override them.
 
-    Newer SDKs check every answer by a checksum, but S3-compatible stores send that of the whole file with a part.
+    Newer SDKs verify a checksum of every response, but many S3-compatible stores send the whole file's checksum
+    with a range.
     """
     ours: dict[str, Any] = {
         "connect_timeout": _CONNECT_SECONDS,

@@ -1,4 +1,4 @@
-"""A stage's summary as lines to read."""
+"""Format a stage's summary as text lines."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import fields
 from typing import Any
 
 
-def of(summary: Any) -> Iterator[str]:
-    """A line per field of a summary record, with counts and texts indented below their field's name."""
+def format_lines(summary: Any) -> Iterator[str]:
+    """One line per field of a summary record, with counts and texts indented below the field's name."""
     names = {field.name: field.name.replace("_", " ") for field in fields(summary)}
     width = max(10, *(len(name) for name in names.values()))
     for field, name in names.items():

@@ -1,4 +1,4 @@
-"""Importing this module raises MissingExtraError where the packages of the `train` extra are not installed."""
+"""Importing this module raises MissingExtraError if the packages of the `train` extra are not installed."""
 
 import os
 from importlib.util import find_spec
@@ -10,5 +10,5 @@ _NEEDED = ("accelerate", "diffusers", "matplotlib", "peft", "safetensors", "tens
 if any(find_spec(name) is None for name in _NEEDED):
     raise MissingExtraError.of("train", needed_for="Training and running models")
 
-# Otherwise transformers warns of torchvision, which nothing here uses, whenever diffusers is imported.
+# Otherwise transformers warns about torchvision, which this package does not use, when diffusers is imported.
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -18,33 +18,33 @@ from collections.abc import Callable
 import numpy as np
 import scipy.linalg
 import torch
-from contest import arguments, finish, machine, table
 from diffusers import DDPMScheduler, EulerAncestralDiscreteScheduler
+from harness import arguments, finish, machine, table
 from networks import NOISE, Networks
 from PIL import Image
 from torchmetrics.image.fid import _compute_fid
 
-from actionpairs.editors import sampling as generate
+from actionpairs.editors import sampling as editing
 from actionpairs.editors import tiny
 from actionpairs.editors.instruct_pix2pix import Editor
 from actionpairs.editors.sampling import Sampling
-from actionpairs.metrics import formulas
+from actionpairs.metrics import distances
 
 TEXT, IMAGE_GUIDANCE, TEXT_GUIDANCE = "take cup", 1.5, 7.5
 
 
 def seconds(work: Callable[[], object], *, repeats: int = 1) -> float:
-    """The least of some runs."""
-    found = []
+    """The time of the fastest of some runs."""
+    times = []
     for _ in range(repeats):
         start = time.perf_counter()
         work()
-        found.append(time.perf_counter() - start)
-    return min(found)
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
-def some_editor(options: Namespace) -> Editor:
-    """An editor whose tokenizer knows little more than letters."""
+def make_editor(options: Namespace) -> Editor:
+    """An editor with a tokenizer of letters and the words of TEXT."""
     networks = Networks.of(options.size, torch.device(options.device))
     length = networks.text_encoder.config.max_position_embeddings
     tokenizer = tiny.train_tokenizer([TEXT], vocabulary=1000, length=length)
@@ -55,7 +55,7 @@ def some_editor(options: Namespace) -> Editor:
 def generation(options: Namespace) -> dict[str, float]:
     """Seconds for the same edits, one by one and in batches, each warmed up with one batch."""
     shape = options.count, options.resolution, options.resolution, 3
-    pictures, editor = np.random.default_rng(0).integers(0, 256, shape, np.uint8), some_editor(options)
+    pictures, editor = np.random.default_rng(0).integers(0, 256, shape, np.uint8), make_editor(options)
     sampling = Sampling("EulerAncestralDiscreteScheduler", options.steps, IMAGE_GUIDANCE, TEXT_GUIDANCE)
     pipeline = editor.pipeline()
     pipeline.scheduler = EulerAncestralDiscreteScheduler.from_config(editor.scheduler.config)
@@ -76,7 +76,7 @@ def generation(options: Namespace) -> dict[str, float]:
         for start in range(0, count, options.batch):
             part = pictures[start : start + options.batch]
             seeds = range(start, start + len(part))
-            generate.edit(editor, part, [TEXT] * len(part), seeds=seeds, sampling=sampling)
+            editing.edit(editor, part, [TEXT] * len(part), seeds=seeds, sampling=sampling)
 
     single(1)
     batched(options.batch)
@@ -89,19 +89,19 @@ def frechet() -> dict[str, float]:
     x, y = draw.normal(0, 1, (500, 2048)), draw.normal(0.2, 1.2, (500, 2048))
     a, b = torch.from_numpy(x), torch.from_numpy(y)
 
-    def peer() -> float:
+    def torchmetrics_frechet() -> float:
         return float(_compute_fid(a.mean(0), torch.cov(a.T), b.mean(0), torch.cov(b.T)))
 
-    def by_root() -> float:
+    def scipy_frechet() -> float:
         cov_x, cov_y = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
         trace = np.trace(scipy.linalg.sqrtm(cov_x @ cov_y)).real
         return float(((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(cov_x) + np.trace(cov_y) - 2 * trace)
 
     return {
-        "torchmetrics_seconds": seconds(peer),
-        "sqrtm_seconds": seconds(by_root),
-        "frechet_seconds": seconds(lambda: formulas.frechet(x, y), repeats=3),
-        "relative_difference": abs(formulas.frechet(x, y) - peer()) / peer(),
+        "torchmetrics_seconds": seconds(torchmetrics_frechet),
+        "sqrtm_seconds": seconds(scipy_frechet),
+        "frechet_seconds": seconds(lambda: distances.frechet(x, y), repeats=3),
+        "relative_difference": abs(distances.frechet(x, y) / torchmetrics_frechet() - 1),
     }
 
 
@@ -116,9 +116,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     options = parser.parse_args()
     options.resolution = options.resolution or {"tiny": 64, "sd15": 256}[options.size]
-    made, distance = generation(options), frechet()
+    editing_times, distance = generation(options), frechet()
     print(machine("torch", "diffusers", "torchmetrics", "scipy"), "\n")
-    single, batched = made["single_seconds"], made["batched_seconds"]
+    single, batched = editing_times["single_seconds"], editing_times["batched_seconds"]
     term = distance["frechet_seconds"]
     rows = [
         [f"{options.count} edits, one by one with diffusers' pipeline", single, single / batched],
@@ -128,7 +128,7 @@ def main() -> None:
         ["Fréchet term, ours", term, ""],
     ]
     print(table(["", "s", "theirs ÷ ours"], rows))
-    figures = made | distance
+    figures = editing_times | distance
     figures["batched_vs_single"] = single / batched
     figures["images_per_second"] = options.count / batched
     figures["frechet_vs_torchmetrics"] = distance["torchmetrics_seconds"] / term

@@ -3,7 +3,7 @@
     python benchmarks/loader.py [--pairs 2000] [--rounds 3] [--workers 2] [--json]
 
 Pictures of noisy natural content, all distinct, go through the package's own writer, of about 60 KB and of about
-20 KB each. Contestants take turns, with the same number of workers, and every round's first epoch is its own:
+20 KB each. The four loops take turns, with the same number of workers. The first round is not counted:
 
 - loader: shards on the disk → shuffled batches of 32, originals and edits side by side, mirrored, with texts
 - bare decode: OpenCV threads over JPEGs that are in memory already, each decoded at half size
@@ -27,22 +27,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import webdataset
-from contest import arguments, finish, machine, table
+from harness import arguments, finish, machine, table
 from torch.utils.data import DataLoader
 
-from actionpairs import manifest, shards
+from actionpairs import columns, manifest, shards
 from actionpairs.configs import ShardConfig, SplitConfig
 from actionpairs.data import examples
-from actionpairs.data.batches import Augmentation, Batches
+from actionpairs.data.batches import Augmentation, BatchSampler
 from actionpairs.data.loader import Loader
 from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.records import Measures, Sample, SampleMetadata, Segment
 from actionpairs.storage import Folder
 
-SIDE, WANTED, BATCH, SHARDS = 512, 256, 32, 8
+SIDE, SIZE, BATCH, SHARDS = 512, 256, 32, 8
 QUALITIES = {"60 KB": 91, "20 KB": 52}
 TRAIN = "BENCH-train"
-SHOW = Augmentation(flip=0.5, conditioning_dropout=0.05, wrong_texts=1, drawn_from="all")
+AUGMENTATION = Augmentation(flip=0.5, conditioning_dropout=0.05, negatives=1, drawn_from="all")
 
 
 def picture(number: int, quality: int) -> bytes:
@@ -57,35 +57,39 @@ def picture(number: int, quality: int) -> bytes:
 
 
 def sample(number: int, quality: int) -> Sample:
-    """A pair of pictures that are like no other, with one of fifty texts."""
+    """A pair of distinct pictures, with one of fifty texts."""
     text = f"action {number % 50}"
     segment = Segment(f"pair-{number:05d}", "v.mp4", 0.0, 1.0, text, text, "", text, "P01")
-    unknown = Measures(*([None] * len(Measures.__dataclass_fields__)))  # nobody reads them here
-    metadata = SampleMetadata(segment, 0.0, 0.9, 0, 9, 0.0, 0.1, "planned", "", SIDE, SIDE, unknown, TRAIN, "none")
+    no_measures = Measures(*([None] * len(Measures.__dataclass_fields__)))
+    metadata = SampleMetadata(
+        segment, 0.0, 0.9, 0, 9, 0.0, 0.1, "planned", "", SIDE, SIDE, no_measures, TRAIN, "none"
+    )
     both = picture(2 * number, quality), picture(2 * number + 1, quality)
     return Sample(segment.id, *both, text, metadata)
 
 
-def written(path: Path, pairs: int, quality: int) -> Folder:
+def write_shards(path: Path, pairs: int, quality: int) -> Folder:
     """A finished shards folder, made once."""
     folder, config = Folder(path), ShardConfig(dataset="BENCH", splits=SplitConfig(train=TRAIN, tests={}))
     if folder.exists(manifest.MANIFEST_FILE):
         return folder
-    order = StageSpec("shard", "benchmark", config, {"pairs": f"{pairs}"})
-    shard_of = {(TRAIN, f"pair-{n:05d}"): shards.shard_name(TRAIN, n % SHARDS) for n in range(pairs)}
-    with manifest.working(folder, order), ThreadPoolExecutor(2) as pool:
-        made = pool.map(partial(sample, quality=quality), range(pairs))
-        index, files = shards.write(folder, made, shard_of=shard_of, dataset="BENCH", recipe_digest="none")
+    spec = StageSpec("shard", "benchmark", config, {"pairs": f"{pairs}"})
+    plan = shards.ShardPlan.of_shards([(TRAIN, number % SHARDS) for number in range(pairs)])
+    with manifest.working(folder, spec), ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(partial(sample, quality=quality), range(pairs)))
+        facts = columns.table(one.metadata for one in made)
+        info = shards.DatasetInfo("BENCH", "none", train_split=TRAIN)
+        index, files = shards.write_shards(folder, made, facts, plan, info)
         files[manifest.RECIPE_FILE] = FileDigest.of_file(folder, manifest.RECIPE_FILE)
-        manifest.finish(folder, order, counts=index.samples_per_split, files=files)
+        manifest.finish(folder, spec, counts=index.samples_per_split, files=files)
     return folder
 
 
 def loader(folder: Folder, workers: int, epoch: int) -> int:
     """One epoch of ours, files and all."""
-    batches = Batches(examples.training([folder]), SHOW, seed=0, batch_size=BATCH)
-    count = len(batches.examples)
-    ours = Loader(batches, WANTED, workers=workers).batches(epoch * count, (epoch + 1) * count)
+    sampler = BatchSampler(examples.load_train([folder]), AUGMENTATION, seed=0, batch_size=BATCH)
+    count = len(sampler.examples)
+    ours = Loader(sampler, SIZE, workers=workers).batches(epoch * count, (epoch + 1) * count)
     return sum(len(batch.originals) for batch in ours)
 
 
@@ -95,9 +99,9 @@ def bare(jpegs: Sequence[tuple[bytes, bytes]], workers: int, *, flags: int) -> i
     def work(some: Sequence[tuple[bytes, bytes]]) -> int:
         for both in some:
             for jpeg in both:
-                shown = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags)
-                if len(shown) != WANTED:
-                    cv2.resize(shown, (WANTED, WANTED), interpolation=cv2.INTER_AREA)
+                picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags)
+                if len(picture) != SIZE:
+                    cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
         return len(some)
 
     with ThreadPoolExecutor(workers) as pool:
@@ -107,7 +111,7 @@ def bare(jpegs: Sequence[tuple[bytes, bytes]], workers: int, *, flags: int) -> i
 def resized(sample: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Both pictures of a webdataset sample, resized alike."""
     before, after = (
-        cv2.resize(sample[name], (WANTED, WANTED), interpolation=cv2.INTER_AREA)
+        cv2.resize(sample[name], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
         for name in (shards.ORIGINAL, shards.EDITED)
     )
     return before, after
@@ -116,33 +120,33 @@ def resized(sample: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 def web(folder: Folder, workers: int) -> int:
     """One epoch of webdataset, in order."""
     urls = [folder.path(name) for name in folder.names(".tar")]
-    found = webdataset.WebDataset(urls, shardshuffle=False).decode("rgb8").map(resized).batched(BATCH)
-    return sum(len(batch[0]) for batch in DataLoader(found, batch_size=None, num_workers=workers))
+    dataset = webdataset.WebDataset(urls, shardshuffle=False).decode("rgb8").map(resized).batched(BATCH)
+    return sum(len(batch[0]) for batch in DataLoader(dataset, batch_size=None, num_workers=workers))
 
 
-def rate(model: Callable[[], int], pairs: int) -> float:
-    """Pairs per second; raises where a model left some out."""
+def rate(loop: Callable[[], int], pairs: int) -> float:
+    """Pairs per second of a loop over all pairs; raises if it left some out."""
     begun = time.perf_counter()
-    if (shown := model()) != pairs:
-        raise RuntimeError(f"{shown} of {pairs} pairs")
+    if (count := loop()) != pairs:
+        raise RuntimeError(f"{count} of {pairs} pairs")
     return pairs / (time.perf_counter() - begun)
 
 
 def contest(folder: Folder, options: Namespace) -> dict[str, list[float]]:
-    """Every model's rates, one a round, taking turns; the first round warms up and is left out."""
-    pairs = examples.training([folder])
-    jpegs = [shards.read_pictures(pair.folder, pair.entry) for pair in pairs]
+    """The rates of every loop, one a round; the first round warms up and is left out."""
+    pairs = examples.load_train([folder])
+    jpegs = [shards.load_pictures(pair.folder, pair.entry) for pair in pairs]
     workers = options.workers
     rates: dict[str, list[float]] = {}
     for number in range(options.rounds + 1):
-        for name, model in {
+        for name, loop in {
             "actionpairs": partial(loader, folder, workers, number),
             "bare decode at half size": partial(bare, jpegs, workers, flags=cv2.IMREAD_REDUCED_COLOR_2),
             "bare full decode": partial(bare, jpegs, workers, flags=cv2.IMREAD_COLOR),
             "webdataset": partial(web, folder, workers),
         }.items():
-            rates.setdefault(name, []).append(rate(model, len(pairs)))
-    return {name: found[1:] for name, found in rates.items()}
+            rates.setdefault(name, []).append(rate(loop, len(pairs)))
+    return {name: rounds[1:] for name, rounds in rates.items()}
 
 
 def main() -> None:
@@ -157,7 +161,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for label, quality in QUALITIES.items():
             path = Path(options.work or temporary, f"{options.pairs} pairs of {label}")
-            folder = written(path, options.pairs, quality)
+            folder = write_shards(path, options.pairs, quality)
             ours, *others = contest(folder, options).items()
             rows.append([f"{label}: {ours[0]}", statistics.median(ours[1]), ""])
             for (name, theirs), key in zip(others, ("bare_decode", "bare_full_decode", "webdataset"), strict=True):

@@ -1,14 +1,13 @@
-"""A run that is killed again and again, against one that nothing interrupts: do they learn the same?
+"""Compare a training run that is killed and resumed several times with an uninterrupted one.
 
     python benchmarks/resume.py  # the editor that ships, on the CPU
     python benchmarks/resume.py --device cuda --precision bf16 --batch 32 --steps 3200 --kills 4 --together
 
-Both are `actionpairs train` with all three losses on pairs that the tabletop paints. SIGKILL comes at steps drawn
-at random; the same command is then run again. diffusers' train_instruct_pix2pix.py differs by 1.5e-3 after
-60 + 60 steps.
+Both runs are `actionpairs train` with all three losses on synthetic pairs. SIGKILL comes at random steps; the same
+command is then run again. diffusers' train_instruct_pix2pix.py differs by 1.5e-3 after 60 + 60 steps.
 
-resume_weight_difference: the largest difference of a weight at the end; resume_loss_difference: of a term of
-the loss at any step. Both are 0 where a resume is exact.
+resume_weight_difference: the largest difference of a weight at the end. resume_loss_difference: the largest
+difference of a loss term at any step. Both are 0 if resuming is exact.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
-from contest import arguments, finish, machine, table
+from harness import arguments, finish, machine, table
 from safetensors.torch import load_file
 
-from actionpairs.synthetic.synthetic_shards import SyntheticSet, paint
+from actionpairs.synthetic.synthetic_shards import SyntheticSet, write_synthetic_shards
 from actionpairs.training import metric_log
 
 PAIRS = SyntheticSet("LC", "fixed", "actions", scenes=60, test_scenes=4, side=64, seed=12)
@@ -35,7 +34,7 @@ SPEED = "images_per_second"
 
 
 def train_command(options: Namespace, work: Path, out: Path) -> list[str]:
-    """The product's own command, with the recipe that both runs follow."""
+    """The `actionpairs train` command, with the recipe of both runs."""
     recipe = work / "resume.yaml"
     config = {
         "task": "editor",
@@ -56,14 +55,14 @@ def train_command(options: Namespace, work: Path, out: Path) -> list[str]:
 
 
 def train(command: list[str]) -> float:
-    """Run a command to its end; gives the minutes it took."""
+    """Run a command to its end; returns the minutes."""
     begun = time.perf_counter()
     subprocess.run(command, check=True)
     return (time.perf_counter() - begun) / 60
 
 
 def train_under_kills(command: list[str], out: Path, options: Namespace) -> int:
-    """Kill a command at steps drawn at random, and run it to its end; gives how often it was killed."""
+    """Kill a command at random steps, then run it to its end; returns how often it was killed."""
     places = sorted(random.Random(options.steps).sample(range(1, options.steps), options.kills))
     kills = sum(interrupt(command, out, at=step) for step in places)
     train(command)
@@ -71,7 +70,7 @@ def train_under_kills(command: list[str], out: Path, options: Namespace) -> int:
 
 
 def interrupt(command: list[str], out: Path, *, at: int) -> bool:
-    """Run a command and kill it with SIGKILL once its table of losses has come to a step; whether it still ran."""
+    """Run a command and kill it when its metric log has `at` steps; returns whether it was still running."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
             if steps_done(out) >= at:
@@ -84,7 +83,7 @@ def interrupt(command: list[str], out: Path, *, at: int) -> bool:
 
 
 def steps_done(out: Path) -> int:
-    """How many steps the table of losses holds."""
+    """How many steps the metric log holds."""
     try:
         return (out / metric_log.TABLE_FILE).read_bytes().count(b"\n") - 1
     except FileNotFoundError:
@@ -98,22 +97,22 @@ def weight_difference(one: Path, other: Path) -> float:
 
 
 def loss_difference(one: Path, other: Path) -> float:
-    """The largest difference of a term of the loss, over all steps; endless where steps are missing."""
-    left, right = (metric_log.read(out / metric_log.TABLE_FILE) for out in (one, other))
+    """The largest difference of a loss term over all steps; infinite if steps are missing."""
+    left, right = (metric_log.load_rows(out / metric_log.TABLE_FILE) for out in (one, other))
     if len(left) != len(right):
         return float("inf")
     pairs = zip(left, right, strict=True)
     return max(abs(row[name] - again[name]) for row, again in pairs for name in row if name != SPEED)
 
 
-def contest(options: Namespace, work: Path) -> dict[str, float]:
-    """Train twice, once in peace."""
-    paint(PAIRS, out=str(work / PAIRS.name))
+def compare(options: Namespace, work: Path) -> dict[str, float]:
+    """Train once without kills and once with."""
+    write_synthetic_shards(PAIRS, out=str(work / PAIRS.name))
     whole, parts = work / "whole", work / "parts"
     with ThreadPoolExecutor(max_workers=2 if options.together else 1) as runs:
-        in_peace = runs.submit(train, train_command(options, work, whole))
+        uninterrupted = runs.submit(train, train_command(options, work, whole))
         killed = runs.submit(train_under_kills, train_command(options, work, parts), parts, options)
-        minutes, kills = in_peace.result(), killed.result()
+        minutes, kills = uninterrupted.result(), killed.result()
     return {
         "resume_weight_difference": weight_difference(whole, parts),
         "resume_loss_difference": loss_difference(whole, parts),
@@ -136,9 +135,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(options.work or folder)
         work.mkdir(parents=True, exist_ok=True)
-        figures = contest(options, work)
+        figures = compare(options, work)
     print(machine("torch", "diffusers", "accelerate"))
-    print(table(["", "found"], [[name, value] for name, value in figures.items()]))
+    print(table(["", "measured"], [[name, value] for name, value in figures.items()]))
     finish(figures, as_json=options.json)
 
 

@@ -1,10 +1,10 @@
 """More workers, ranks and segments: throughput, and what a segment costs as they grow a hundredfold.
 
-Cuts eight 1080p59.94 videos with one worker and with two. Reads 3,100 pairs at 256 px by one rank and by two, a
-process with one thread each; the best of three counts. Plans tables (`--dry-run`) and shards pairs with small
-pictures (one worker), from 1,000 segments to a million or --most; below a million the best of three counts. The
-cost of a segment is the time of planning and sharding beyond that of a thousand, by the clock and in CPU seconds,
-which other work on the machine changes less. Memory is the peak resident set that /proc tells, looked at every
+Extracts from eight 1080p59.94 videos with one worker and with two. Reads 3,100 pairs at 256 px by one rank and by
+two, a process with one thread each; the best of three counts. Plans tables (`--dry-run`) and shards pairs with
+small pictures (one worker), from 1,000 segments to a million or --most; below a million the best of three counts.
+The cost of a segment is the time of planning and sharding beyond that of a thousand, by the clock and in CPU
+seconds, which other work on the machine changes less. Memory is the peak resident set in /proc, sampled every
 20 ms.
 """
 
@@ -20,22 +20,22 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from contest import Run, arguments, finish, machine, table, watched
 from extract import RECIPE, render, spans
+from harness import Run, arguments, finish, machine, table, watched
 from shards import RECIPE as SHARD_RECIPE
 from shards import make_pairs
 
 from actionpairs.data import examples
-from actionpairs.data.batches import Augmentation, Batches
+from actionpairs.data.batches import Augmentation, BatchSampler
 from actionpairs.data.loader import Loader
 from actionpairs.stages.shard import shard
 from actionpairs.storage import Folder
 
 SECONDS, VIDEOS, FEWEST, MOST, ROUNDS = 60, 8, 1_000, 1_000_000, 3
-RANKED_PAIRS, SHOW = 4_000, Augmentation(flip=0.5, conditioning_dropout=0.05, wrong_texts=1, drawn_from="all")
+RANKED_PAIRS, SHOW = 4_000, Augmentation(flip=0.5, conditioning_dropout=0.05, negatives=1, drawn_from="all")
 
 
-def cut(video: Path, work: Path, *, workers: int) -> Run:
+def extract_copies(video: Path, work: Path, *, workers: int) -> Run:
     """Extract from eight copies of a video."""
     with tempfile.TemporaryDirectory(dir=work) as name:
         folder = Path(name)
@@ -67,7 +67,7 @@ def _command(folder: Path, rows: Sequence[str], *options: str) -> list[str]:
     return [*command, "--annotations", str(folder / "rows.csv"), *options]
 
 
-def pack(work: Path, count: int) -> Run:
+def shard_pairs(work: Path, count: int) -> Run:
     """Shard so many pairs."""
     with tempfile.TemporaryDirectory(dir=work) as name:
         folder = Path(name)
@@ -95,7 +95,7 @@ def ranked(work: Path) -> dict[int, float]:
 
 def share(folder: Path, ranks: int, rank: int) -> tuple[float, float, int]:
     """When a rank begins and ends its share of an epoch, and how many pairs that is."""
-    batches = Batches(examples.training([Folder(folder)]), SHOW, seed=0, batch_size=32)
+    batches = BatchSampler(examples.load_train([Folder(folder)]), SHOW, seed=0, batch_size=32)
     loader = Loader(batches, 256, workers=1, rank=rank, ranks=ranks)
     begun = time.time()
     pairs = sum(len(batch.originals) for batch in loader.batches(0, len(batches.examples)))
@@ -107,6 +107,22 @@ def best(run: Callable[[Path, int], Run], work: Path, count: int) -> Run:
     runs = [run(work, count) for _ in range(1 if count == MOST else ROUNDS)]
     least = (min(getattr(each, name) for each in runs) for name in ("wall_seconds", "cpu_seconds"))
     return Run(*least, *(max(getattr(each, name) for each in runs) for name in ("parent_mb", "child_mb")))
+
+
+def growth(planned: dict[int, Run], sharded: dict[int, Run]) -> dict[str, float]:
+    """The cost of a segment at each size relative to that at 10,000, and the memory of the main process."""
+
+    def cost(count: int, seconds: str = "wall_seconds") -> float:
+        spent = [getattr(runs[count], seconds) - getattr(runs[FEWEST], seconds) for runs in (planned, sharded)]
+        return sum(spent) / (count - FEWEST)
+
+    figures = {}
+    for count in [count for count in planned if count > 10_000]:
+        size = f"1e{len(str(count)) - 1}"
+        figures[f"cost_{size}_over_1e4"] = cost(count) / cost(10_000)
+        figures[f"cpu_{size}_over_1e4"] = cost(count, "cpu_seconds") / cost(10_000, "cpu_seconds")
+        figures[f"driver_mb_{size}"] = max(planned[count].parent_mb, sharded[count].parent_mb)
+    return figures
 
 
 def main() -> None:
@@ -121,36 +137,26 @@ def main() -> None:
         if not video.exists():
             render(video.with_name("partial.mp4"), gop=30, seconds=SECONDS)
             video.with_name("partial.mp4").rename(video)
-        one, two = cut(video, video.parent, workers=1), cut(video, video.parent, workers=2)
+        one, two = (extract_copies(video, video.parent, workers=count) for count in (1, 2))
         rates = ranked(Path(temporary))
         planned = {count: best(plan, Path(temporary), count) for count in sizes}
-        packed = {count: best(pack, Path(temporary), count) for count in sizes}
+        sharded = {count: best(shard_pairs, Path(temporary), count) for count in sizes}
     print(table(["", "pairs/s"], [(f"read, ranks: {ranks}", rate) for ranks, rate in rates.items()]), "\n")
-    rows = [("cut, 1 worker", one), ("cut, 2 workers", two)]
+    rows = [("extract, 1 worker", one), ("extract, 2 workers", two)]
     rows += [(f"plan {count:,}", run) for count, run in planned.items()]
-    rows += [(f"shard {count:,}", run) for count, run in packed.items()]
+    rows += [(f"shard {count:,}", run) for count, run in sharded.items()]
     print(
         table(
             ["", "wall s", "CPU s", "parent MiB", "largest child MiB"],
             [(name, run.wall_seconds, run.cpu_seconds, run.parent_mb, run.child_mb) for name, run in rows],
         )
     )
-
-    def cost(count: int, seconds: str = "wall_seconds") -> float:
-        spent = [getattr(made[count], seconds) - getattr(made[FEWEST], seconds) for made in (planned, packed)]
-        return sum(spent) / (count - FEWEST)
-
     figures = {
         "workers2_over_1": one.wall_seconds / two.wall_seconds,
         "ranks2_over_1": rates[2] / rates[1],
         "worker_mb": max(one.child_mb, two.child_mb),
     }
-    for count in sizes[2:]:
-        size = f"1e{len(str(count)) - 1}"
-        figures[f"cost_{size}_over_1e4"] = cost(count) / cost(10_000)
-        figures[f"cpu_{size}_over_1e4"] = cost(count, "cpu_seconds") / cost(10_000, "cpu_seconds")
-        figures[f"driver_mb_{size}"] = max(planned[count].parent_mb, packed[count].parent_mb)
-    finish(figures, as_json=chosen.json)
+    finish(figures | growth(planned, sharded), as_json=chosen.json)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Sharding against plain tar: 38,000 pairs, filtered, split, packed, hashed and listed, beside tar.
+"""Sharding compared with plain tar: 38,000 pairs, filtered, split, written and hashed, and the same files by tar.
 
 The pairs are made here: pictures of about 60 KB, from a few hundred of noise and gradients. `tar` packs the very
 members that our shards hold, from loose files into as many tars, on the same disk; both write through to the disk.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from contest import arguments, finish, machine, table, watched
+from harness import arguments, finish, machine, table, watched
 
 from actionpairs import manifest, pairs, shards
 from actionpairs.manifest import StageSpec
@@ -33,14 +33,14 @@ RECIPE = "extends: table\nshard: {filters: {min_change: 0.01}, splits: {tests: {
 
 def jpegs(count: int) -> list[bytes]:
     """Pictures of about 60 KB: gradients under noise, each its own."""
-    found = []
+    pictures = []
     for number in range(count):
         rng = np.random.default_rng(number)
         coarse = rng.integers(0, 256, (9, 16, 3), np.uint8)
         picture = cv2.resize(coarse, SIDE[::-1], interpolation=cv2.INTER_CUBIC).astype(np.int16)
         noisy = picture + cv2.resize(rng.integers(-6, 7, SIDE, np.int16), SIDE[::-1])[..., None]
-        found.append(cv2.imencode(".jpg", noisy.clip(0, 255).astype(np.uint8), [1, 80])[1].tobytes())
-    return found
+        pictures.append(cv2.imencode(".jpg", noisy.clip(0, 255).astype(np.uint8), [1, 80])[1].tobytes())
+    return pictures
 
 
 def small_jpeg() -> bytes:
@@ -57,7 +57,7 @@ def videos(count: int, pictures: Sequence[bytes]) -> Iterator[tuple[str, list[Fr
         hash_before="0123456789abcdef", hash_after="fedcba9876543210",
     )  # fmt: skip
     for first in range(0, count, PER_VIDEO):
-        video, found = f"P{first // PER_VIDEO:02d}_01", []
+        video, frame_pairs = f"P{first // PER_VIDEO:02d}_01", []
         for number in range(first, min(count, first + PER_VIDEO)):
             verb, noun = ("open", "close", "take", "put")[number % 4], f"thing {number % 97}"
             start = float(number % PER_VIDEO)
@@ -76,23 +76,23 @@ def videos(count: int, pictures: Sequence[bytes]) -> Iterator[tuple[str, list[Fr
                 segment, start, start + 0.9, number, number + 54, 0.0, 0.02, "planned", "", SIDE[1], SIDE[0],
                 replace(measures, change=0.001 if number % 10 == 0 else 0.1),
             )  # fmt: skip
-            found.append(
+            frame_pairs.append(
                 FramePair(facts, pictures[number % len(pictures)], pictures[(number * 7 + 1) % len(pictures)])
             )
-        yield video, found
+        yield video, frame_pairs
 
 
 def make_pairs(folder: Folder, count: int, *, small: bool = False) -> None:
     """A finished pairs folder, as `extract` leaves it."""
     pictures = [small_jpeg()] if small else jpegs(PICTURES)
-    order = StageSpec("extract", "benchmark", load("table").extract, {})
-    with manifest.working(folder, order):
+    spec = StageSpec("extract", "benchmark", load("table").extract, {})
+    with manifest.working(folder, spec):
         files = {
-            pairs.file_name(name): pairs.write(folder, pairs.file_name(name), found, pairs.VideoNotes(()))
-            for name, found in videos(count, pictures)
+            pairs.file_name(name): pairs.write(folder, pairs.file_name(name), frame_pairs, pairs.VideoNotes(()))
+            for name, frame_pairs in videos(count, pictures)
         }
         files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, [])
-        manifest.finish(folder, order, counts={"rows": count, "selected": count, "pairs": count}, files=files)
+        manifest.finish(folder, spec, counts={"rows": count, "selected": count, "pairs": count}, files=files)
 
 
 def ours(work: Path, name: str) -> tuple[float, float]:
@@ -106,7 +106,7 @@ def ours(work: Path, name: str) -> tuple[float, float]:
 
 def unpack(work: Path) -> list[str]:
     """Our shards as loose files, a folder each; gives their names."""
-    names = [shard.name for shard in shards.read_index(Folder(work / "shards")).shards]
+    names = [shard.name for shard in shards.load_index(Folder(work / "shards")).shards]
     for name in names:
         (work / "loose" / name).mkdir(parents=True)
         subprocess.run(["tar", "-xf", work / "shards" / name, "-C", work / "loose" / name], check=True)

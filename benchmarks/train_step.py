@@ -6,10 +6,10 @@
         --compile --cuda-graphs --channels-last [--resolution 512]  # on one GPU
 
 The reference encodes both pictures with the VAE and every text, "" too, with the text encoder in every step,
-asks the U-Net in three separate passes (right, wrong, frozen), runs eager, and steps a plain AdamW. Both sides
-have the same networks, losses, frozen parameters, batch and precision, and no files: pictures are given to the
-reference as tensors, latents and embeddings to us as the caches hold them. Stable Diffusion's weights are random,
-its sizes those of the published configs.
+runs the U-Net in three separate passes (right, wrong, frozen), eager, and steps a plain AdamW. Both sides have
+the same networks, losses, frozen parameters, batch and precision, and no files: the reference gets pictures as
+tensors, our step gets latents and embeddings as the caches hold them. Stable Diffusion's weights are random, with
+the sizes of the published configs.
 
 vs_reference: how many times faster our step is with all three losses; vs_reference_static: with L_static alone.
 flop_utilisation: the model's floating-point operations a second over those of a large matrix product, measured
@@ -31,21 +31,24 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from contest import arguments, finish, machine, table
 from diffusers import DDPMScheduler
+from harness import arguments, finish, machine, table
 from networks import NOISE, Networks
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from actionpairs.configs import ActionLossConfig, LoopConfig
-from actionpairs.data.batches import Augmentation, Batches
+from actionpairs.data.batches import Augmentation, BatchSampler
 from actionpairs.data.examples import Example
 from actionpairs.editors import instruct_pix2pix
 from actionpairs.records import Entry
 from actionpairs.storage import Folder
-from actionpairs.training import devices, loop, losses
-from actionpairs.training.editor_task import Diffusion, EditorTask, Material, Objective
+from actionpairs.training import devices, losses
+from actionpairs.training.diffusion_batches import DiffusionBatches, NoiseSchedule
+from actionpairs.training.editor_task import EditorTask, LossWeights
 from actionpairs.training.latents import Latents, TextEmbeddings
+from actionpairs.training.state import compile_network, prepare
+from actionpairs.training.train import train_step
 
 PAIRS, ACTIONS = 64, 8
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -54,13 +57,8 @@ LOSSES = {"all": (False,), "static": (True,), "both": (False, True)}
 Step = Callable[[int], object]
 
 
-def objective(*, static: bool) -> Objective:
-    """The losses of both sides: EditAction's, or L_static alone."""
-    return Objective(ActionLossConfig(weight=0.0 if static else 0.1), regularization=0.0 if static else 0.1)
-
-
 def our_step(networks: Networks, options: Namespace, accelerator: Accelerator, *, static: bool) -> Step:
-    """The product's own task and loop, on caches as it would have written them."""
+    """The package's own task and training step, on arrays as its caches hold them."""
     config = LoopConfig(
         steps=1_000_000,
         batch_size=options.batch,
@@ -74,40 +72,41 @@ def our_step(networks: Networks, options: Namespace, accelerator: Accelerator, *
         unet.to(memory_format=torch.channels_last)
     instruct_pix2pix.freeze(unet, ["attn2"])
     reference = None if static else instruct_pix2pix.frozen_copy(unet, precision=options.precision)
-    if reference:
-        loop.compile_network(reference, config)
+    if reference and config.compile:
+        compile_network(reference, cuda_graphs=config.cuda_graphs)
+    weight = 0.0 if static else 0.1
     task = EditorTask(
-        material(networks, options, static=static),
-        objective(static=static),
-        Diffusion(DDPMScheduler(**NOISE).alphas_cumprod, "epsilon", networks.vae.config.scaling_factor),
+        batches(networks, options, static=static),
+        LossWeights(ActionLossConfig(weight=weight), regularization=weight),
         accelerator=accelerator,
         reference=reference,
     )
-    state = loop.prepare(accelerator, unet, config, decay=0)
-    return lambda step: loop.learn(task, state, config, step)
+    state = prepare(accelerator, unet, config, ema_decay=0)
+    return lambda step: train_step(task, state, config, step)
 
 
-def material(networks: Networks, options: Namespace, *, static: bool) -> Material:
+def batches(networks: Networks, options: Namespace, *, static: bool) -> DiffusionBatches:
     """Pairs that are names alone, and random latents and embeddings for them."""
     generator = np.random.default_rng(0)
     texts = ("", *(f"action {number}" for number in range(ACTIONS)))
     pairs = [Example(Folder("."), f"pair-{n:02d}", _entry(n, texts[1 + n % ACTIONS])) for n in range(PAIRS)]
-    show = Augmentation(flip=0.5, conditioning_dropout=0.05, wrong_texts=int(not static), drawn_from="all")
+    augmentation = Augmentation(flip=0.5, conditioning_dropout=0.05, negatives=int(not static), drawn_from="all")
     side = options.resolution // networks.factor
     channels = networks.vae.config.latent_channels
     values = generator.random((PAIRS, 2, 3, channels, side, side), dtype=np.float32).astype(np.float16)
     shape = networks.text_encoder.config.max_position_embeddings, networks.text_encoder.config.hidden_size
     embedded = generator.standard_normal((len(texts), *shape), dtype=np.float32)
-    batches = Batches(pairs, show, seed=0, batch_size=options.batch)
-    return Material(batches, Latents(values), TextEmbeddings(texts, embedded))
+    sampler = BatchSampler(pairs, augmentation, seed=0, batch_size=options.batch)
+    schedule = NoiseSchedule(DDPMScheduler(**NOISE).alphas_cumprod, "epsilon", networks.vae.config.scaling_factor)
+    return DiffusionBatches(sampler, Latents(values), TextEmbeddings(texts, embedded), schedule)
 
 
 def _entry(number: int, text: str) -> Entry:
     return Entry(f"{number}", "train", "", text, text, "", text, "", 0, 0, 0, 0, 0, 0)
 
 
-class Script:
-    """What the script does with a batch, and the two further passes that EditAction's losses ask for."""
+class Reference:
+    """The step of diffusers' script, with the two further passes that EditAction's losses need."""
 
     def __init__(self, networks: Networks, options: Namespace, accelerator: Accelerator, *, static: bool) -> None:
         self._options, self._accelerator = options, accelerator
@@ -138,17 +137,17 @@ class Script:
         texts = torch.where((chance < 0.1).view(-1, 1, 1), self._embedded(1), self._embedded(count))
         kept = (chance >= 0.1).view(-1, 1, 1, 1)
         inputs = torch.cat([self._scheduler.add_noise(clean, noise, times), originals.mode() * kept], 1)
-        answer = self._unet(inputs, times, texts).sample.float()
-        right = losses.squared_errors(answer, noise.float())
+        prediction = self._unet(inputs, times, texts).sample.float()
+        right = losses.squared_errors(prediction, noise.float())
         if self._frozen is None:
             return right
-        told = self._unet(inputs, times, self._embedded(count)).sample.float()
-        wrong = losses.squared_errors(told, noise.float())[None]
+        under_wrong = self._unet(inputs, times, self._embedded(count)).sample.float()
+        wrong = losses.squared_errors(under_wrong, noise.float())[None]
         counted = torch.ones_like(wrong, dtype=torch.bool)
         action = losses.action_losses(right, wrong, counted, form="logistic", beta=1000, margin=0)
         with torch.no_grad():
-            held = self._frozen(inputs, times, texts).sample.float()
-        return right + 0.1 * action + 0.1 * losses.squared_errors(answer, held)
+            reference = self._frozen(inputs, times, texts).sample.float()
+        return right + 0.1 * action + 0.1 * losses.squared_errors(prediction, reference)
 
     def _latents(self) -> Any:
         side, device = self._options.resolution, self._accelerator.device
@@ -173,7 +172,7 @@ class Measured:
 
 
 def measure(step: Step, *, warmup: int, steps: int, device: torch.device) -> Measured:
-    """Warm up, counting operations in the first step; then time every step for itself."""
+    """Warm up, counting operations in the first step; then time each step."""
     _forget_peak(device)
     with FlopCounterMode(display=False) as counter:
         step(0)
@@ -236,11 +235,11 @@ def _peak(device: torch.device) -> int:
 
 def contest(options: Namespace) -> tuple[dict[str, Measured], float]:
     """Measure every model, each with networks of its own; and the rate of the matrix product."""
-    accelerator = devices.begin(options.device, precision=options.precision)
+    accelerator = devices.create_accelerator(options.device, precision=options.precision)
     device = accelerator.device
     measured = {}
     for static in LOSSES[options.losses]:
-        for name, model in (("reference", Script), ("actionpairs", our_step)):
+        for name, model in (("reference", Reference), ("actionpairs", our_step)):
             networks = Networks.of(options.size, device)
             step = model(networks, options, accelerator, static=static)
             label = f"{name}, {STATIC if static else ALL}"
@@ -254,18 +253,18 @@ def contest(options: Namespace) -> tuple[dict[str, Measured], float]:
 
 
 def figures(measured: dict[str, Measured], rate: float, *, batch: int) -> dict[str, float]:
-    """What the issues name, of what was measured."""
-    found = {}
+    """The ratios and rates of our step."""
+    values = {}
     if (theirs := measured.get(f"reference, {ALL}")) and (ours := measured.get(f"actionpairs, {ALL}")):
-        found = {
+        values = {
             "vs_reference": theirs.seconds / ours.seconds,
             "flop_utilisation": ours.flops / ours.seconds / rate,
             "images_per_second": batch / ours.seconds,
             "peak_gib": ours.peak_bytes / 2**30,
         }
     if (theirs := measured.get(f"reference, {STATIC}")) and (ours := measured.get(f"actionpairs, {STATIC}")):
-        found["vs_reference_static"] = theirs.seconds / ours.seconds
-    return found
+        values["vs_reference_static"] = theirs.seconds / ours.seconds
+    return values
 
 
 def main() -> None:
@@ -282,22 +281,16 @@ def main() -> None:
     parser.add_argument("--cuda-graphs", action="store_true", help="our U-Nets, with --compile")
     parser.add_argument("--channels-last", action="store_true", help="our U-Nets")
     parser.add_argument("--losses", choices=tuple(LOSSES), default="both", help="all three, or L_static alone")
-    parser.add_argument("--profile", action="store_true", help="say which of our kernels take most")
+    parser.add_argument("--profile", action="store_true", help="print our slowest kernels")
     options = parser.parse_args()
     options.resolution = options.resolution or {"tiny": 64, "sd15": 256}[options.size]
     measured, rate = contest(options)
     print(machine("torch", "diffusers", "accelerate"))
     print(f"a large matrix product: {rate / 1e9:,.0f} GFLOP/s, {torch.get_num_threads()} threads\n")
-    rows = [
-        [
-            name,
-            round(1e3 * one.seconds),
-            options.batch / one.seconds,
-            one.peak_bytes / 2**30,
-            one.flops / one.seconds / rate,
-        ]
-        for name, one in measured.items()
-    ]
+    rows = []
+    for name, one in measured.items():
+        speeds = round(1e3 * one.seconds), options.batch / one.seconds
+        rows.append([name, *speeds, one.peak_bytes / 2**30, one.flops / one.seconds / rate])
     print(table(["", "ms/step", "img/s", "peak GiB", "FLOP utilisation"], rows))
     finish(figures(measured, rate, batch=options.batch), as_json=options.json)
 

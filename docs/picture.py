@@ -1,4 +1,4 @@
-"""Makes docs/pairs.jpg of a demo's shards: `python docs/picture.py out/demo`."""
+"""Draws docs/pairs.jpg from the shards of a demo: `python docs/picture.py out/demo`."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ HEIGHT, GAP, CAPTION = 216, 10, 30
 
 
 def draw(demo: Path) -> np.ndarray:
-    """Three rows of two pairs, each frame before and frame after over its instruction."""
+    """Draw three rows of two pairs; below each pair is its instruction."""
     scenes: Counter[str] = Counter()
-    cells = [_cell(demo / name / "shards", f"{name}-train", verb, scenes) for name, verb in WANTED]
+    cells = [_draw_cell(demo / name / "shards", f"{name}-train", verb, scenes) for name, verb in WANTED]
     rows = [
-        np.hstack([cells[place], _gap(cells[place].shape[0], 3 * GAP), cells[place + 1]]) for place in (0, 2, 4)
+        np.hstack([cells[index], _gap(cells[index].shape[0], 3 * GAP), cells[index + 1]]) for index in (0, 2, 4)
     ]
     return np.vstack(rows)
 
 
-def _cell(folder: Path, split: str, verb: str, scenes: Counter[str]) -> np.ndarray:
-    """A pair of that verb, from a scene that was shown least so far."""
-    found = (entry for entry in shards.entries(Folder(folder), split) if entry.verb == verb)
-    entry = min(found, key=lambda entry: (scenes[split + entry.group], entry.key))
+def _draw_cell(folder: Path, split: str, verb: str, scenes: Counter[str]) -> np.ndarray:
+    """Draw a pair of this verb, from the scene that was drawn least so far."""
+    candidates = (entry for entry in shards.load_entries(Folder(folder), split) if entry.verb == verb)
+    entry = min(candidates, key=lambda entry: (scenes[split + entry.group], entry.key))
     scenes[split + entry.group] += 1
     frames = [
         cv2.resize(
@@ -41,13 +41,13 @@ def _cell(folder: Path, split: str, verb: str, scenes: Counter[str]) -> np.ndarr
             (HEIGHT * 16 // 9, HEIGHT),
             interpolation=cv2.INTER_AREA,
         )
-        for jpeg in shards.read_pictures(Folder(folder), entry)
+        for jpeg in shards.load_pictures(Folder(folder), entry)
     ]
     pair = np.hstack([frames[0], _gap(HEIGHT, GAP // 2), frames[1]])
     caption = np.full((CAPTION + GAP, pair.shape[1], 3), 255, np.uint8)
     (width, _), _ = cv2.getTextSize(entry.instruction, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 1)
-    place = ((pair.shape[1] - width) // 2, 21)
-    cv2.putText(caption, entry.instruction, place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, (50, 50, 50), 1, cv2.LINE_AA)
+    origin = ((pair.shape[1] - width) // 2, 21)
+    cv2.putText(caption, entry.instruction, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.6, (50, 50, 50), 1, cv2.LINE_AA)
     return np.vstack([pair, caption])
 
 

@@ -87,8 +87,8 @@ class Tab:
         """Press keys one after the other: characters, Enter, Backspace or Tab."""
         for key in keys:
             code, text = _KEYS[key] if key in _KEYS else (ord(key.upper()), key)
-            known = {"key": key, "windowsVirtualKeyCode": code, **({"text": text} if text else {})}
-            self.ask("Input.dispatchKeyEvent", type="keyDown", **known)
+            key_event = {"key": key, "windowsVirtualKeyCode": code, **({"text": text} if text else {})}
+            self.ask("Input.dispatchKeyEvent", type="keyDown", **key_event)
             self.ask("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
 
     def click(self, selector: str) -> None:

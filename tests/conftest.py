@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -40,7 +41,35 @@ def read_index(picture: np.ndarray, *, height: int) -> int:
     return int("".join(map(str, bits)), 2)
 
 
+def encode_video(
+    path: Path,
+    *,
+    frames: int,
+    pts: list[int] | None,
+    codec: str,
+    size: tuple[int, int],
+    options: dict[str, str] | None,
+    pixels: str,
+) -> None:
+    """Write a video whose every frame carries its number. See `make_video`."""
+    times = pts or [number * 1001 for number in range(frames)]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=Fraction(30000, 1001))
+        stream.width, stream.height = size
+        stream.pix_fmt = pixels
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 30000)
+        if codec in ("mpeg1video", "mpeg2video"):  # these count in frames
+            stream.codec_context.time_base = Fraction(1001, 30000)
+        stream.codec_context.options = {"g": "12", "bf": "2", **(options or {})}
+        for number, time in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(draw_index(number, width=size[0], height=size[1]), "bgr24")
+            frame.pts, frame.time_base = time, Fraction(1, 30000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
 MakeVideo = Callable[..., Path]
+_encoded: dict[str, bytes] = {}  # every video is encoded once a session
 
 
 @pytest.fixture
@@ -62,20 +91,11 @@ def make_video(tmp_path: Path) -> MakeVideo:
     ) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        times = pts or [number * 1001 for number in range(frames)]
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream(codec, rate=Fraction(30000, 1001))
-            stream.width, stream.height = size
-            stream.pix_fmt = pixels
-            stream.time_base = stream.codec_context.time_base = Fraction(1, 30000)
-            if codec in ("mpeg1video", "mpeg2video"):  # these count in frames
-                stream.codec_context.time_base = Fraction(1001, 30000)
-            stream.codec_context.options = {"g": "12", "bf": "2", **(options or {})}
-            for number, time in enumerate(times):
-                frame = av.VideoFrame.from_ndarray(draw_index(number, width=size[0], height=size[1]), "bgr24")
-                frame.pts, frame.time_base = time, Fraction(1, 30000)
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode())
+        key = repr((path.suffix, frames, pts, codec, size, options, pixels))
+        if key not in _encoded:
+            encode_video(path, frames=frames, pts=pts, codec=codec, size=size, options=options, pixels=pixels)
+            _encoded[key] = path.read_bytes()
+        path.write_bytes(_encoded[key])
         return path
 
     return make
@@ -107,3 +127,32 @@ def make_noise(tmp_path: Path) -> MakeNoise:
         return path
 
     return make
+
+
+HEADER = "segment_id,video,start_seconds,stop_seconds,instruction,verb,noun,participant\n"
+
+
+@dataclass(frozen=True)
+class RawDataset:
+    """Three videos of 60 frames, and six good rows in a table."""
+
+    videos: Path
+    table: Path
+
+    def add(self, *rows: str) -> None:
+        with self.table.open("a") as file:
+            file.writelines(f"{row}\n" for row in rows)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, make_video: MakeVideo) -> RawDataset:
+    for name in "abc":
+        make_video(f"videos/{name}.mp4")
+    table = tmp_path / "segments.csv"
+    rows = [
+        f"{name}_{number},{name}.mp4,{number * 0.7 + 0.1:.1f},{number * 0.7 + 0.6:.1f},take cup,take,cup,{name}"
+        for name in "abc"
+        for number in range(2)
+    ]
+    table.write_text(HEADER + "".join(f"{row}\n" for row in rows))
+    return RawDataset(tmp_path / "videos", table)

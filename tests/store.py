@@ -19,9 +19,9 @@ KEY, SECRET = "reader", "not-to-be-shown"
 
 
 class Proxy:
-    """Hands requests on to a server and counts the bytes that come back; `fault` may spoil any of them.
+    """Forwards requests to a server and counts the response bytes; `fault` can make any request fail.
 
-    fault: takes the number of the request; gives a status to answer with, seconds to be silent for, or None.
+    fault: maps a request's number to a status to return, seconds of silence, or None.
     """
 
     def __init__(self, port: int) -> None:
@@ -47,9 +47,9 @@ class Proxy:
                     self.send_header("Content-Length", "0")
                     self.end_headers()
                 else:
-                    self.hand_on(body)
+                    self.forward(body)
 
-            def hand_on(self, body: bytes) -> None:
+            def forward(self, body: bytes) -> None:
                 server = http.client.HTTPConnection("127.0.0.1", port)
                 server.request(self.command, self.path, body, dict(self.headers))
                 answer = server.getresponse()
@@ -87,12 +87,12 @@ class Proxy:
 
 
 def s3_server(root: Path) -> AbstractContextManager[int]:
-    """Serve a folder's folders as buckets; gives the port."""
+    """Serve a folder's subfolders as S3 buckets; yields the port."""
     return _rclone("s3", str(root), "--auth-key", f"{KEY},{SECRET}")
 
 
 def web_server(root: Path) -> AbstractContextManager[int]:
-    """Serve a folder's files, with listings and by ranges; gives the port."""
+    """Serve a folder over HTTP, with listings and ranges; yields the port."""
     return _rclone("http", str(root))
 
 

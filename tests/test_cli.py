@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from actionpairs.cli import main
-from tests.stages.conftest import RawDataset, dataset  # noqa: F401
+from tests.conftest import RawDataset
 
 BLOCK = """
 import sys
@@ -24,7 +27,7 @@ def invoke(*arguments: object):  # type: ignore[no-untyped-def]
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", ["", "extract", "shard", "verify", "train", "eval", "edit", "demo"])
+@pytest.mark.parametrize("command", ["", "extract", "measure", "shard", "verify", "train", "eval", "edit", "demo"])
 def test_every_command_explains_itself(command: str) -> None:
     result = invoke(*command.split(), "--help")
     assert result.exit_code == 0
@@ -126,25 +129,64 @@ def test_importing_the_package_is_light() -> None:
 
 def test_a_dry_run_needs_no_video(dataset: RawDataset) -> None:
     result = invoke("extract", "table", "--annotations", dataset.table, "--dry-run", "--json")
-    outline = json.loads(result.output)
-    assert (outline["rows"], outline["selected"], outline["actions"]) == (6, 6, 1)
-    assert outline["splits"] == {"table-train": 2, "tabletest": 4}
+    summary = json.loads(result.output)
+    assert (summary["rows"], summary["selected"], summary["actions"]) == (6, 6, 1)
+    assert summary["splits"] == {"table-train": 2, "tabletest": 4}
 
 
-def test_the_api_does_what_the_commands_do(dataset: RawDataset, tmp_path: Path) -> None:
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_api_and_the_command_write_the_same_bytes_and_the_same_summary(
+    dataset: RawDataset, tmp_path: Path
+) -> None:
     import actionpairs
 
     summary = actionpairs.extract(
         "table",
         videos=str(dataset.videos),
         annotations=[str(dataset.table)],
-        out=str(tmp_path / "pairs"),
-        workers=1,
+        out=str(tmp_path / "api"),
+        executor="serial",
     )
+    options = ("--videos", dataset.videos, "--annotations", dataset.table, "--executor", "serial", "--json")
+    result = invoke("extract", "table", *options, "--out", tmp_path / "command")
+    printed = json.loads(result.stdout)
+    assert content(tmp_path / "api") == content(tmp_path / "command")
+    assert printed == {**json.loads(json.dumps(dataclasses.asdict(summary))), "out": str(tmp_path / "command")}
     assert summary.pairs == 6
-    assert set(actionpairs.__all__) >= {"extract", "shard", "train", "evaluate", "demo"}
-    with pytest.raises(AttributeError):
+
+
+COMMANDS = {"extract": "extract", "measure": "measure", "shard": "shard", "train": "train", "evaluate": "eval"}
+
+
+@pytest.mark.parametrize(("function", "command"), {**COMMANDS, "edit": "edit", "verify": "verify"}.items())
+def test_every_option_of_a_command_is_a_parameter_of_its_function(function: str, command: str) -> None:
+    import actionpairs
+
+    parameters = set(inspect.signature(getattr(actionpairs, function)).parameters)
+    only_the_command = {"as_json", "dry_run", "executor_name", "address", "expected", "grid", "pairs", "shards"}
+    options = {option.name for option in main.commands[command].params if isinstance(option, click.Option)}
+    assert options - only_the_command <= parameters
+
+
+def test_the_api_is_what_it_says_and_nothing_else() -> None:
+    import actionpairs
+
+    assert set(dir(actionpairs)) == set(actionpairs.__all__)
+    assert all(callable(getattr(actionpairs, name)) for name in actionpairs.__all__)
+    with pytest.raises(AttributeError, match="nonsense"):
         actionpairs.nonsense  # noqa: B018
+
+
+def test_an_old_name_in_a_recipe_is_one_line_of_warning(tmp_path: Path, dataset: RawDataset) -> None:
+    recipe = tmp_path / "old.yaml"
+    recipe.write_text("extends: table\nshard: {filters: {max_blown: 0.5}}\n")
+    result = invoke("extract", recipe, "--annotations", dataset.table, "--dry-run")
+    [line] = [line for line in result.stderr.splitlines() if "warning" in line.lower()]
+    assert line.startswith("warning: ")
+    assert "`max_overexposed`" in line
 
 
 def test_a_full_disk_is_a_clear_error(dataset: RawDataset, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_a_missing_extra_names_the_pip_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "printed"),
     [
         ("s3://key:secret@host/bucket?token=1", "s3://host/bucket"),
         ("s3://AKIA:se/cr+et@bucket/x", "s3://bucket/x"),
@@ -42,5 +42,5 @@ def test_a_missing_extra_names_the_pip_line() -> None:
         ("/a/b?c", "/a/b?c"),
     ],
 )
-def test_messages_show_urls_without_secrets(text: str, shown: str) -> None:
-    assert errors.StorageError(text, cure="").message == shown
+def test_messages_show_urls_without_secrets(text: str, printed: str) -> None:
+    assert errors.StorageError(text, cure="").message == printed

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
 
-from actionpairs import recipe
+from actionpairs import compatibility, recipe
+from actionpairs.configs import RecognizerConfig
 from actionpairs.errors import RecipeError
 from actionpairs.formats import TableFormat
 
@@ -80,3 +82,36 @@ def test_a_digest_names_the_content_not_the_spelling(tmp_path: Path) -> None:
     two = recipe.load(write(tmp_path, "extends: table\nshard: {samples_per_shard: 999}", "two.yaml"))
     assert one.shard.digest() == recipe.load("table").shard.digest()
     assert one.shard.digest() != two.shard.digest()
+
+
+OLD_KEYS = """
+extends: table
+shard: {filters: {max_blown: 0.25}}
+train: {task: recogniser, shown: changes}
+eval: {study: 7}
+"""
+
+
+def test_keys_of_the_version_before_work_with_a_warning_that_names_the_new_ones(tmp_path: Path) -> None:
+    with pytest.warns(FutureWarning) as caught:
+        old = recipe.load(write(tmp_path, OLD_KEYS))
+    assert old.shard.filters.max_overexposed == 0.25
+    assert isinstance(old.train, RecognizerConfig)
+    assert (old.train.input, old.eval.rater_samples) == ("changes", 7)
+    messages = " ".join(str(warning.message) for warning in caught)
+    for key, new in compatibility.KEYS.items():
+        assert f"`{'.'.join(key)}` is now called `{new}`" in messages
+    assert "`train.task: recogniser` is now called `recognizer`" in messages
+
+
+@pytest.mark.parametrize(("old", "new"), compatibility.RECIPES.items())
+def test_recipes_of_the_version_before_are_there_under_their_new_names(old: str, new: str) -> None:
+    with pytest.warns(FutureWarning, match=f"`{old}` is now called `{new}`"):
+        assert recipe.load(old).train == recipe.load(new).train
+
+
+def test_no_recipe_of_the_package_uses_an_old_name() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        for name in recipe.builtin_names():
+            recipe.load(name)

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from actionpairs import records
 from actionpairs.records import Segment
 
 GOOD = Segment("a", "v", 1.0, 2.0, "take cup", "take", "cup", "take cup", "P01")
@@ -31,9 +32,26 @@ def test_a_segment_that_cannot_be_is_refused(change: dict[str, object]) -> None:
         dataclasses.replace(GOOD, **change)  # type: ignore[arg-type]
 
 
-def test_records_are_frozen() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        GOOD.id = "b"  # type: ignore[misc]
+RECORDS = [kind for kind in vars(records).values() if dataclasses.is_dataclass(kind)]
+
+
+@pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
+def test_records_are_frozen_slotted_and_described(kind: type) -> None:
+    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert "__slots__" in vars(kind)
+    assert kind.__doc__
+    assert not kind.__doc__.startswith(f"{kind.__name__}(")  # what dataclasses write where nobody did
+
+
+def test_a_record_cannot_be_changed_nor_given_a_new_field() -> None:
+    for name in ("id", "color"):
+        with pytest.raises((dataclasses.FrozenInstanceError, TypeError)):
+            setattr(GOOD, name, "b")
+    assert dataclasses.replace(GOOD) == GOOD
+
+
+def test_the_records_that_cross_a_door_are_all_here() -> None:
+    assert {"Segment", "FramePair", "Rejection", "Sample", "ShardIndex"} <= {kind.__name__ for kind in RECORDS}
 
 
 def test_an_endless_segment_lasts_to_the_end_of_its_video() -> None:

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and errors say where and what to do."""
+"""Files appear complete or not at all, and errors name the place and the cure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     assert folder.read_bytes("a/b.bin") == b"whole"
 
 
-def test_what_a_killed_run_left_is_not_seen_and_can_be_removed(tmp_path: Path) -> None:
+def test_partial_files_of_a_killed_run_are_hidden_and_can_be_removed(tmp_path: Path) -> None:
     (tmp_path / "x.bin.partial").write_bytes(b"half")
     folder = Folder(tmp_path)
     assert folder.names() == []
@@ -37,24 +37,24 @@ def test_stores_behave_like_folders() -> None:
     assert not folder.exists("deep/er.txt")
 
 
-def test_a_full_disk_says_so(tmp_path: Path) -> None:
+def test_a_full_disk_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "full").symlink_to("/dev/full")
     with (
         pytest.raises(StorageError, match="No space left") as caught,
-        Folder(tmp_path)._translated("full"),
+        Folder(tmp_path)._translate_errors("full"),
         (tmp_path / "full").open("wb", buffering=0) as file,
     ):
         file.write(b"x")
     assert "Free some space" in caught.value.cure
 
 
-def test_a_file_where_a_folder_should_be_says_so(tmp_path: Path) -> None:
+def test_a_file_instead_of_a_folder_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="Choose another folder"):
         Folder(tmp_path / "file").write_bytes("x", b"")
 
 
-def test_a_missing_file_says_so(tmp_path: Path) -> None:
+def test_a_missing_file_is_a_storage_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"nothing\.bin is not there"):
         Folder(tmp_path).read_bytes("nothing.bin")
 
@@ -75,11 +75,11 @@ def test_an_unknown_protocol_is_a_storage_error() -> None:
     [("a/b.csv", "a", "b.csv"), ("b.csv", ".", "b.csv"), ("/b.csv", "/", "b.csv")],
 )
 def test_a_files_path_is_its_folder_and_its_name(url: str, parent: str, name: str) -> None:
-    folder, found = located(url)
-    assert (folder.url, found) == (parent, name)
+    folder, file_name = located(url)
+    assert (folder.url, file_name) == (parent, name)
 
 
-def test_two_who_write_one_file_at_once_do_not_mix(tmp_path: Path) -> None:
+def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     with folder.create("a") as first, folder.create("a") as second:
         first.write(b"first" * 1000)

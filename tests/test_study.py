@@ -1,4 +1,4 @@
-"""The study runs from paint to page, judges what it made, and goes on where it stopped."""
+"""The study renders, trains, scores and writes its page, and continues where it stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The study's command, with sets and recipes that take a minute."""
+    """The study's command, with small sets and recipes that take a minute."""
     monkeypatch.syspath_prepend(str(ROOT / "docs/study"))
     spec = importlib.util.spec_from_file_location("study_command", ROOT / "docs/study/__main__.py")
     assert spec
@@ -51,7 +51,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return command
 
 
-def test_rows_are_trained_judged_and_told_of(study: ModuleType, tmp_path: Path) -> None:
+def test_rows_are_trained_scored_and_written_to_the_page_once(study: ModuleType, tmp_path: Path) -> None:
     study.study("cpu", tmp_path / "out", rows=["no-action", "hinge", "actions"], device="cpu")
     page = (tmp_path / "study.md").read_text()
     assert "old" not in page
@@ -63,7 +63,7 @@ def test_rows_are_trained_judged_and_told_of(study: ModuleType, tmp_path: Path) 
     assert float(rows["copy of the input"][3]) == 0
     assert float(rows["the real last frame"][3]) == 100
     assert (tmp_path / "docs/study-cpu.jpg").stat().st_size > 1000
-    judged = {path: path.stat().st_mtime_ns for path in (tmp_path / "out/scores").rglob("*.json")}
+    scores = {path: path.stat().st_mtime_ns for path in (tmp_path / "out/scores").rglob("*.json")}
     study.study("cpu", tmp_path / "out", rows=["no-action", "hinge", "actions"], device="cpu")
-    assert judged == {path: path.stat().st_mtime_ns for path in judged}
+    assert scores == {path: path.stat().st_mtime_ns for path in scores}
     assert (tmp_path / "study.md").read_text() == page

@@ -1,7 +1,7 @@
-"""Annotation files in, segments out: one format per file, read by one function each.
+"""Read annotation files: one module per format, each with one function `read`.
 
-Every row of a file becomes a Segment or a Rejection. A format makes Clips, which hold what the file says and how
-its times are to be read; clips.py judges them all alike. Nothing after this room knows what a row looked like.
+Every row of a file becomes a Segment or a Rejection. A format yields Clips: a row's raw values, and how its times
+are written. clips.py checks every Clip in the same way and converts it to a Segment.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ from actionpairs.annotations import (
     table,
     tacos,
 )
-from actionpairs.annotations.clips import Clip, judge
+from actionpairs.annotations.clips import Clip, to_segment
 from actionpairs.formats import AnnotationFormat
-from actionpairs.rates import exact
+from actionpairs.rates import parse_rate
 from actionpairs.records import Reason, Rejection, Segment
 
-__all__ = ["files", "read", "stated_rate", "untold"]
+__all__ = ["list_files", "missing_names", "read", "stated_rate"]
 
 
-def files(urls: Sequence[str]) -> list[str]:
-    """The annotation files that are meant: a folder on this machine stands for all files below it, sorted."""
-    found: list[str] = []
+def list_files(urls: Sequence[str]) -> list[str]:
+    """The annotation files at these paths or URLs; a local folder is replaced by all files below it, sorted."""
+    paths: list[str] = []
     for url in urls:
         if Path(url).is_dir():
-            found += sorted(str(path) for path in Path(url).rglob("*") if path.is_file())
+            paths += sorted(str(path) for path in Path(url).rglob("*") if path.is_file())
         else:
-            found.append(url)
-    return found
+            paths.append(url)
+    return paths
 
 
 def read(urls: Sequence[str], annotations: AnnotationFormat) -> Iterator[Segment | Rejection]:
-    """Read annotation files of one format; of rows with the same id the first counts, the others are rejected.
+    """Read annotation files of one format; of rows with the same id, all but the first are rejected.
 
-    Raises AnnotationError where a file as a whole cannot be read.
+    Raises AnnotationError if a file cannot be read at all.
     """
     seen: set[str] = set()
     for clip in _clips(urls, annotations):
-        row = judge(clip, annotations) if isinstance(clip, Clip) else clip
+        row = to_segment(clip, annotations) if isinstance(clip, Clip) else clip
         if isinstance(row, Rejection):
             yield row
         elif row.id in seen:
@@ -65,28 +65,28 @@ def read(urls: Sequence[str], annotations: AnnotationFormat) -> Iterator[Segment
             yield row
 
 
-def untold(urls: Sequence[str], annotations: AnnotationFormat) -> tuple[str, ...]:
-    """What a recipe asks for and these files do not tell, a sentence each: counts do without, pairs do not."""
+def missing_names(urls: Sequence[str], annotations: AnnotationFormat) -> tuple[str, ...]:
+    """Names that the recipe uses but these files do not contain, a phrase each; only `--dry-run` works without."""
     match annotations:
         case formats.EpicFormat():
-            return epic.untold(urls, annotations)
+            return epic.missing_names(urls, annotations)
         case formats.CharadesFormat():
-            return charades.untold(urls)
+            return charades.missing_names(urls)
         case formats.EgteaFormat():
-            return egtea.untold(urls)
+            return egtea.missing_names(urls)
         case _:
             return ()
 
 
 def stated_rate(annotations: AnnotationFormat) -> Fraction | None:
-    """The frames per second that a recipe counts by; None where it counts none, or the files say how."""
+    """The frame rate in the recipe by which frame numbers become times; None if it is not used."""
     match annotations:
         case formats.EgteaFormat():
-            return None  # one of its files counts frames, the other milliseconds
+            return None  # one of its files has frame numbers, the other milliseconds
         case formats.FrameTimes() | formats.SaladsFormat() | formats.Ego4dFormat(span="pre to post"):
-            return exact(annotations.rate)
+            return parse_rate(annotations.rate)
         case formats.TableFormat(unit="frames"):
-            return exact(annotations.rate)
+            return parse_rate(annotations.rate)
         case _:
             return None
 

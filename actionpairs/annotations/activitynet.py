@@ -1,7 +1,8 @@
 """The ActivityNet family: JSON, video → segments in seconds.
 
-ActivityNet, HACS, COIN and YouCook2 wrap it in `database` and list `annotations` (COIN: `annotation`), each with
-`segment` and `label` (YouCook2: `sentence`). ActivityNet Captions has `timestamps` beside `sentences` instead.
+ActivityNet, HACS, COIN and YouCook2 have it in `database`, with a list `annotations` (COIN: `annotation`) of
+objects with `segment` and `label` (YouCook2: `sentence`). ActivityNet Captions has two lists, `timestamps` and
+`sentences`.
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from actionpairs.annotations.clips import Clip, malformed, unwanted
-from actionpairs.annotations.documents import objects, pair, read_object, sentences
+from actionpairs.annotations.documents import load_object, objects, pair, sentences
 from actionpairs.annotations.rows import Row, file_name
-from actionpairs.annotations.times import shown
+from actionpairs.annotations.times import quoted
 from actionpairs.errors import AnnotationError
 from actionpairs.formats import ActivityNetFormat
 from actionpairs.records import Rejection
 
 
 def read(urls: Sequence[str], family: ActivityNetFormat) -> Iterator[Clip | Rejection]:
-    """Read files of the family; they tell no participant, so the group is empty."""
+    """Read files of the family; they name no participant, so the group is empty."""
     for url in urls:
-        found = read_object(url)
-        database = found.get("database", found)
+        document = load_object(url)
+        database = document.get("database", document)
         if not isinstance(database, dict):
             raise AnnotationError(f"{url}: `database` is no object.", cure="Download the file again.")
         for video, entry in database.items():
@@ -41,20 +42,20 @@ def _clips(
             yield row
             continue
         start, stop = pair(row["segment"])
-        words = row["label"] if row["label"] is not None else row["sentence"]
+        text = row["label"] if row["label"] is not None else row["sentence"]
         clip = Clip(
             where=row.where,
             id=None,
             video=video,
             start=start,
             stop=stop,
-            label=words,
-            narration=words,
+            label=text,
+            narration=text,
             length=length,
             past_length=family.past_length_seconds,
         )
-        taken = not family.subsets or subset in family.subsets
-        yield clip if taken else unwanted(clip, f"of the subset {shown(subset)}")
+        is_selected = not family.subsets or subset in family.subsets
+        yield clip if is_selected else unwanted(clip, f"of the subset {quoted(subset)}")
 
 
 def _rows(where: str, video: str, entry: dict[str, object]) -> Iterator[Row | Rejection]:

@@ -1,7 +1,7 @@
 """Breakfast: one text file per video, `P03_cam01_P03_cereals.txt`, with lines such as `31-150 take_bowl`.
 
-Its video is P03/cam01/P03_cereals.avi, of 15 frames per second. Of the stereo camera's two videos, channel 1 is
-meant: channel 0 is not always there.
+Its video is P03/cam01/P03_cereals.avi, at 15 frames per second. Of the stereo camera's two videos, channel 1 is
+used: channel 0 is not always there.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from actionpairs.annotations.clips import Clip, unreadable
-from actionpairs.annotations.rows import file_name, read_text
-from actionpairs.annotations.times import Times, shown
+from actionpairs.annotations.rows import file_name, load_text
+from actionpairs.annotations.times import Times, quoted
 from actionpairs.errors import AnnotationError
 from actionpairs.formats import BreakfastFormat
-from actionpairs.rates import exact
+from actionpairs.rates import parse_rate
 from actionpairs.records import Rejection
 
 _FILE = re.compile(r"(P\d+)_(\w+?)_(P\d+_\w+)\.\w+", re.ASCII)
@@ -24,7 +24,7 @@ _LINE = re.compile(r"(\d+)-(\d+)\s+(\S+)", re.ASCII)
 
 def read(urls: Sequence[str], breakfast: BreakfastFormat) -> Iterator[Clip | Rejection]:
     """Read Breakfast files; the group is the participant in the file's name."""
-    times = Times("frames", exact(breakfast.rate), breakfast.first_frame, breakfast.end_included)
+    times = Times("frames", parse_rate(breakfast.rate), breakfast.first_frame, breakfast.end_included)
     for url in urls:
         name = _FILE.fullmatch(file_name(url))
         if name is None:
@@ -35,14 +35,14 @@ def read(urls: Sequence[str], breakfast: BreakfastFormat) -> Iterator[Clip | Rej
         video = f"{name[1]}/{name[2]}/{name[3]}.avi"
         if name[2].startswith("stereo"):
             video = f"{name[1]}/stereo/{name[3]}_ch1.avi"
-        for number, line in enumerate(read_text(url).splitlines(), start=1):
+        for number, line in enumerate(load_text(url).splitlines(), start=1):
             if line.strip():
                 clip = Clip(f"{file_name(url)}, line {number}", None, video, "", "", times, group=name[1])
                 yield _filled(clip, line)
 
 
 def _filled(clip: Clip, line: str) -> Clip | Rejection:
-    found = _LINE.fullmatch(line.strip())
-    if found is None:
-        return unreadable(clip, f"not `first-last label`: {shown(line)}")
-    return replace(clip, start=found[1], stop=found[2], label=found[3])
+    match = _LINE.fullmatch(line.strip())
+    if match is None:
+        return unreadable(clip, f"not `first-last label`: {quoted(line)}")
+    return replace(clip, start=match[1], stop=match[2], label=match[3])

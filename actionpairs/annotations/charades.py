@@ -1,6 +1,6 @@
 """Charades and Charades-Ego: one CSV row per video, whose `actions` is `c092 11.90 21.20;c147 0.00 12.60`.
 
-The names of the classes stand in a file of their own, Charades_v1_classes.txt: `c000 Holding some clothes`.
+The class names are in a separate file, Charades_v1_classes.txt: `c000 Holding some clothes`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from actionpairs.annotations.clips import Clip, unreadable
-from actionpairs.annotations.rows import Row, read_rows, read_text
+from actionpairs.annotations.rows import Row, load_text, parse_rows
 from actionpairs.formats import CharadesFormat
 from actionpairs.records import Rejection
 
@@ -17,27 +17,27 @@ _CLASS = re.compile(r"(c\d{3}) (.+)", re.ASCII)
 
 
 def read(urls: Sequence[str], charades: CharadesFormat) -> Iterator[Clip | Rejection]:
-    """Read Charades files; a class without a name is called by its code. The group is the subject."""
-    texts = {url: read_text(url) for url in urls}
+    """Read Charades files; without the class names, the label is the class code. The group is the subject."""
+    texts = {url: load_text(url) for url in urls}
     names = {code: name.strip() for text in texts.values() if _is_class_table(text) for code, name in _named(text)}
     for url, text in texts.items():
         if not _is_class_table(text):
-            for row in read_rows(url, text, needs=("id", "subject", "actions", "length")):
+            for row in parse_rows(url, text, needs=("id", "subject", "actions", "length")):
                 if isinstance(row, Rejection):
                     yield row
                 else:
                     yield from _clips(row, names, charades.past_length_seconds)
 
 
-def untold(urls: Sequence[str]) -> tuple[str, ...]:
-    """What these files do not tell: the classes' names, where their table was not given."""
-    if any(_is_class_table(read_text(url)) for url in urls):
+def missing_names(urls: Sequence[str]) -> tuple[str, ...]:
+    """The class names, if their table is not among the files."""
+    if any(_is_class_table(load_text(url)) for url in urls):
         return ()
     return ("the names of the classes, which stand in Charades_v1_classes.txt",)
 
 
 def _clips(row: Row, names: Mapping[str, str], past_length: float) -> Iterator[Clip | Rejection]:
-    """A clip per action; a video in which nothing is done has none."""
+    """One clip per action of a video's row."""
     actions = [action.strip() for action in str(row["actions"]).split(";")]
     for action in filter(None, actions):
         parts = action.split()
@@ -65,4 +65,4 @@ def _is_class_table(text: str) -> bool:
 
 
 def _named(text: str) -> list[tuple[str, str]]:
-    return [(found[1], found[2]) for line in text.splitlines() if (found := _CLASS.fullmatch(line.strip()))]
+    return [(match[1], match[2]) for line in text.splitlines() if (match := _CLASS.fullmatch(line.strip()))]

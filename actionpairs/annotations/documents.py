@@ -1,4 +1,4 @@
-"""JSON documents: their entries, each an object or the reason why it is none."""
+"""Load JSON documents and iterate over their entries; an entry of the wrong type becomes a Rejection."""
 
 from __future__ import annotations
 
@@ -6,38 +6,40 @@ import json
 from collections.abc import Iterator
 
 from actionpairs.annotations.clips import malformed
-from actionpairs.annotations.rows import Row, read_text
+from actionpairs.annotations.rows import Row, load_text
 from actionpairs.errors import AnnotationError
 from actionpairs.records import Rejection
 
 
-def read_json(url: str) -> object:
-    """The content of a JSON file; raises AnnotationError where it is none."""
+def load_json(url: str) -> object:
+    """The content of a JSON file; raises AnnotationError if it is not valid JSON."""
     try:
-        return json.loads(read_text(url))
+        return json.loads(load_text(url))
     except (ValueError, RecursionError) as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise AnnotationError(f"{url}: not JSON: {what}.", cure="Give a JSON file, or another format.") from None
 
 
-def read_object(url: str) -> dict[str, object]:
-    """The object that a JSON file is; raises AnnotationError where it is something else."""
-    found = read_json(url)
-    if isinstance(found, dict):
-        return found
-    raise AnnotationError(f"{url}: a JSON {_kind(found)}, not an object.", cure="Check the format in the recipe.")
+def load_object(url: str) -> dict[str, object]:
+    """The JSON object in a file; raises AnnotationError if it holds something else."""
+    content = load_json(url)
+    if isinstance(content, dict):
+        return content
+    raise AnnotationError(
+        f"{url}: a JSON {_kind(content)}, not an object.", cure="Check the format in the recipe."
+    )
 
 
-def read_list(url: str) -> list[object]:
-    """The list that a JSON file is; raises AnnotationError where it is something else."""
-    found = read_json(url)
-    if isinstance(found, list):
-        return found
-    raise AnnotationError(f"{url}: a JSON {_kind(found)}, not a list.", cure="Check the format in the recipe.")
+def load_list(url: str) -> list[object]:
+    """The JSON list in a file; raises AnnotationError if it holds something else."""
+    content = load_json(url)
+    if isinstance(content, list):
+        return content
+    raise AnnotationError(f"{url}: a JSON {_kind(content)}, not a list.", cure="Check the format in the recipe.")
 
 
 def objects(value: object, *, where: str, video: object = "") -> Iterator[Row | Rejection]:
-    """The objects in a list, in order; a Rejection for what should be a list or an object, and is not."""
+    """The objects in a list, in order; a Rejection if it is no list, and for every item that is no object."""
     if not isinstance(value, list):
         yield malformed(where, f"{_kind(value)} instead of a list", video=video)
         return
@@ -50,7 +52,7 @@ def objects(value: object, *, where: str, video: object = "") -> Iterator[Row | 
 
 
 def sentences(entry: dict[str, object], *, where: str, video: object) -> Iterator[Row | Rejection]:
-    """The pairs of `timestamps` and `sentences`, two lists of one length, as rows of `segment` and `sentence`."""
+    """Rows of `segment` and `sentence` from two lists of the same length, `timestamps` and `sentences`."""
     spans, texts = entry.get("timestamps"), entry.get("sentences")
     if not isinstance(spans, list) or not isinstance(texts, list) or len(spans) != len(texts):
         yield malformed(where, "timestamps and sentences are not two lists of one length", video=video)
@@ -60,7 +62,7 @@ def sentences(entry: dict[str, object], *, where: str, video: object) -> Iterato
 
 
 def pair(value: object) -> tuple[object, object]:
-    """The two things in a list of two; otherwise nothing and nothing, which no time can be read from."""
+    """The two items of a list of two; otherwise (None, None), which is rejected as a time later."""
     return (value[0], value[1]) if isinstance(value, list) and len(value) == 2 else (None, None)
 
 

@@ -1,7 +1,7 @@
 """Ego4D FHO: `videos[].annotated_intervals[].narrated_actions[]` of fho_main.json.
 
-Critical frames count in the 30 fps of the canonical videos. Actions that the annotators rejected, and those of
-other people (`#O`), are not taken.
+Critical frames are frame numbers of the canonical 30 fps videos. Actions that the annotators rejected, and actions
+of other people (`#O`), are left out.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import re
 from collections.abc import Iterator, Sequence
 
 from actionpairs.annotations.clips import Clip, unwanted
-from actionpairs.annotations.documents import objects, read_object
+from actionpairs.annotations.documents import load_object, objects
 from actionpairs.annotations.rows import Row, file_name
 from actionpairs.annotations.times import Times
 from actionpairs.formats import Ego4dFormat
-from actionpairs.rates import exact
+from actionpairs.rates import parse_rate
 from actionpairs.records import Rejection
 
 _TAG = re.compile(r"#\w+( [A-Z](?= ))?", re.ASCII)  # `#C C ` opens a narration, `#unsure` may stand in it
 
 
 def read(urls: Sequence[str], ego4d: Ego4dFormat) -> Iterator[Clip | Rejection]:
-    """Read FHO files; they tell no participant, so the group is empty."""
+    """Read FHO files; they name no participant, so the group is empty."""
     for url in urls:
-        for video in objects(read_object(url).get("videos"), where=f"{file_name(url)}, videos"):
+        for video in objects(load_object(url).get("videos"), where=f"{file_name(url)}, videos"):
             if isinstance(video, Rejection):
                 yield video
                 continue
@@ -65,6 +65,6 @@ def _span(row: Row, ego4d: Ego4dFormat) -> tuple[object, object, Times]:
     if ego4d.span == "action":
         return row["start_sec"], row["end_sec"], Times()
     frames = row["critical_frames"]
-    found = frames if isinstance(frames, dict) else {}
-    times = Times("frames", exact(ego4d.rate), ego4d.first_frame, end_included=True)
-    return found.get("pre_frame"), found.get("post_frame"), times
+    numbers = frames if isinstance(frames, dict) else {}
+    times = Times("frames", parse_rate(ego4d.rate), ego4d.first_frame, end_included=True)
+    return numbers.get("pre_frame"), numbers.get("post_frame"), times

@@ -1,8 +1,8 @@
 """EPIC-KITCHENS-100 and -55: one row per narrated action, with timestamps and classes.
 
-The frame columns number the released JPEGs, not the frames of the video, so only the timestamps are read. The
-class tables (EPIC_100_verb_classes.csv, EPIC_verb_classes.csv and those of the nouns) may be given beside the
-annotations; their headers tell them apart.
+The frame columns are numbers of the released JPEGs, not of the video's frames, so only the timestamps are used.
+The class tables (EPIC_100_verb_classes.csv, EPIC_verb_classes.csv and those of the nouns) can be among the
+annotation files; they are recognized by their headers.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from actionpairs.annotations.clips import Clip, unreadable
-from actionpairs.annotations.rows import Row, each, file_name, header_of, read_rows, read_text
-from actionpairs.annotations.times import Times, shown
+from actionpairs.annotations.rows import Row, column_names, file_name, load_text, map_rows, parse_rows
+from actionpairs.annotations.times import Times, quoted
 from actionpairs.errors import AnnotationError
 from actionpairs.formats import Epic55Format, EpicFormat
 from actionpairs.records import Rejection
@@ -33,27 +33,27 @@ _CLOCK = Times("clock")
 
 @dataclass(frozen=True, slots=True)
 class _Classes:
-    """Class number → key, of verbs and of nouns; empty where the table was not given."""
+    """Class number → key, of verbs and of nouns; empty if the table is not among the files."""
 
     verbs: Mapping[str, str]
     nouns: Mapping[str, str]
 
 
 def read(urls: Sequence[str], epic: EpicFormat) -> Iterator[Clip | Rejection]:
-    """Read EPIC-KITCHENS files, each row a clip whose label is its pair of verb class and noun class."""
-    texts = {url: read_text(url) for url in urls}
+    """Read EPIC-KITCHENS files; a clip's label is its pair of verb class and noun class."""
+    texts = {url: load_text(url) for url in urls}
     classes = _Classes(_keys(texts, "verb"), _keys(texts, "noun"))
     id_column = "uid" if isinstance(epic, Epic55Format) else "narration_id"
     keyed = epic.names == "class keys"
     for url, text in texts.items():
         if _table_kind(url, text) is None:
-            rows = read_rows(url, text, needs=(id_column, *_COLUMNS))
-            yield from each(rows, lambda row: _clip(row, id_column, classes, keyed=keyed))
+            rows = parse_rows(url, text, needs=(id_column, *_COLUMNS))
+            yield from map_rows(rows, lambda row: _clip(row, id_column, classes, keyed=keyed))
 
 
-def untold(urls: Sequence[str], epic: EpicFormat) -> tuple[str, ...]:
-    """What the recipe asks for and these files do not tell."""
-    kinds = {_table_kind(url, read_text(url)) for url in urls}
+def missing_names(urls: Sequence[str], epic: EpicFormat) -> tuple[str, ...]:
+    """The class keys that the recipe uses, if their tables are not among the files."""
+    kinds = {_table_kind(url, load_text(url)) for url in urls}
     missing = [kind for kind in ("verb", "noun") if kind not in kinds]
     needed = epic.names == "class keys" or "{label}" in epic.instruction
     if not needed or not missing:
@@ -78,9 +78,9 @@ def _clip(row: Row, id_column: str, classes: _Classes, *, keyed: bool) -> Clip |
         label=f"{verb_key or f'verb {verb_class}'} {noun_key or f'noun {noun_class}'}",
         narration=row["narration"],
     )
-    for kind, number, known in (("verb", verb_class, classes.verbs), ("noun", noun_class, classes.nouns)):
-        if not number.isdecimal() or (known and number not in known):
-            return unreadable(clip, f"{shown(number)} is no {kind} class")
+    for kind, number, table in (("verb", verb_class, classes.verbs), ("noun", noun_class, classes.nouns)):
+        if not number.isdecimal() or (table and number not in table):
+            return unreadable(clip, f"{quoted(number)} is no {kind} class")
     return clip
 
 
@@ -88,8 +88,8 @@ def _keys(texts: Mapping[str, str], kind: str) -> dict[str, str]:
     keys: dict[str, str] = {}
     for url, text in texts.items():
         if _table_kind(url, text) == kind:
-            number, key = header_of(text)[:2]
-            for row in read_rows(url, text, needs=(number, key)):
+            number, key = column_names(text)[:2]
+            for row in parse_rows(url, text, needs=(number, key)):
                 if isinstance(row, Row):
                     keys[str(row[number]).strip()] = str(row[key]).strip()
     return keys
@@ -97,12 +97,12 @@ def _keys(texts: Mapping[str, str], kind: str) -> dict[str, str]:
 
 def _table_kind(url: str, text: str) -> str | None:
     """Whether a file is a table of verb or of noun classes; None for annotations."""
-    header = header_of(text)
+    header = column_names(text)
     if header[1:2] == ["class_key"]:  # EPIC-55: verb_id,class_key,verbs
         return header[0].removesuffix("_id")
     if header[:2] != ["id", "key"]:
         return None
-    # EPIC-100 gives both tables one header, so only the files' names tell them apart.
+    # EPIC-100's two tables have the same header, so only the file names differ.
     kinds = [kind for kind in ("verb", "noun") if kind in file_name(url).lower()]
     if len(kinds) != 1:
         raise AnnotationError(

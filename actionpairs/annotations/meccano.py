@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from actionpairs.annotations.clips import Clip
-from actionpairs.annotations.rows import Row, each, read_rows, read_text
+from actionpairs.annotations.rows import Row, load_text, map_rows, parse_rows
 from actionpairs.annotations.times import Times
 from actionpairs.formats import MeccanoFormat
-from actionpairs.rates import exact
+from actionpairs.rates import parse_rate
 from actionpairs.records import Rejection
 
 _COLUMNS = ("video_id", "action_id", "action_name", "start_frame", "end_frame")
 
 
 def read(urls: Sequence[str], meccano: MeccanoFormat) -> Iterator[Clip | Rejection]:
-    """Read MECCANO files; every video shows another participant, so the group is the video."""
-    times = Times("frames", exact(meccano.rate), meccano.first_frame, meccano.end_included)
+    """Read MECCANO files; every video has a different participant, so the group is the video."""
+    times = Times("frames", parse_rate(meccano.rate), meccano.first_frame, meccano.end_included)
     for url in urls:
-        yield from each(read_rows(url, read_text(url), needs=_COLUMNS), lambda row: _clip(row, times))
+        yield from map_rows(parse_rows(url, load_text(url), needs=_COLUMNS), lambda row: _clip(row, times))
 
 
 def _clip(row: Row, times: Times) -> Clip:

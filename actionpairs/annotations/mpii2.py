@@ -1,7 +1,7 @@
 """MPII Cooking 2: attributesAnnotations_MPII-Cooking-2.mat, an HDF5 file with everything under /annos.
 
-Strings are arrays of UTF-16 numbers behind references. iaMat says which activities (their names end in V) and
-which objects an interval has; its columns are the intervals, its rows the names in attributeMap.
+Strings are references to arrays of UTF-16 numbers. iaMat is a matrix of attributes × intervals: which activities
+(their names end in V) and which objects an interval has. Its row names are in attributeMap.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from fractions import Fraction
 from typing import Any
 
 from actionpairs.annotations.clips import Clip
-from actionpairs.annotations.rows import file_name, read_bytes
+from actionpairs.annotations.rows import file_name, load_bytes
 from actionpairs.annotations.times import Times
 from actionpairs.errors import AnnotationError, MissingExtraError
 from actionpairs.formats import Mpii2Format
-from actionpairs.rates import exact
+from actionpairs.rates import parse_rate
 from actionpairs.records import Rejection
 
 
 @dataclass(frozen=True, slots=True)
 class _Intervals:
-    """The columns of the file that count, one entry per interval."""
+    """The columns of the file that are used, one entry per interval."""
 
     rate: Fraction
     files: list[str]
@@ -37,46 +37,48 @@ class _Intervals:
 def read(urls: Sequence[str], mpii: Mpii2Format) -> Iterator[Clip | Rejection]:
     """Read the .mat files; the verb is the activity, the noun its objects in the order of the attribute map."""
     for url in urls:
-        found = _intervals(url)
-        times = Times("frames", found.rate, mpii.first_frame, mpii.end_included)
-        for number, file in enumerate(found.files):
-            verb = found.activities[number].removesuffix("V")
-            noun = " ".join(name for name in found.objects[number] if name not in mpii.leave_out)
+        columns = _load_intervals(url)
+        times = Times("frames", columns.rate, mpii.first_frame, mpii.end_included)
+        for number, file in enumerate(columns.files):
+            verb = columns.activities[number].removesuffix("V")
+            noun = " ".join(name for name in columns.objects[number] if name not in mpii.leave_out)
             yield Clip(
                 where=f"{file_name(url)}, interval {number + 1}",
                 id=None,
                 video=file,
-                start=found.starts[number],
-                stop=found.ends[number],
+                start=columns.starts[number],
+                stop=columns.ends[number],
                 times=times,
-                group=f"s{found.subjects[number]:02.0f}",
+                group=f"s{columns.subjects[number]:02.0f}",
                 verb=verb,
                 noun=noun,
                 label=f"{verb} {noun}".strip(),
             )
 
 
-def _intervals(url: str) -> _Intervals:
+def _load_intervals(url: str) -> _Intervals:
     try:
         import h5py
     except ImportError:
         raise MissingExtraError.of("mpii", needed_for=url) from None
-    # h5py reports a damaged file with whatever exception the damage provokes.
+    # h5py raises exceptions of many types for a damaged file.
     try:
-        with h5py.File(io.BytesIO(read_bytes(url)), "r") as file:
-            found = _columns(file)
+        with h5py.File(io.BytesIO(load_bytes(url)), "r") as file:
+            columns = _columns(file)
     except Exception as error:
         raise AnnotationError(
             f"{url}: not the annotations of MPII Cooking 2: {error}.",
             cure="Give attributesAnnotations_MPII-Cooking-2.mat as it was downloaded.",
         ) from None
-    lengths = {name: len(getattr(found, name)) for name in ("subjects", "starts", "ends", "activities", "objects")}
+    lengths = {
+        name: len(getattr(columns, name)) for name in ("subjects", "starts", "ends", "activities", "objects")
+    }
     for name, length in lengths.items():
-        if length != len(found.files):
+        if length != len(columns.files):
             raise AnnotationError(
-                f"{url}: {length} {name} for {len(found.files)} intervals.", cure="Download the file again."
+                f"{url}: {length} {name} for {len(columns.files)} intervals.", cure="Download the file again."
             )
-    return found
+    return columns
 
 
 def _columns(file: Any) -> _Intervals:
@@ -87,7 +89,7 @@ def _columns(file: Any) -> _Intervals:
         raise ValueError(f"iaMat has {matrix.shape[0]} rows for {len(names)} attributes")
     things = [place for place, name in enumerate(names) if not name.endswith("V")]
     return _Intervals(
-        rate=exact(float(annos["frameRate"][()].item())),
+        rate=parse_rate(float(annos["frameRate"][()].item())),
         files=_texts(file, annos["fileName"]),
         subjects=annos["subject"][()].ravel().tolist(),
         starts=annos["startFrame"][()].ravel().tolist(),

@@ -1,7 +1,7 @@
 """MPII Cooking Activities (2012): `subject,file,start_frame,end_frame,category_id,category_name`, no header.
 
-Public readers disagree whether frames count from 0 or 1 and whether the end is included; the smallest start in
-the file is 1, so 1 is the default, and the recipe can say otherwise.
+Public readers disagree whether frames count from 0 or 1, and whether the end is included. The smallest start in
+the file is 1, so 1 is the default; the recipe can change both.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from actionpairs.annotations.clips import Clip
-from actionpairs.annotations.rows import Row, each, read_rows, read_text
+from actionpairs.annotations.rows import Row, load_text, map_rows, parse_rows
 from actionpairs.annotations.times import Times
 from actionpairs.formats import Mpii2012Format
-from actionpairs.rates import exact
+from actionpairs.rates import parse_rate
 from actionpairs.records import Rejection
 
 _COLUMNS = ("subject", "file", "start", "end", "category", "name")
@@ -20,10 +20,10 @@ _COLUMNS = ("subject", "file", "start", "end", "category", "name")
 
 def read(urls: Sequence[str], mpii: Mpii2012Format) -> Iterator[Clip | Rejection]:
     """Read MPII Cooking Activities files; the label is the category's name."""
-    times = Times("frames", exact(mpii.rate), mpii.first_frame, mpii.end_included)
+    times = Times("frames", parse_rate(mpii.rate), mpii.first_frame, mpii.end_included)
     for url in urls:
-        rows = read_rows(url, read_text(url), needs=_COLUMNS, header=_COLUMNS, delimiter=",")
-        yield from each(rows, lambda row: _clip(row, times))
+        rows = parse_rows(url, load_text(url), needs=_COLUMNS, header=_COLUMNS, delimiter=",")
+        yield from map_rows(rows, lambda row: _clip(row, times))
 
 
 def _clip(row: Row, times: Times) -> Clip:

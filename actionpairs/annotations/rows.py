@@ -1,4 +1,4 @@
-"""Delimited text: its rows, each a mapping from column to cell or the reason why it is none."""
+"""Load text files, and parse delimited text into rows; a malformed row becomes a Rejection."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row or entry of a file: its cells by name, and where it stands."""
+    """One row or entry of a file: its cells by column name, and its location."""
 
     where: str
     cells: Mapping[str, object]
@@ -33,26 +33,28 @@ class Row:
         return self.cells.get(name)
 
 
-def each(rows: Iterable[Row | Rejection], make: Callable[[Row], Clip | Rejection]) -> Iterator[Clip | Rejection]:
-    """Make clips of rows; rejections go through."""
+def map_rows(
+    rows: Iterable[Row | Rejection], make: Callable[[Row], Clip | Rejection]
+) -> Iterator[Clip | Rejection]:
+    """Apply `make` to every row; rejections pass through."""
     for row in rows:
         yield row if isinstance(row, Rejection) else make(row)
 
 
 def file_name(url: str) -> str:
-    """The last part of a path or URL: what rows and rejections say, so that they do not depend on the folder."""
+    """The last part of a path or URL; rows and rejections use it, so that they do not depend on the folder."""
     return without_secrets(url).rpartition("/")[2]
 
 
-def read_bytes(url: str) -> bytes:
+def load_bytes(url: str) -> bytes:
     """The bytes of an annotation file."""
     folder, name = located(url)
     return folder.read_bytes(name)
 
 
-def read_text(url: str) -> str:
-    """The text of an annotation file, UTF-8 with or without a mark; raises AnnotationError for anything else."""
-    data = read_bytes(url)
+def load_text(url: str) -> str:
+    """The text of an annotation file in UTF-8, with or without a BOM; else raises AnnotationError."""
+    data = load_bytes(url)
     for mark, kind in _MARKS.items():
         if data.startswith(mark):
             raise AnnotationError(f"{url}: this is {kind}, not UTF-8 text.", cure="Give it as plain UTF-8 text.")
@@ -64,18 +66,18 @@ def read_text(url: str) -> str:
         ) from None
 
 
-def header_of(text: str) -> list[str]:
-    """The names in the first line of a delimited text, without reading the rest."""
+def column_names(text: str) -> list[str]:
+    """The column names in the first line of a delimited text."""
     return [name.strip().strip('"') for name in text.partition("\n")[0].split(_delimiter(text))]
 
 
-def read_rows(
+def parse_rows(
     url: str, text: str, *, needs: Sequence[str], header: Sequence[str] | None = None, delimiter: str | None = None
 ) -> Iterator[Row | Rejection]:
     """The rows of a delimited text; a row with more or fewer cells than the header becomes a Rejection.
 
-    header: the columns of a text that does not name them. Raises AnnotationError where a needed column is
-    missing or named twice, and where quotes are not closed: nothing after them could be trusted.
+    header: the column names of a text without a header line. Raises AnnotationError if a needed column is missing
+    or occurs twice, and if a quote is not closed: then all later rows are uncertain.
     """
     csv.field_size_limit(_CELL_LIMIT_CHARACTERS)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text), strict=True)

@@ -1,4 +1,4 @@
-"""A table of one's own: CSV or TSV with a header, JSON lines, or Parquet; its columns are named in the recipe."""
+"""Your own table: CSV or TSV with a header, JSON lines, or Parquet; the recipe names its columns."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import json
 from collections.abc import Iterator, Sequence
 
 from actionpairs.annotations.clips import Clip, malformed
-from actionpairs.annotations.rows import Row, each, file_name, read_bytes, read_rows, read_text
+from actionpairs.annotations.rows import Row, file_name, load_bytes, load_text, map_rows, parse_rows
 from actionpairs.annotations.times import Times
 from actionpairs.errors import AnnotationError
 from actionpairs.formats import TableFormat
-from actionpairs.rates import exact
+from actionpairs.rates import parse_rate
 from actionpairs.records import Rejection
 
 
 def read(urls: Sequence[str], table: TableFormat) -> Iterator[Clip | Rejection]:
-    """Read tables; a table without an id column gets ids made of video, times and words."""
-    times = Times(table.unit, exact(table.rate or 1), table.first_frame, table.end_included)
+    """Read tables; without an id column, ids are made from video, times and texts."""
+    times = Times(table.unit, parse_rate(table.rate or 1), table.first_frame, table.end_included)
     needs = [name for name in table.columns.model_dump().values() if name is not None]
     for url in urls:
-        yield from each(_rows(url, needs), lambda row: _clip(row, table, times))
+        yield from map_rows(_rows(url, needs), lambda row: _clip(row, table, times))
 
 
 def _clip(row: Row, table: TableFormat, times: Times) -> Clip:
@@ -44,25 +44,25 @@ def _clip(row: Row, table: TableFormat, times: Times) -> Clip:
 
 
 def _rows(url: str, needs: Sequence[str]) -> Iterator[Row | Rejection]:
-    if read_bytes(url)[:4] == b"PAR1":
+    if load_bytes(url)[:4] == b"PAR1":
         return _parquet_rows(url, needs)
-    text = read_text(url)
+    text = load_text(url)
     if text.lstrip().startswith("{"):
         return _json_rows(url, text)
-    return read_rows(url, text, needs=needs)
+    return parse_rows(url, text, needs=needs)
 
 
 def _json_rows(url: str, text: str) -> Iterator[Row | Rejection]:
-    """One JSON object a line; a line that is none is rejected by itself."""
+    """One JSON object per line; a line that is no object becomes a Rejection."""
     for number, line in enumerate(text.split("\n"), start=1):
         where = f"{file_name(url)}, line {number}"
         try:
-            found = json.loads(line) if line.strip() else None
+            cells = json.loads(line) if line.strip() else None
         except (ValueError, RecursionError) as error:
             yield malformed(where, f"not JSON: {error}")
             continue
-        if isinstance(found, dict):
-            yield Row(where, found)
+        if isinstance(cells, dict):
+            yield Row(where, cells)
         elif line.strip():
             yield malformed(where, "not a JSON object")
 
@@ -72,7 +72,7 @@ def _parquet_rows(url: str, needs: Sequence[str]) -> Iterator[Row | Rejection]:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(pa.BufferReader(read_bytes(url)))
+        file = pq.ParquetFile(pa.BufferReader(load_bytes(url)))
         missing = [name for name in needs if name not in file.schema_arrow.names]
         number = 0
         for batch in file.iter_batches(columns=[name for name in needs if name not in missing]):

@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from actionpairs.annotations.clips import Clip, malformed
-from actionpairs.annotations.documents import pair, read_object, sentences
+from actionpairs.annotations.documents import load_object, pair, sentences
 from actionpairs.annotations.rows import Row, file_name
 from actionpairs.annotations.times import Times, number
 from actionpairs.formats import TacosFormat
-from actionpairs.rates import exact
+from actionpairs.rates import parse_rate
 from actionpairs.records import Rejection
 
 
 def read(urls: Sequence[str], tacos: TacosFormat) -> Iterator[Clip | Rejection]:
-    """Read TACoS files; the group is the subject in the video's name."""
+    """Read TACoS files; the group is the subject, taken from the video's name."""
     for url in urls:
-        for video, entry in read_object(url).items():
+        for video, entry in load_object(url).items():
             yield from _clips(f"{file_name(url)}, {video}", video.removesuffix(".avi"), entry, tacos)
 
 
@@ -29,7 +29,7 @@ def _clips(where: str, video: str, entry: object, tacos: TacosFormat) -> Iterato
         yield malformed(where, "not an object", video=video)
         return
     try:
-        rate = exact(entry.get("fps"))
+        rate = parse_rate(entry.get("fps"))
         length = float(Fraction(number(entry.get("num_frames"))) / rate)
         times = Times("frames", rate, tacos.first_frame, tacos.end_included)
     except (ValueError, OverflowError):

@@ -1,22 +1,22 @@
-"""The words of an annotation: as a file may write them, and as people say them."""
+"""Check the texts of an annotation, and convert keys such as `put-down` to plain words."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from actionpairs.annotations.times import shown
+from actionpairs.annotations.times import quoted
 
-_LONGEST = 2000  # characters; whatever is longer is not the name or the description of one action
+_LONGEST = 2000  # characters; a longer text is not one action's name or description
 
 
 def text(value: object, what: str) -> str:
-    """The text of a cell, trimmed; empty for None. Raises ValueError where it is no text, or cannot be kept."""
+    """The text of a cell, stripped; empty for None. Raises ValueError if it is no text or cannot be stored."""
     if value is None:
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool) and value == value:
-        value = shown(value) if isinstance(value, float) else str(value)
+        value = quoted(value) if isinstance(value, float) else str(value)
     if not isinstance(value, str):
-        raise ValueError(f"{what} is {shown(value)}, not a text")
+        raise ValueError(f"{what} is {quoted(value)}, not a text")
     if len(value) > _LONGEST:
         raise ValueError(f"{what} has {len(value)} characters")
     if not value.isprintable():
@@ -26,21 +26,21 @@ def text(value: object, what: str) -> str:
 
 def _refuse_unwritable(value: str, what: str) -> None:
     if "\0" in value:
-        raise ValueError(f"{what} holds a NUL: {shown(value)}")
+        raise ValueError(f"{what} holds a NUL: {quoted(value)}")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{what} holds half a character: {shown(value)}") from None
+        raise ValueError(f"{what} holds half a character: {quoted(value)}") from None
 
 
 @lru_cache(maxsize=1 << 14)
 def spoken(key: str) -> str:
-    r"""Say a key as people do.
+    r"""A key as plain words.
 
     `put-down` is put down, `box:lunch` is lunch box, `take_bowl` is take bowl, `take \& put` is take and put,
     `open/close` is open or close.
     """
     words = " ".join(reversed(key.split(":")))
-    for mark, said in (("\\&", " and "), ("&", " and "), ("/", " or "), ("_", " "), ("-", " ")):
-        words = words.replace(mark, said)
+    for mark, replacement in (("\\&", " and "), ("&", " and "), ("/", " or "), ("_", " "), ("-", " ")):
+        words = words.replace(mark, replacement)
     return " ".join(words.split())

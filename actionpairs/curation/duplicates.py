@@ -1,4 +1,4 @@
-"""Near-duplicates among a million pairs in seconds: by hash distance, never all against all."""
+"""Near-duplicates among a million pairs, in seconds: by hash distance, without comparing all with all."""
 
 from __future__ import annotations
 
@@ -9,77 +9,78 @@ from itertools import combinations, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-_SPARE_CHUNKS = 2  # chunks beyond the differing bits: so many must agree, which makes chance meetings rare
-_AT_ONCE = 1 << 22  # candidate pairs compared at a time; this bounds the memory
-_ONES = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
+_MATCHING_CHUNKS = 2  # chunks that must be equal before two items are compared: few items agree in two by chance
+_BATCH_SIZE = 1 << 22  # candidates compared at a time; this bounds the memory
+_BIT_COUNTS = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The index of an item that leaves, that of the earlier one that it is near to, and how many bits differ."""
+    """A near-duplicate: its index, the index of the earlier item that is kept, and how many bits differ."""
 
     index: int
-    of: int
+    kept_index: int
     bits: int
 
 
-def pack(hashes: Sequence[tuple[str, str]]) -> NDArray[np.uint8]:
-    """Two 64-bit hashes in hexadecimal per item → N 16 bytes."""
+def pack_hashes(hashes: Sequence[tuple[str, str]]) -> NDArray[np.uint8]:
+    """Two 64-bit hashes in hexadecimal per item → N 16 uint8."""
     joined = bytes.fromhex("".join(first + last for first, last in hashes))
     return np.frombuffer(joined, np.uint8).reshape(len(hashes), 16)
 
 
-def later(hashes: NDArray[np.uint8], *, most_bits: int) -> list[Duplicate]:
-    """The items to leave out so that no two are left within `most_bits` of each other; of two the later goes.
+def find_duplicates(hashes: NDArray[np.uint8], *, max_bits: int) -> list[Duplicate]:
+    """The items to drop so that no two of the rest are within `max_bits` of each other; of two the later goes.
 
-    hashes: N 16 uint8, the more worth keeping first. An item that leaves takes no other with it.
+    hashes: N 16 uint8, the items to keep first. An item that is dropped is no reason to drop another.
     """
-    near: dict[int, list[tuple[int, int]]] = {}
-    for one, two, bits in find(hashes, most_bits=most_bits).tolist():
-        near.setdefault(two, []).append((one, bits))
-    gone: dict[int, Duplicate] = {}
-    for index in sorted(near):
-        staying = [(bits, one) for one, bits in near[index] if one not in gone]
-        if staying:
-            bits, one = min(staying)
-            gone[index] = Duplicate(index, one, bits)
-    return list(gone.values())
+    earlier: dict[int, list[tuple[int, int]]] = {}
+    for one, two, bits in find_near_pairs(hashes, max_bits=max_bits).tolist():
+        earlier.setdefault(two, []).append((one, bits))
+    dropped: dict[int, Duplicate] = {}
+    for index in sorted(earlier):
+        kept = [(bits, one) for one, bits in earlier[index] if one not in dropped]
+        if kept:
+            bits, one = min(kept)
+            dropped[index] = Duplicate(index, one, bits)
+    return list(dropped.values())
 
 
-def find(hashes: NDArray[np.uint8], *, most_bits: int) -> NDArray[np.int64]:
-    """Every two items within `most_bits` of each other.
+def find_near_pairs(hashes: NDArray[np.uint8], *, max_bits: int) -> NDArray[np.int64]:
+    """Every two items within `max_bits` of each other: M 3, the smaller index, the larger, the bits that differ.
 
-    hashes: N 16 uint8. Returns M 3: the smaller index, the larger, the bits that differ; sorted. The bits are cut
-    into `most_bits` + 2 chunks, so any two near items agree in at least two of them: only items that agree in
-    two chunks are compared. After Norouzi et al., Multi-Index Hashing (CVPR 2012).
+    hashes: N 16 uint8. Rows are sorted. The 128 bits are divided into `max_bits` + 2 chunks. Two near items are
+    equal in at least two of them, so only items that share two chunks are compared. After Norouzi et al.,
+    Multi-Index Hashing (CVPR 2012).
     """
-    edges = np.linspace(0, 128, most_bits + _SPARE_CHUNKS + 1).round().astype(int)
+    edges = np.linspace(0, 128, max_bits + _MATCHING_CHUNKS + 1).round().astype(int)
     bits = np.unpackbits(hashes, axis=1)
     chunks = [np.packbits(bits[:, start:stop], axis=1, bitorder="little") for start, stop in pairwise(edges)]
-    found = np.empty((0, 3), np.int64)
-    for pair in combinations(chunks, _SPARE_CHUNKS):
-        keys = np.concatenate(pair, axis=1)
-        found = np.unique(np.concatenate([found, _agreeing(keys, hashes, most_bits)]), axis=0)
-    return found
+    near = np.empty((0, 3), np.int64)
+    for matching in combinations(chunks, _MATCHING_CHUNKS):
+        keys = np.concatenate(matching, axis=1)
+        near = np.unique(np.concatenate([near, _near_with_equal_keys(keys, hashes, max_bits)]), axis=0)
+    return near
 
 
-def _agreeing(keys: NDArray[np.uint8], hashes: NDArray[np.uint8], most_bits: int) -> NDArray[np.int64]:
-    """The near ones of all items with the same key."""
-    whole = np.zeros((len(keys), 16 * -(-keys.shape[1] // 16)), np.uint8)
-    whole[:, : keys.shape[1]] = keys
-    words = whole.view(np.uint64)
+def _near_with_equal_keys(keys: NDArray[np.uint8], hashes: NDArray[np.uint8], max_bits: int) -> NDArray[np.int64]:
+    """Near items among those with the same key: M 3, unsorted."""
+    padded = np.zeros((len(keys), 16 * -(-keys.shape[1] // 16)), np.uint8)
+    padded[:, : keys.shape[1]] = keys
+    words = padded.view(np.uint64)
     order = np.lexsort(words.T)
     same = (words[order][1:] == words[order][:-1]).all(axis=1)
-    found = [np.empty((0, 3), np.int64)]
+    near = [np.empty((0, 3), np.int64)]
     # Neighbors one apart in the sorted order, then two apart, …: until no run of equal keys is that long.
-    starts, reach = np.flatnonzero(same), 1
+    starts, distance = np.flatnonzero(same), 1
     while len(starts):
-        for part in range(0, len(starts), _AT_ONCE):
-            one, two = order[starts[part : part + _AT_ONCE]], order[starts[part : part + _AT_ONCE] + reach]
-            apart = _ONES[hashes[one] ^ hashes[two]].sum(axis=1, dtype=np.int64)
-            close = apart <= most_bits
-            found.append(np.stack([np.minimum(one, two), np.maximum(one, two), apart], axis=1)[close])
-        starts = starts[starts + reach < len(same)]
-        starts = starts[same[starts + reach]]
-        reach += 1
-    return np.concatenate(found)
+        for first in range(0, len(starts), _BATCH_SIZE):
+            batch = starts[first : first + _BATCH_SIZE]
+            one, two = order[batch], order[batch + distance]
+            bits = _BIT_COUNTS[hashes[one] ^ hashes[two]].sum(axis=1, dtype=np.int64)
+            rows = np.stack([np.minimum(one, two), np.maximum(one, two), bits], axis=1)
+            near.append(rows[bits <= max_bits])
+        starts = starts[starts + distance < len(same)]
+        starts = starts[same[starts + distance]]
+        distance += 1
+    return np.concatenate(near)

@@ -1,4 +1,4 @@
-"""Which segments are wanted: nothing, or the reason why not."""
+"""Which segments a recipe selects, and the reason for every other one."""
 
 from __future__ import annotations
 
@@ -12,55 +12,56 @@ from actionpairs.records import Reason, Rejection, Segment
 _SLACK_SECONDS = 1e-6
 
 
-def choose(segments: Sequence[Segment], select: SelectConfig) -> tuple[list[Segment], list[Rejection]]:
-    """Part the segments that a recipe wants from those that it does not.
+def select_segments(segments: Sequence[Segment], config: SelectConfig) -> tuple[list[Segment], list[Rejection]]:
+    """Split segments into those that a recipe selects and the rejections of the others.
 
-    The count of clips per action is taken last, over what the other rules leave.
+    `min_clips_per_action` is applied last: it counts the segments that all other rules keep.
     """
-    chosen: list[Segment] = []
+    selected: list[Segment] = []
     rejections: list[Rejection] = []
     for segment in segments:
-        verdict = _unwanted(segment, select)
-        if verdict is None:
-            chosen.append(segment)
+        failure = _failed_rule(segment, config)
+        if failure is None:
+            selected.append(segment)
         else:
-            rejections.append(_rejection(segment, *verdict))
-    clips = Counter(segment.action for segment in chosen)
-    rare = [segment for segment in chosen if clips[segment.action] < select.min_clips_per_action]
+            rejections.append(_rejection(segment, *failure))
+    clips = Counter(segment.action for segment in selected)
+    rare = [segment for segment in selected if clips[segment.action] < config.min_clips_per_action]
     for segment in rare:
         detail = f"{clips[segment.action]} clips of {segment.action!r}"
         rejections.append(_rejection(segment, Reason.RARE_ACTION, detail))
     dropped = {segment.id for segment in rare}
-    return [segment for segment in chosen if segment.id not in dropped], rejections
+    return [segment for segment in selected if segment.id not in dropped], rejections
 
 
-def strangers(segments: Sequence[Segment], select: SelectConfig) -> list[str]:
-    """What the recipe asks for by name and no segment has: most often a typing error."""
-    unknown: list[str] = []
-    for kind, wanted, known in (
-        ("group", select.groups, {segment.group for segment in segments}),
-        ("verb", select.verbs, {segment.verb for segment in segments}),
-        ("noun", select.nouns, {segment.noun for segment in segments}),
-        ("action", select.actions, {segment.action for segment in segments}),
+def unmatched_names(segments: Sequence[Segment], config: SelectConfig) -> list[str]:
+    """A note for each name in the recipe that no segment has: most often a spelling error."""
+    notes: list[str] = []
+    for kind, names, present in (
+        ("group", config.groups, {segment.group for segment in segments}),
+        ("verb", config.verbs, {segment.verb for segment in segments}),
+        ("noun", config.nouns, {segment.noun for segment in segments}),
+        ("action", config.actions, {segment.action for segment in segments}),
     ):
-        unknown += [f"no row has the {kind} {name!r}" for name in wanted or () if name not in known]
-    return unknown
+        notes += [f"no row has the {kind} {name!r}" for name in names or () if name not in present]
+    return notes
 
 
-def _unwanted(segment: Segment, select: SelectConfig) -> tuple[Reason, str] | None:
-    for kind, name, wanted, dropped in (
-        ("group", segment.group, select.groups, select.drop_groups),
-        ("verb", segment.verb, select.verbs, select.drop_verbs),
-        ("noun", segment.noun, select.nouns, select.drop_nouns),
-        ("action", segment.action, select.actions, select.drop_actions),
+def _failed_rule(segment: Segment, config: SelectConfig) -> tuple[Reason, str] | None:
+    """The first rule that a segment fails: reason and detail; None if the recipe selects it."""
+    for kind, name, allowed, dropped in (
+        ("group", segment.group, config.groups, config.drop_groups),
+        ("verb", segment.verb, config.verbs, config.drop_verbs),
+        ("noun", segment.noun, config.nouns, config.drop_nouns),
+        ("action", segment.action, config.actions, config.drop_actions),
     ):
-        if name in dropped or (wanted is not None and name not in wanted):
+        if name in dropped or (allowed is not None and name not in allowed):
             return Reason.NOT_SELECTED, f"the recipe leaves out the {kind} {name!r}"
     seconds = segment.duration_seconds
-    if seconds < select.min_seconds - _SLACK_SECONDS:
-        return Reason.TOO_SHORT, f"{seconds:.2f} s < {select.min_seconds} s"
-    if seconds > select.max_seconds + _SLACK_SECONDS:
-        return Reason.TOO_LONG, f"{seconds:.2f} s > {select.max_seconds} s"
+    if seconds < config.min_seconds - _SLACK_SECONDS:
+        return Reason.TOO_SHORT, f"{seconds:.2f} s < {config.min_seconds} s"
+    if seconds > config.max_seconds + _SLACK_SECONDS:
+        return Reason.TOO_LONG, f"{seconds:.2f} s > {config.max_seconds} s"
     return None
 
 

@@ -1,8 +1,7 @@
-"""The pairs of one or several shards folders, and their pictures as arrays."""
+"""The pairs of one or several shards folders, and their pictures as NumPy arrays."""
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from actionpairs import manifest, shards
+from actionpairs import shards
 from actionpairs.errors import ShardError, TrainingError
 from actionpairs.records import Entry
 from actionpairs.storage import Folder
@@ -31,79 +30,77 @@ _REDUCED = (
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One pair, the folder it lies in, and a name that is its own among all folders."""
+    """One pair and the shards folder that holds it. `name` is unique among all folders: DATASET/KEY."""
 
     folder: Folder
     name: str
     entry: Entry
 
 
-def training(folders: Sequence[Folder]) -> tuple[Example, ...]:
-    """Every training pair of every folder, sorted by name; raises TrainingError where a name comes twice."""
-    examples = [example for folder in folders for example in _of(folder, [_splits(folder).train])]
-    return _sorted(examples)
+def load_train(folders: Sequence[Folder]) -> tuple[Example, ...]:
+    """Every training pair of every folder, sorted by name. Raises TrainingError if a name comes twice."""
+    return _sorted(example for folder in folders for example in _examples(folder, train=True))
 
 
-def testing(folders: Sequence[Folder]) -> tuple[Example, ...]:
-    """Every test pair of every folder, sorted by name; none where no folder holds any out."""
-    examples = [example for folder in folders for example in _of(folder, _splits(folder).tests)]
-    return _sorted(examples)
+def load_test(folders: Sequence[Folder]) -> tuple[Example, ...]:
+    """Every pair of every test split of every folder, sorted by name. Empty if no folder has a test split."""
+    return _sorted(example for folder in folders for example in _examples(folder, train=False))
 
 
-def read(example: Example, size: int) -> np.ndarray:
-    """Both pictures of a pair, original first, each fitted to a square: 2 size size 3, uint8, RGB."""
+def load_pair(example: Example, size: int) -> np.ndarray:
+    """Both pictures of a pair, original first, resized and center-cropped: 2 size size 3, uint8, RGB."""
     pictures = np.empty((2, size, size, 3), np.uint8)
-    read_into(pictures, example)
+    load_pair_into(pictures, example)
     return pictures
 
 
-def read_into(pictures: np.ndarray, example: Example, *, flipped: bool = False) -> None:
-    """Read both pictures of a pair into an array as `read` gives it; flipped mirrors both."""
-    jpegs = shards.read_pictures(example.folder, example.entry)
-    for place, (name, jpeg) in enumerate(zip(_NAMES, jpegs, strict=True)):
-        picture = _decoded(jpeg, pictures.shape[1], short_side=min(example.entry.width, example.entry.height))
+def load_pair_into(pictures: np.ndarray, example: Example, *, flipped: bool = False) -> None:
+    """As `load_pair`, into an array that exists. flipped: mirror both pictures."""
+    jpegs = shards.load_pictures(example.folder, example.entry)
+    for number, (name, jpeg) in enumerate(zip(_NAMES, jpegs, strict=True)):
+        picture = _decode(jpeg, pictures.shape[1], short_side=min(example.entry.width, example.entry.height))
         if picture is None:
             raise ShardError(
                 f"{example.folder}/{example.entry.shard}: {example.entry.key}.{name} cannot be decoded.",
-                cure="Make the shards anew with `actionpairs shard`, or copy them again.",
+                cure="Run `actionpairs shard` again, or copy the shards again.",
             )
         if flipped:
-            cv2.flip(picture, 1, dst=pictures[place])
+            cv2.flip(picture, 1, dst=pictures[number])
         else:
-            pictures[place] = picture
+            pictures[number] = picture
 
 
-def read_all(examples: Sequence[Example], size: int, *, workers: int = 0) -> Iterator[np.ndarray]:
-    """The pictures of every pair in order, as `read` gives them; `workers` threads decode ahead."""
-    return ahead(lambda example: read(example, size), examples, workers=workers)
+def iter_pairs(examples: Sequence[Example], size: int, *, workers: int = 0) -> Iterator[np.ndarray]:
+    """The pictures of every pair in order, as `load_pair` gives them. `workers` threads decode ahead."""
+    return threaded_map(lambda example: load_pair(example, size), examples, workers=workers)
 
 
-def ahead(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int) -> Iterator[Result]:
-    """What work makes of each item, in order; `workers` threads work ahead, none means in this one.
+def threaded_map(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int) -> Iterator[Result]:
+    """work(item) for each item, in order. `workers` threads run ahead; with 0, everything runs in this thread.
 
     Threads, not processes: OpenCV decodes outside Python's lock, and no picture is copied between processes.
     """
     if not workers:
         yield from map(work, items)
         return
-    waiting: deque[Future[Result]] = deque()
+    pending: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers, "loader") as pool:
         try:
             for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > 4 * workers:  # bounds how many results wait in memory
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+                pending.append(pool.submit(work, item))
+                if len(pending) > 4 * workers:  # bounds how many results wait in memory
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _decoded(jpeg: bytes, size: int, *, short_side: int) -> np.ndarray | None:
-    """A JPEG fitted to a square, size size 3 uint8 RGB; None where it cannot be decoded.
+def _decode(jpeg: bytes, size: int, *, short_side: int) -> np.ndarray | None:
+    """A JPEG resized and cropped to size size 3, uint8, RGB. None if it cannot be decoded.
 
-    It is decoded at 1/2, 1/4 or 1/8 of its size, as libjpeg can, while that is no smaller than what is wanted.
-    short_side: the JPEG's, in pixels.
+    libjpeg decodes it at 1/2, 1/4 or 1/8 of its size if that is not smaller than `size`. short_side: the JPEG's,
+    in pixels.
     """
     flags = next((flag for by, flag in _REDUCED if short_side // by >= size), cv2.IMREAD_COLOR_RGB)
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags)
@@ -111,7 +108,7 @@ def _decoded(jpeg: bytes, size: int, *, short_side: int) -> np.ndarray | None:
 
 
 def fit(picture: np.ndarray, size: int) -> np.ndarray:
-    """Resize a picture's short side and cut out the middle square: H W 3 in, size size 3 out."""
+    """Resize the short side, then crop the center square, as PIL's ImageOps.fit: H W 3 in, size size 3 out."""
     height, width = picture.shape[:2]
     if height == width == size:
         return picture
@@ -123,42 +120,26 @@ def fit(picture: np.ndarray, size: int) -> np.ndarray:
 
 
 def to_signed(pictures: np.ndarray, device: torch.device) -> Tensor:
-    """Pictures as a network takes them: … H W 3 uint8 in, … 3 H W float32 in [-1, 1] out."""
+    """Pictures as networks take them: … H W 3 uint8 in, … 3 H W float32 in [-1, 1] out."""
     channels_first = torch.from_numpy(pictures).to(device).movedim(-1, -3)
     return channels_first.float() / 127.5 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Splits:
-    train: str
-    tests: tuple[str, ...]
-
-
-def _splits(folder: Folder) -> _Splits:
-    """Which split of a shards folder trains and which are held out, as its own recipe says."""
-    try:
-        splits = json.loads(folder.read_bytes(manifest.RECIPE_FILE))["config"]["splits"]
-        return _Splits(str(splits["train"]), tuple(splits["tests"]))
-    except (ValueError, TypeError, KeyError):
-        raise ShardError(
-            f"{folder}/{manifest.RECIPE_FILE}: does not say which split trains.",
-            cure="Give a folder that `actionpairs shard` wrote.",
-        ) from None
-
-
-def _of(folder: Folder, splits: Sequence[str]) -> Iterator[Example]:
-    index = shards.read_index(folder)
-    for split in splits:
+def _examples(folder: Folder, *, train: bool) -> Iterator[Example]:
+    """The pairs of a folder's training split, or of its test splits; splits without samples are left out."""
+    index = shards.load_index(folder)
+    for split in [index.train_split] if train else index.test_splits:
         if split in index.samples_per_split:
-            for entry in shards.entries(folder, split):
+            for entry in shards.load_entries(folder, split):
                 yield Example(folder, f"{index.dataset}/{entry.key}", entry)
 
 
-def _sorted(examples: Sequence[Example]) -> tuple[Example, ...]:
-    by_name = {example.name: example for example in examples}
-    if len(by_name) < len(examples):
+def _sorted(examples: Iterable[Example]) -> tuple[Example, ...]:
+    ordered = sorted(examples, key=lambda example: example.name)
+    repeated = len(ordered) - len({example.name for example in ordered})
+    if repeated:
         raise TrainingError(
-            f"{len(examples) - len(by_name)} pairs come twice, in one data set's name.",
-            cure="Give each shards folder once; name data sets differently in `shard.dataset`.",
+            f"{repeated} pairs come twice under the same data set name.",
+            cure="Give each shards folder once. Give each data set its own name in `shard.dataset`.",
         )
-    return tuple(by_name[name] for name in sorted(by_name))
+    return tuple(ordered)

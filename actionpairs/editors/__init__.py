@@ -1,3 +1,3 @@
-"""The editors: one model family per file, a tiny one to learn in minutes, and LoRA adapters."""
+"""Image editors: one model family per module, a tiny one that trains in minutes, and LoRA adapters."""
 
 from actionpairs import train_extra as train_extra

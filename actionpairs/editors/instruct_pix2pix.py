@@ -31,7 +31,7 @@ class Editor:
 
     @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> Tensor:
-        """What the U-Net reads of each text: B L D, float32; texts that are too long are cut."""
+        """The text encoder's output for each text: B L D, float32. Long texts are truncated."""
         tokens = self.tokenizer(
             list(texts),
             padding="max_length",
@@ -58,13 +58,13 @@ class Editor:
     def save(self, path: Path) -> None:
         """Write a folder that StableDiffusionInstructPix2PixPipeline.from_pretrained opens; safetensors only.
 
-        Its configs do not say where on this machine the parts once came from.
+        Its configs do not contain paths of this machine.
         """
         self.pipeline().save_pretrained(path, safe_serialization=True)
         for config in path.glob("*/config.json"):
-            told = json.loads(config.read_text(encoding="utf-8"))
-            told.pop("_name_or_path", None)
-            config.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            values = json.loads(config.read_text(encoding="utf-8"))
+            values.pop("_name_or_path", None)
+            config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
     def to(self, device: torch.device) -> Editor:
         """The same editor, moved to a device."""
@@ -74,25 +74,25 @@ class Editor:
 
 
 def load(source: str, *, widen: bool = False) -> Editor:
-    """Load an InstructPix2Pix from a diffusers folder, by its hub id or by the name of one that comes with the
-    package, in float32.
+    """Load an InstructPix2Pix in float32: from a diffusers folder, by hub id, or by the name of a shipped model.
 
-    widen: take a text-to-image U-Net of 4 input channels too, and give it the 4 of the original picture,
-    with weights of zero, as InstructPix2Pix was begun (arXiv 2211.09800).
-    Raises ModelError where there is no such model, or it is of another kind.
+    widen: also accept a text-to-image U-Net of 4 input channels, and add the 4 of the original picture with
+    weights of zero, as InstructPix2Pix does (arXiv 2211.09800).
+    Raises ModelError if there is no such model, or it is of another kind.
     """
-    pipeline = _pipeline(_place(source))
+    pipeline = _load_pipeline(_resolve(source))
     if not isinstance(pipeline.unet, UNet2DConditionModel) or not isinstance(pipeline.vae, AutoencoderKL):
-        raise ModelError(f"{source}: not a model of InstructPix2Pix's kind.", cure=_OTHER)
-    wanted = 2 * pipeline.vae.config.latent_channels
-    found = pipeline.unet.config.in_channels
-    if found == wanted // 2 and widen:
+        raise ModelError(f"{source}: not an InstructPix2Pix.", cure=_OTHER)
+    needed = 2 * pipeline.vae.config.latent_channels
+    channels = pipeline.unet.config.in_channels
+    is_text_to_image = channels == needed // 2
+    if is_text_to_image and widen:
         widen_input(pipeline.unet)
-    elif found != wanted:
+    elif channels != needed:
         raise ModelError(
-            f"{source}: its U-Net takes {found} channels; an InstructPix2Pix takes {wanted}.",
+            f"{source}: its U-Net takes {channels} channels; an InstructPix2Pix takes {needed}.",
             cure=f"Set `model.widen: true` to start from a text-to-image model, or {_OTHER[0].lower()}{_OTHER[1:]}"
-            if found == wanted // 2
+            if is_text_to_image
             else _OTHER,
         )
     for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
@@ -101,9 +101,9 @@ def load(source: str, *, widen: bool = False) -> Editor:
 
 
 def load_autoencoder(source: str) -> AutoencoderKL:
-    """Load the autoencoder alone of what `load` would load; raises ModelError where there is none."""
+    """Load only the autoencoder of a model. Raises ModelError if there is none."""
     try:
-        vae = AutoencoderKL.from_pretrained(_place(source), subfolder="vae", use_safetensors=True)
+        vae = AutoencoderKL.from_pretrained(_resolve(source), subfolder="vae", use_safetensors=True)
     except (OSError, ValueError) as error:
         raise ModelError(f"{source}: no autoencoder can be loaded: {one_line(error)}.", cure=_OTHER) from error
     return vae.float().eval()
@@ -112,13 +112,13 @@ def load_autoencoder(source: str) -> AutoencoderKL:
 _SHIPPED = Path(__file__).parents[1] / "weights"
 
 
-def _place(source: str) -> str:
-    """Where a model lies that may come with the package."""
+def _resolve(source: str) -> str:
+    """The folder of a shipped model; any other source as it is."""
     return str(_SHIPPED / source) if source in shipped() else source
 
 
 def shipped() -> list[str]:
-    """The models that come with the package, by name."""
+    """The names of the models that come with the package."""
     return sorted(path.parent.name for path in _SHIPPED.glob("*/model_index.json"))
 
 
@@ -126,7 +126,7 @@ _OTHER = "Give an InstructPix2Pix, for example timbrooks/instruct-pix2pix."
 
 
 def widen_input(unet: UNet2DConditionModel) -> None:
-    """Double the input channels of a U-Net; the new ones weigh nothing, so that it still says the same."""
+    """Double the input channels of a U-Net. The new weights are zero, so its output stays the same."""
     old = unet.conv_in
     new = nn.Conv2d(2 * old.in_channels, old.out_channels, old.kernel_size, padding=old.padding)
     weight = torch.cat([old.weight, torch.zeros_like(old.weight)], 1)
@@ -136,15 +136,15 @@ def widen_input(unet: UNet2DConditionModel) -> None:
 
 
 def freeze(unet: nn.Module, patterns: Sequence[str]) -> tuple[str, ...]:
-    """Keep every parameter whose name contains one of the patterns as it is; gives their names, sorted.
+    """Freeze every parameter whose name contains one of the patterns. Returns their names, sorted.
 
-    Raises ModelError where a pattern names nothing.
+    Raises ModelError if a pattern matches nothing.
     """
     names = [name for name, _ in unet.named_parameters()]
     for pattern in patterns:
         if not any(pattern in name for name in names):
             raise ModelError(
-                f"`freeze: {pattern}` is in the name of no parameter.",
+                f"`freeze: {pattern}`: no parameter's name contains it.",
                 cure="Write part of a parameter's name, such as attn2.",
             )
     for name, parameter in unet.named_parameters():
@@ -153,10 +153,10 @@ def freeze(unet: nn.Module, patterns: Sequence[str]) -> tuple[str, ...]:
 
 
 def frozen_copy(unet: nn.Module, *, precision: str = "no") -> nn.Module:
-    """The model as it is now, to hold another to; parameters that are frozen are shared, not copied.
+    """A copy of the model that does not train. It shares the parameters that are frozen already.
 
-    precision: of the autocast that it will be asked under. What that would round at every step, the weights
-    of convolutions and linear maps, is rounded here once, and takes half the memory.
+    precision: of the autocast that it will run under. Autocast would round the weights of convolutions and linear
+    layers in every step. They are rounded here once, and take half the memory.
     """
     shared = {id(parameter): parameter for parameter in unet.parameters() if not parameter.requires_grad}
     copied = copy.deepcopy(unet, dict(shared)).requires_grad_(False).eval()
@@ -170,10 +170,10 @@ def frozen_copy(unet: nn.Module, *, precision: str = "no") -> nn.Module:
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def _pipeline(source: str) -> StableDiffusionInstructPix2PixPipeline:
-    """Let diffusers load it, and say in our words what can go wrong."""
+def _load_pipeline(source: str) -> StableDiffusionInstructPix2PixPipeline:
+    """Load a pipeline with diffusers, and translate its errors."""
     if Path(source).is_dir() and not Path(source, "model_index.json").is_file():
-        raise ModelError(f"{source}: no model_index.json, so not a diffusers folder.", cure=_OTHER)
+        raise ModelError(f"{source}: not a diffusers folder: it has no model_index.json.", cure=_OTHER)
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
     try:

@@ -1,4 +1,4 @@
-"""Low-rank adapters on an editor's U-Net (LoRA, arXiv 2106.09685), made by peft as diffusers reads them."""
+"""Low-rank adapters on an editor's U-Net (LoRA, arXiv 2106.09685), by peft, in diffusers' file format."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from actionpairs.data import rng
 from actionpairs.errors import ModelError
 
 
-def add(unet: UNet2DConditionModel, targets: Sequence[str], *, rank: int, alpha: float, seed: int) -> None:
-    """Give every layer whose name ends in a target an adapter; from then on the adapters train, and they alone.
+def add_adapters(
+    unet: UNet2DConditionModel, targets: Sequence[str], *, rank: int, alpha: float, seed: int
+) -> None:
+    """Add an adapter to every layer whose name ends in a target. Only the adapters train from then on.
 
-    They add nothing until they have learned. Raises ModelError where a target names no layer, or a frozen one.
+    Before training they change nothing. Raises ModelError if a target names no layer, or a frozen one.
     """
     for target in targets:
         weights = {
@@ -25,7 +27,7 @@ def add(unet: UNet2DConditionModel, targets: Sequence[str], *, rank: int, alpha:
         }
         if not weights:
             raise ModelError(
-                f"`lora.targets: {target}` ends the name of no layer.",
+                f"`lora.targets: {target}`: no layer's name ends in it.",
                 cure="Write the end of a layer's name, such as attn1.to_q.",
             )
         frozen = [name for name, weight in weights.items() if not weight.requires_grad]
@@ -40,24 +42,24 @@ def add(unet: UNet2DConditionModel, targets: Sequence[str], *, rank: int, alpha:
         unet.add_adapter(LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets)))
 
 
-def without(unet: UNet2DConditionModel) -> Callable[..., Any]:
-    """The U-Net as it was before it had adapters, which costs no second copy of it."""
+def without_adapters(unet: UNet2DConditionModel) -> Callable[..., Any]:
+    """A function that runs the U-Net with its adapters off. It needs no second copy of the weights."""
 
-    def asked(*question: torch.Tensor) -> Any:
+    def forward(*inputs: torch.Tensor) -> Any:
         unet.disable_adapters()
         try:
-            return unet(*question)
+            return unet(*inputs)
         finally:
             unet.enable_adapters()
 
-    return asked
+    return forward
 
 
 def save_and_merge(unet: UNet2DConditionModel, folder: Path) -> None:
-    """Write the adapters as `pipeline.load_lora_weights(folder)` reads them, then add them to the weights."""
+    """Write the adapters for `pipeline.load_lora_weights(folder)`, then merge them into the weights."""
     config = unet.peft_config["default"]
-    # Without alpha a reader takes it to be the rank: B carries the rest. In the file's own notes, alpha would be
-    # one of several, and those come in any order, so that the same adapters would have other bytes.
+    # diffusers takes alpha to be the rank, so B is scaled by the rest. Alpha could stand in the file's metadata,
+    # but its keys come in any order, and the same adapters would have different bytes.
     scale = config.lora_alpha / config.r
     tensors = {
         name: scale * tensor if "lora_B" in name else tensor

@@ -1,4 +1,4 @@
-"""Predictions by any InstructPix2Pix, with three-way guidance and one seed per sample."""
+"""Edits by any InstructPix2Pix, with three-way guidance and one seed per sample."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from actionpairs.errors import ModelError, ScoreError
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How an edit is sampled: a diffusers scheduler by its class name, the number of steps, s_i and s_c."""
+    """How an edit is sampled: a diffusers scheduler by class name, number of steps, and guidance scales."""
 
     scheduler: str
     steps: int
@@ -33,17 +33,17 @@ class Sampling:
 def edit(
     editor: Editor, pictures: np.ndarray, instructions: Sequence[str], *, seeds: Sequence[int], sampling: Sampling
 ) -> np.ndarray:
-    """Edit pictures; each sample draws all its noise from its own seed, on the CPU whatever the device.
+    """Edit pictures. Each sample draws all its noise from its own seed, on the CPU, whatever the device is.
 
     pictures: B H W 3 uint8, H and W multiples of the autoencoder's factor; returns the same shape and type.
-    The same numbers as StableDiffusionInstructPix2PixPipeline gives with a list of CPU generators.
-    Raises ModelError where the size does not fit or there is no such scheduler.
+    The result equals that of StableDiffusionInstructPix2PixPipeline with a list of CPU generators.
+    Raises ModelError if the size does not fit or there is no such scheduler.
     """
     _check_size(editor, pictures)
     scheduler = _scheduler(sampling.scheduler, editor.scheduler.config)
     scheduler.set_timesteps(sampling.steps, device=editor.unet.device)
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-    draws = {"generator": generators} if "generator" in inspect.signature(scheduler.step).parameters else {}
+    options = {"generator": generators} if "generator" in inspect.signature(scheduler.step).parameters else {}
     null = editor.embed([""]).expand(len(instructions), -1, -1)
     texts = torch.cat([null, null, editor.embed(instructions)])
     image = _image_latents(editor, pictures)
@@ -54,12 +54,12 @@ def edit(
         noisy = scheduler.scale_model_input(torch.cat([latents] * 3), timestep)
         predicted = editor.unet(torch.cat([noisy, images], dim=1), timestep, encoder_hidden_states=texts)
         guided = guide(predicted.sample, sampling.image_guidance, sampling.text_guidance)
-        latents = scheduler.step(guided, timestep, latents, **draws).prev_sample
-    return _decoded(editor, latents)
+        latents = scheduler.step(guided, timestep, latents, **options).prev_sample
+    return _decode(editor, latents)
 
 
 def device_for(device: str) -> str:
-    """The device to work on: "auto" is the GPU where there is one."""
+    """The device to compute on: "auto" is a GPU if there is one."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -81,7 +81,7 @@ def guide(predicted: torch.Tensor, image_guidance: float, text_guidance: float) 
 
 
 def factor(editor: Editor) -> int:
-    """How many pixels a latent stands for along a side: sides of pictures are multiples of it."""
+    """Pixels per latent along a side. The sides of pictures must be multiples of it."""
     return int(2 ** (len(editor.vae.config.block_out_channels) - 1))
 
 
@@ -96,12 +96,12 @@ def _check_size(editor: Editor, pictures: np.ndarray) -> None:
 
 
 def _image_latents(editor: Editor, pictures: np.ndarray) -> torch.Tensor:
-    """The mode of the input's latent, B 4 h w; InstructPix2Pix never scales it by scaling_factor."""
+    """The mode of the input's latent, B 4 h w. InstructPix2Pix does not scale it by scaling_factor."""
     latents: torch.Tensor = editor.vae.encode(to_signed(pictures, editor.vae.device)).latent_dist.mode()
     return latents
 
 
-def _decoded(editor: Editor, latents: torch.Tensor) -> np.ndarray:
+def _decode(editor: Editor, latents: torch.Tensor) -> np.ndarray:
     """B H W 3 uint8."""
     pixels = editor.vae.decode(latents / editor.vae.config.scaling_factor).sample
     rounded = ((pixels / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
@@ -109,15 +109,16 @@ def _decoded(editor: Editor, latents: torch.Tensor) -> np.ndarray:
 
 
 def _scheduler(name: str, config: Any) -> Any:
-    """The scheduler of that name, with the noise levels that the model was trained on.
+    """The scheduler of this name, with the noise schedule that the model was trained with.
 
-    Latents may leave [-1, 1]: DDIM and its like would clip them wherever the model's own scheduler says nothing.
+    Latents may leave [-1, 1]. DDIM and others clip them by default, so clipping is off unless the model's own
+    scheduler has it.
     """
     if name in _SCHEDULERS:
         return getattr(diffusers, name).from_config({"clip_sample": False, **config})
-    near = difflib.get_close_matches(name, _SCHEDULERS, n=1)
+    similar = difflib.get_close_matches(name, _SCHEDULERS, n=1)
     raise ModelError(
-        f"{name}: no scheduler for an InstructPix2Pix{f' (did you mean {near[0]}?)' if near else ''}.",
+        f"{name}: no scheduler for an InstructPix2Pix{f' (did you mean {similar[0]}?)' if similar else ''}.",
         cure=f"Set `eval.scheduler` to one of diffusers' classes {', '.join(_SCHEDULERS)}.",
     )
 
@@ -125,5 +126,5 @@ def _scheduler(name: str, config: Any) -> Any:
 _SCHEDULERS = tuple(
     member.name
     for member in KarrasDiffusionSchedulers
-    if member.name != "DPMSolverSDEScheduler"  # its noise comes from no generator that one could give it
+    if member.name != "DPMSolverSDEScheduler"  # it takes no generator for its noise
 )

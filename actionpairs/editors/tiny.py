@@ -1,7 +1,7 @@
-"""A small InstructPix2Pix built from nothing, to learn in a minute on a CPU what the real one learns in hours.
+"""A small InstructPix2Pix that is built from nothing and trains on a CPU in minutes.
 
-Its tokenizer and its autoencoder are made from the training pairs. Its text encoder keeps random weights: they
-keep the words of a text apart, which is all that a few dozen instructions ask for.
+Its tokenizer and its autoencoder are trained on the pairs. Its text encoder keeps random weights: they give
+different texts different embeddings, which is enough for a few dozen instructions.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NO_SPREAD = -16.0  # logarithm of a variance
 
 
 def build(sizes: TinyModel, vae: AutoencoderKL, texts: Sequence[str], *, resolution: int, seed: int) -> Editor:
-    """Make a small editor around an autoencoder; its U-Net knows nothing yet."""
+    """Build a small editor around an autoencoder. Its U-Net has random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.torch_seed(seed, "tiny model"))
         tokenizer = train_tokenizer([*texts, *sizes.words], vocabulary=sizes.vocabulary, length=sizes.text_length)
@@ -51,11 +51,11 @@ def build(sizes: TinyModel, vae: AutoencoderKL, texts: Sequence[str], *, resolut
 
 
 def make_autoencoder(sizes: TinyModel, pictures: np.ndarray, *, seed: int, device: torch.device) -> AutoencoderKL:
-    """Make an autoencoder that knows these pictures (N H W 3, uint8), with latents of unit variance."""
+    """Build an autoencoder and train it on these pictures (N H W 3, uint8). Its latents have unit variance."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.torch_seed(seed, "tiny autoencoder"))
         vae = AutoencoderKL(**_autoencoder_config(sizes, pictures.shape[1])).to(device)
-        _begin_linear(vae)
+        _init_linear(vae)
     train_autoencoder(
         vae, pictures, steps=sizes.autoencoder_steps, batch_size=sizes.autoencoder_batch_size, seed=seed
     )
@@ -64,7 +64,7 @@ def make_autoencoder(sizes: TinyModel, pictures: np.ndarray, *, seed: int, devic
 
 
 def train_tokenizer(texts: Sequence[str], *, vocabulary: int, length: int) -> CLIPTokenizer:
-    """A CLIP tokenizer whose byte pairs come from these texts; `length` counts the two special tokens."""
+    """A CLIP tokenizer with byte pairs of these texts. `length` includes the two special tokens."""
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -76,11 +76,11 @@ def train_tokenizer(texts: Sequence[str], *, vocabulary: int, length: int) -> CL
     )
     words = (word for text in sorted(texts) for word in text.lower().split())
     tokenizer.train_from_iterator(words, trainer)
-    learned = json.loads(tokenizer.to_str())["model"]
+    bpe = json.loads(tokenizer.to_str())["model"]
     pieces = dict.fromkeys([*sorted(alphabet), *(f"{byte}</w>" for byte in sorted(alphabet))])
-    pieces |= dict.fromkeys(sorted(learned["vocab"], key=learned["vocab"].get))
+    pieces |= dict.fromkeys(sorted(bpe["vocab"], key=bpe["vocab"].get))
     ids = {piece: number for number, piece in enumerate([*pieces, _START, _END])}
-    merges = [" ".join(merge) if isinstance(merge, list) else merge for merge in learned["merges"]]
+    merges = [" ".join(merge) if isinstance(merge, list) else merge for merge in bpe["merges"]]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "vocab.json").write_text(json.dumps(ids), encoding="utf-8")
         Path(folder, "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n", encoding="utf-8")
@@ -88,17 +88,17 @@ def train_tokenizer(texts: Sequence[str], *, vocabulary: int, length: int) -> CL
 
 
 def train_autoencoder(vae: AutoencoderKL, pictures: np.ndarray, *, steps: int, batch_size: int, seed: int) -> None:
-    """Teach an autoencoder to give pictures back; its latents are points, with no spread."""
+    """Train an autoencoder to reconstruct pictures, with deterministic latents (no sampling)."""
     device = next(vae.parameters()).device
     optimizer = torch.optim.AdamW(vae.parameters(), lr=_AUTOENCODER_RATE, weight_decay=0.0)
     vae.train()
     for step in Progress(range(steps), desc="autoencoder", unit="step"):
         generator = rng.generator(seed, "autoencoder", step)
-        chosen = generator.integers(len(pictures), size=batch_size)
-        signed = to_signed(pictures[np.sort(chosen)], device)
+        indices = generator.integers(len(pictures), size=batch_size)
+        signed = to_signed(pictures[np.sort(indices)], device)
         loss = _picture_loss(vae.decode(vae.encode(signed).latent_dist.mean).sample - signed)
         for group in optimizer.param_groups:
-            group["lr"] = _AUTOENCODER_RATE * _rising_and_falling(step, steps)
+            group["lr"] = _AUTOENCODER_RATE * _warmup_cosine(step, steps)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
@@ -106,13 +106,13 @@ def train_autoencoder(vae: AutoencoderKL, pictures: np.ndarray, *, steps: int, b
     vae.eval()
 
 
-_AUTOENCODER_RATE = 1e-3  # twice as much never brings the colors back
+_AUTOENCODER_RATE = 1e-3  # at twice this rate, colors are never learned
 _LUMA_CHROMA = ((0.299, 0.587, 0.114), (-0.169, -0.331, 0.5), (0.5, -0.419, -0.081))
-_CHROMA_WEIGHT = 3.0  # colors spread a sixth as far as brightness, and would be learned last
+_CHROMA_WEIGHT = 3.0  # colors vary a sixth as much as brightness, and would be learned last
 
 
 def _picture_loss(error: Tensor) -> Tensor:
-    """Absolute and squared error of brightness and, weighed more, of color. B 3 H W in, a scalar out."""
+    """Absolute and squared error of brightness and, with a higher weight, of color. B 3 H W in, a scalar out."""
     matrix = torch.tensor(_LUMA_CHROMA, device=error.device)
     matrix[1:] *= _CHROMA_WEIGHT
     weighed = torch.einsum("ij,bjhw->bihw", matrix, error)
@@ -120,10 +120,10 @@ def _picture_loss(error: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _begin_linear(vae: AutoencoderKL) -> None:
-    """Let an autoencoder begin by averaging and repeating colors: its blocks add nothing yet (arXiv 1706.02677).
+def _init_linear(vae: AutoencoderKL) -> None:
+    """Initialize an autoencoder so that it averages and repeats colors; its blocks add nothing (arXiv 1706.02677).
 
-    Normalization would take each picture's own brightness and colors out. Two constant channels, far apart,
+    Group normalization would remove each picture's own brightness and colors. Two constant channels, far apart,
     set its scale instead.
     """
     for name, module in vae.named_modules():
@@ -131,16 +131,16 @@ def _begin_linear(vae: AutoencoderKL) -> None:
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)
         elif name.endswith("conv_norm_out"):
-            nn.init.constant_(module.weight, _CARRIED * math.sqrt(2 / module.num_channels))
-            nn.init.constant_(module.bias, _LINEAR_RANGE)
+            nn.init.constant_(module.weight, _CONSTANT * math.sqrt(2 / module.num_channels))
+            nn.init.constant_(module.bias, _LINEAR_POINT)
         elif isinstance(module, nn.Conv2d) and not name.endswith("conv1"):
-            _pass_on(module, module.weight, averaged="downsamplers" in name)
+            _init_identity(module, module.weight, averaged="downsamplers" in name)
             if "quant" not in name:
-                _carry_constants(name.rpartition(".")[2], module.weight, module.bias)
+                _init_constant_channels(name.rpartition(".")[2], module.weight, module.bias)
 
 
-def _pass_on(layer: nn.Conv2d, weight: Tensor, *, averaged: bool) -> None:
-    """Let a convolution hand on its first channels as they are, or averaged over 2×2, beside what it mixes."""
+def _init_identity(layer: nn.Conv2d, weight: Tensor, *, averaged: bool) -> None:
+    """Let a convolution copy its first channels, or average them over 2×2, and mix all of them weakly."""
     count = min(layer.in_channels, layer.out_channels)
     channels = torch.arange(count - 2 if count > 4 else count)
     middle = layer.kernel_size[0] // 2
@@ -151,14 +151,14 @@ def _pass_on(layer: nn.Conv2d, weight: Tensor, *, averaged: bool) -> None:
         weight[channels, channels, middle, middle] += 1
 
 
-def _carry_constants(name: str, weight: Tensor, bias: Any) -> None:
-    """Begin the two constant channels, hand them on, or leave them out, with what SiLU was shifted by."""
+def _init_constant_channels(name: str, weight: Tensor, bias: Any) -> None:
+    """Create the two constant channels, copy them, or drop them together with the shift of SiLU's input."""
     if name == "conv_in":
         weight[-2:] = 0
-        bias[-2:] = torch.tensor([_CARRIED, -_CARRIED])
+        bias[-2:] = torch.tensor([_CONSTANT, -_CONSTANT])
     elif name == "conv_out":
         weight[:, -2:] = 0
-        bias -= _LINEAR_RANGE * weight.sum((1, 2, 3))
+        bias -= _LINEAR_POINT * weight.sum((1, 2, 3))
     else:
         middle = weight.shape[-1] // 2
         weight[-2:], bias[-2:] = 0, 0
@@ -166,28 +166,28 @@ def _carry_constants(name: str, weight: Tensor, bias: Any) -> None:
 
 
 _MIXED = 0.1
-_CARRIED = 4.0  # well outside the colors' own −1 to 1
-_LINEAR_RANGE = 3.0  # SiLU hardly bends what lies about here
+_CONSTANT = 4.0  # well outside the colors' own −1 to 1
+_LINEAR_POINT = 3.0  # SiLU is almost linear near here
 
 
-def _rising_and_falling(step: int, steps: int) -> float:
-    """Half a cosine from 1 down to 0, after a short rise to it."""
-    return min(1.0, (step + 1) / _RISE) * 0.5 * (1 + math.cos(math.pi * step / steps))
+def _warmup_cosine(step: int, steps: int) -> float:
+    """A linear warm-up to 1, then half a cosine down to 0."""
+    return min(1.0, (step + 1) / _WARMUP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-_RISE = 20  # steps
+_WARMUP = 20  # steps
 
 
 @torch.no_grad()
 def _whiten(vae: AutoencoderKL, pictures: np.ndarray) -> None:
-    """Give every latent channel mean 0 and variance 1, so that none is drowned in noise before the others.
+    """Give every latent channel mean 0 and variance 1, so that noise affects all of them alike.
 
-    The 1×1 convolutions on either side of the latent take it in: the pictures that come out stay the same.
+    The 1×1 convolutions before and after the latent absorb the change: reconstructions stay the same.
     """
     stride = max(1, len(pictures) // _PICTURES_MEASURED)
     device = next(vae.parameters()).device
-    found = [vae.encode(to_signed(picture[None], device)).latent_dist.mean for picture in pictures[::stride]]
-    deviation, mean = torch.std_mean(torch.cat(found), dim=(0, 2, 3))
+    latents = [vae.encode(to_signed(picture[None], device)).latent_dist.mean for picture in pictures[::stride]]
+    deviation, mean = torch.std_mean(torch.cat(latents), dim=(0, 2, 3))
     count = len(mean)
     into, out = vae.quant_conv, vae.post_quant_conv
     out.bias += (out.weight[:, :, 0, 0] * mean).sum(1)

@@ -1,1 +1,1 @@
-"""Edits by models and by other tools, their scores, and how the scores compare."""
+"""Predictions of models and of other tools, their scores, and how the scores compare."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
-from actionpairs.evaluation import scorecard
 from actionpairs.evaluation.records import Difference, ReportPart, ReportRow, ReportSample, Score
-from actionpairs.metrics import formulas
+from actionpairs.metrics import intervals
 
 
 def differences(rows: Sequence[ReportRow]) -> tuple[Difference, ...]:
@@ -27,7 +27,7 @@ def differences(rows: Sequence[ReportRow]) -> tuple[Difference, ...]:
 def by_verb(
     rows: Sequence[ReportRow], samples: Sequence[ReportSample], *, unseen: Collection[str]
 ) -> tuple[ReportPart, ...]:
-    """The scores of seen and of unseen verbs apart; nothing where all samples are of one kind.
+    """The scores of seen and of unseen verbs apart; empty where all samples are of one kind.
 
     unseen: the keys of the samples whose verb has no training sample.
     """
@@ -41,11 +41,13 @@ def _differences(row: ReportRow, other: ReportRow) -> Iterator[Difference]:
     others = {score.name for score in other.scores}
     for score in row.scores:
         ones, twos = _values(row, score.name), _values(other, score.name)
-        if score.name not in others or np.isnan(ones - twos).all():
+        both = ~np.isnan(ones - twos)
+        if score.name not in others or not both.any():
             continue
-        found = formulas.paired(ones, twos)
-        p = formulas.mcnemar(ones > 0, twos > 0) if score.unit == "%" else None
-        yield Difference(row.name, other.name, score.name, found.value, found.low, found.high, found.count, p)
+        mean = intervals.paired(ones, twos)
+        is_share = score.statistic == intervals.SHARE.name
+        p = intervals.mcnemar(ones[both] > 0, twos[both] > 0) if is_share else None
+        yield Difference(row.name, other.name, score.name, mean.value, mean.low, mean.high, mean.count, p)
 
 
 def _part(name: str, rows: Sequence[ReportRow], keys: Collection[str]) -> ReportPart:
@@ -53,12 +55,13 @@ def _part(name: str, rows: Sequence[ReportRow], keys: Collection[str]) -> Report
 
 
 def _scores(row: ReportRow, keys: Collection[str]) -> Iterator[Score]:
-    """The row's per-sample scores over these samples; distances between sets are not taken apart."""
+    """The row's per-sample scores over these samples; distances between sets are left out."""
     inside = np.array([edit.key in keys for edit in row.edits])
     for score in row.scores:
         values = _values(row, score.name)[inside]
         if not np.isnan(values).all():
-            yield scorecard.summed(score.name, values, better=score.better, about=score.about, unit=score.unit)
+            part = intervals.summarize(values, score.statistic)
+            yield replace(score, value=part.value, low=part.low, high=part.high, count=part.count)
 
 
 def _values(row: ReportRow, score: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What people say of edits: their answers as the study page saves them, and what follows for every row."""
+"""Human evaluation: the answers of raters, as the rater page saves them, and the ratings of every row."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 from pydantic import Field, StrictBool, ValidationError
 
 from actionpairs.errors import ScoreError
-from actionpairs.evaluation.records import Opinion, Question, Report
+from actionpairs.evaluation.records import HumanRating, Question, Report
 from actionpairs.keys import Config
-from actionpairs.metrics import formulas
+from actionpairs.metrics import intervals
 from actionpairs.storage import located
 
-QUESTIONS: dict[Question, str] = {  # as raters are asked, and in this order
+QUESTIONS: dict[Question, str] = {  # as raters read them, and in this order
     "action": "Is the action done?",
     "environment": "Are the surroundings kept?",
     "objects": "Do the objects keep their looks?",
@@ -26,7 +26,7 @@ QUESTIONS: dict[Question, str] = {  # as raters are asked, and in this order
 
 
 class Answer(Config):
-    """What a rater said of one edit, which is known to the page by a number that does not tell whose it is."""
+    """The answers to one edit. `item` is a number that does not tell a rater which row made the edit."""
 
     item: str
     action: StrictBool
@@ -35,42 +35,42 @@ class Answer(Config):
 
 
 class Answers(Config):
-    """A file as the study page saves it; `study` names the report that the page was made from."""
+    """A file as the rater page saves it; `report` names the report that the page was made from."""
 
-    study: str
+    report: str
     rater: str = Field(min_length=1)
     answers: tuple[Answer, ...]
 
 
-def study_of(report: Report) -> str:
-    """Name a report by all that it measured; what people said of it takes no part."""
-    text = json.dumps(asdict(replace(report, opinions=(), raters=0)), sort_keys=True)
+def report_id(report: Report) -> str:
+    """Name a report by everything that it measured. Human ratings take no part."""
+    text = json.dumps(asdict(replace(report, human_ratings=(), raters=0)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def item_of(study: str, key: str, row: str) -> str:
-    """The number under which raters see one row's edit of one sample; sorted by it, edits are shuffled."""
-    return hashlib.sha256(repr((study, key, row)).encode()).hexdigest()[:12]
+def item_id(report: str, key: str, row: str) -> str:
+    """The number of one row's edit of one sample on the rater page; sorted by it, edits are shuffled."""
+    return hashlib.sha256(repr((report, key, row)).encode()).hexdigest()[:12]
 
 
-def added(report: Report, paths: Sequence[str]) -> Report:
-    """The report with what these files of answers say, and nothing of what others said before.
+def with_answers(report: Report, paths: Sequence[str]) -> Report:
+    """The report with the ratings of these files of answers, instead of those that it had.
 
-    Raises ScoreError where one is malformed, of another report, or of a rater or an edit that comes twice.
+    Raises ScoreError where a file is malformed or of another report, or where a rater or an edit comes twice.
     """
     row_of = _rows_by_item(report)
-    given = [_read(path, study_of(report), row_of) for path in paths]
-    doubled = [rater for rater, count in Counter(answers.rater for answers in given).items() if count > 1]
+    files = [_load_answers(path, report_id(report), row_of) for path in paths]
+    doubled = [rater for rater, count in Counter(answers.rater for answers in files).items() if count > 1]
     if doubled:
         raise ScoreError(
             f"--answers: {len(doubled)} raters answered twice ({', '.join(doubled)}).",
             cure="Give one file of every rater; raters of one name need other names.",
         )
-    return replace(report, opinions=tuple(_opinions(report, row_of, given)), raters=len(given))
+    return replace(report, human_ratings=tuple(_ratings(report, row_of, files)), raters=len(files))
 
 
 def fleiss_kappa(counts: np.ndarray) -> float:
-    """How far raters agree beyond chance (Fleiss 1971): 1 entirely, 0 as chance would have it.
+    """How far raters agree beyond chance (Fleiss 1971): 1 entirely, 0 as by chance.
 
     counts: N K, how many raters put item i into category k; the same number, 2 at least, for every item. NaN
     where there is no item, or all are put into one category.
@@ -84,27 +84,27 @@ def fleiss_kappa(counts: np.ndarray) -> float:
 
 
 def _rows_by_item(report: Report) -> dict[str, str]:
-    study = study_of(report)
-    return {item_of(study, sample.key, row.name): row.name for sample in report.samples for row in report.rows}
+    own = report_id(report)
+    return {item_id(own, sample.key, row.name): row.name for sample in report.samples for row in report.rows}
 
 
-def _read(path: str, study: str, items: Mapping[str, str]) -> Answers:
+def _load_answers(path: str, report: str, items: Mapping[str, str]) -> Answers:
     folder, name = located(path)
     try:
-        found = Answers.model_validate_json(folder.read_bytes(name))
+        loaded = Answers.model_validate_json(folder.read_bytes(name))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise ScoreError(
-            f"--answers {path}: not what the study page saves: {where}: {first['msg']}.",
+            f"--answers {path}: not what the rater page saves: {where}: {first['msg']}.",
             cure="Give the file as the page saved it.",
         ) from None
-    if found.study != study:
+    if loaded.report != report:
         raise ScoreError(
-            f"--answers {path}: given to study {found.study}, and this report's is {study}.",
-            cure="Give answers to the study.html of this very report.",
+            f"--answers {path}: answers to report {loaded.report}, and this report is {report}.",
+            cure="Give answers that were saved on the rater_page.html of this report.",
         )
-    counts = Counter(answer.item for answer in found.answers)
+    counts = Counter(answer.item for answer in loaded.answers)
     doubled, strange = [i for i, n in counts.items() if n > 1], [i for i in counts if i not in items]
     if doubled or strange:
         raise ScoreError(
@@ -112,34 +112,34 @@ def _read(path: str, study: str, items: Mapping[str, str]) -> Answers:
             f"report's: {', '.join((doubled + strange)[:5])}.",
             cure="Give the file as the page saved it.",
         )
-    return found
+    return loaded
 
 
-def _opinions(report: Report, row_of: Mapping[str, str], given: Sequence[Answers]) -> Iterator[Opinion]:
-    """One for each row and question; nothing of a row that nobody was shown."""
-    said: dict[tuple[str, str], dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
-    for answers in given:
-        for answer in answers.answers:
+def _ratings(report: Report, row_of: Mapping[str, str], files: Sequence[Answers]) -> Iterator[HumanRating]:
+    """One for each row and question; none for a row that no rater saw."""
+    answers_of: dict[tuple[str, str], dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for file in files:
+        for answer in file.answers:
             for question in QUESTIONS:
-                said[row_of[answer.item], question][answer.item].append(getattr(answer, question))
+                answers_of[row_of[answer.item], question][answer.item].append(getattr(answer, question))
     for row in report.rows:
         for question in QUESTIONS:
-            if found := said.get((row.name, question)):
-                yield _opinion(row.name, question, list(found.values()), raters=len(given))
+            if by_item := answers_of.get((row.name, question)):
+                yield _rating(row.name, question, list(by_item.values()), raters=len(files))
 
 
-def _opinion(row: str, question: Question, said: Sequence[Sequence[bool]], *, raters: int) -> Opinion:
-    """said: for each item what those said who answered. Wilson's interval over items: wide rather than narrow."""
-    found = formulas.share(np.array([np.mean(answers) for answers in said]))
-    by_all = [(sum(answers), raters - sum(answers)) for answers in said if len(answers) == raters]
+def _rating(row: str, question: Question, answers: Sequence[Sequence[bool]], *, raters: int) -> HumanRating:
+    """answers: those to each item. Wilson's interval over items: wide rather than narrow."""
+    yes = intervals.share(np.array([np.mean(each) for each in answers]))
+    by_all = [(sum(each), raters - sum(each)) for each in answers if len(each) == raters]
     kappa = fleiss_kappa(np.array(by_all)) if raters > 1 else math.nan
-    return Opinion(
+    return HumanRating(
         row,
         question,
-        value=100 * found.value,
-        low=None if found.low is None else 100 * found.low,
-        high=None if found.high is None else 100 * found.high,
-        items=len(said),
-        answers=sum(map(len, said)),
+        value=100 * yes.value,
+        low=None if yes.low is None else 100 * yes.low,
+        high=None if yes.high is None else 100 * yes.high,
+        items=len(answers),
+        answers=sum(map(len, answers)),
         kappa=None if math.isnan(kappa) else kappa,
     )

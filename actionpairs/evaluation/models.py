@@ -1,4 +1,4 @@
-"""The models that meet in a report: where each lies, what it is called there, and its digest."""
+"""The models that a report compares: where each lies, its name there, and its digest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from actionpairs.storage import Folder
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedModel:
-    """A model by its source (as the user wrote it), its folder here, its name in the report and its digest."""
+    """A model: its source as the user wrote it, its local folder, its name in the report, and its digest."""
 
     name: str
     source: str
@@ -24,26 +24,26 @@ class EvaluatedModel:
 
     @property
     def origin(self) -> str:
-        """What a report says of it: its name and its hub id; but no path, which differs by machine."""
+        """How a report names it: its name and its hub id, but no path, which differs by machine."""
         return self.name if self.folder == Path(self.source) else f"{self.name}: {self.source}"
 
 
-def enter(sources: Sequence[str]) -> tuple[EvaluatedModel, ...]:
+def resolve(sources: Sequence[str]) -> tuple[EvaluatedModel, ...]:
     """Find every model, in the order given; a hub id is downloaded.
 
-    Raises ModelError where one is no pipeline, ScoreError where one is given twice.
+    Raises ModelError where one is not a pipeline, ScoreError where one is given twice.
     """
-    entered = []
+    models = []
     for source, name in zip(sources, names(sources), strict=True):
         folder = locate(source)
-        entered.append(EvaluatedModel(name, source, folder, manifest.folder_digest(Folder(folder))))
-    return tuple(entered)
+        models.append(EvaluatedModel(name, source, folder, manifest.folder_digest(Folder(folder))))
+    return tuple(models)
 
 
 def names(sources: Sequence[str]) -> tuple[str, ...]:
-    """The shortest ends of the paths that tell them apart, as file names: runs/a/model → model or a-model."""
-    places = (Path(source).resolve() if Path(source).is_dir() else Path(source) for source in sources)
-    parts = [path.parts for path in places]
+    """The shortest ends of the paths that differ, as file names: runs/a/model → model, or a-model."""
+    paths = (Path(source).resolve() if Path(source).is_dir() else Path(source) for source in sources)
+    parts = [path.parts for path in paths]
     for depth in range(1, max(map(len, parts), default=1) + 1):
         ends = tuple(shards.key_of("-".join(part[-depth:])) for part in parts)
         if len(set(ends)) == len(ends):

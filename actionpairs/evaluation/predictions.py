@@ -1,4 +1,4 @@
-"""The edited pictures that a report scores: made by our models, or made with other tools."""
+"""The predictions that a report scores: edited pictures, made by our models or with other tools."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ import numpy as np
 
 from actionpairs.errors import ScoreError
 from actionpairs.evaluation.models import EvaluatedModel
+from actionpairs.evaluation.records import COPY, TRUTH
 from actionpairs.manifest import FileDigest
 from actionpairs.storage import Folder
 
+FOLDER = "predictions"  # of a report's folder; below it one folder for each model
 _KINDS = {".png", ".jpg", ".jpeg", ".webp"}
-_SHOWN = 10  # names of each fault in a message
+_MOST_NAMES = 10  # of each fault in a message
 
 
 class Predictions(Protocol):
-    """One row's edits; `origin` is what a report says of them, `digest` names their source by its content."""
+    """The predictions of one row. `origin` is how a report names them; `digest` names their source by content."""
 
     @property
     def name(self) -> str: ...
@@ -32,13 +34,13 @@ class Predictions(Protocol):
     @property
     def digest(self) -> str: ...
 
-    def read(self, key: str) -> np.ndarray:
-        """The edit of a sample: S S 3 uint8."""
+    def load(self, key: str) -> np.ndarray:
+        """The prediction for a sample: S S 3 uint8."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPredictions:
-    """What one of our models made; PNG files under edits/NAME of the report's folder."""
+    """What one of our models made: PNG files under predictions/NAME of the report's folder."""
 
     model: EvaluatedModel
     folder: Folder
@@ -59,32 +61,32 @@ class ModelPredictions:
         """The model's."""
         return self.model.digest
 
-    def is_there(self, key: str) -> bool:
-        """Whether this edit has been made."""
+    def exists(self, key: str) -> bool:
+        """Whether this prediction has been made."""
         return self.folder.exists(self._file(key))
 
-    def write(self, key: str, picture: np.ndarray) -> None:
-        """Keep an edit, S S 3 uint8, without loss."""
+    def save(self, key: str, picture: np.ndarray) -> None:
+        """Write a prediction, S S 3 uint8, without loss."""
         _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         self.folder.write_bytes(self._file(key), data.tobytes())
 
-    def read(self, key: str) -> np.ndarray:
-        """The edit of a sample; raises ScoreError where the file is not what was written."""
-        picture = _decoded(self.folder.read_bytes(self._file(key)))
+    def load(self, key: str) -> np.ndarray:
+        """The prediction for a sample; raises ScoreError where the file is not what was written."""
+        picture = _decode(self.folder.read_bytes(self._file(key)))
         if picture is None or picture.shape != (self.side, self.side, 3):
             raise ScoreError(
-                f"{self.folder}/{self._file(key)}: not the edit that was written.",
+                f"{self.folder}/{self._file(key)}: not the picture that was written.",
                 cure="Remove it and run again.",
             )
         return picture
 
     def _file(self, key: str) -> str:
-        return f"edits/{self.name}/{key}.png"
+        return f"{FOLDER}/{self.name}/{key}.png"
 
 
 @dataclass(frozen=True, slots=True)
 class FolderPredictions:
-    """A user's folder of pictures, of which every wanted one was seen to be there and to be whole."""
+    """A user's folder of pictures, one for every sample; `open_folder` has checked that all are whole."""
 
     name: str
     folder: Folder
@@ -94,16 +96,16 @@ class FolderPredictions:
 
     @property
     def origin(self) -> str:
-        """What was found beside the wanted edits is said too."""
+        """Files that belong to no sample are named too."""
         files = "file" if len(self.extra) == 1 else "files"
-        beside = (
+        extra = (
             f" ({len(self.extra)} {files} of no sample left aside: {_listed(self.extra)})" if self.extra else ""
         )
-        return f"{self.name}: a folder of edits{beside}"
+        return f"{self.name}: a folder of predictions{extra}"
 
-    def read(self, key: str) -> np.ndarray:
-        """The edit of a sample; raises ScoreError where it can no longer be decoded."""
-        picture = _decoded(self.folder.read_bytes(self.file_of[key]))
+    def load(self, key: str) -> np.ndarray:
+        """The prediction for a sample; raises ScoreError where it can no longer be decoded."""
+        picture = _decode(self.folder.read_bytes(self.file_of[key]))
         if picture is None:
             raise ScoreError(
                 f"{self.folder}/{self.file_of[key]}: has changed since it was checked.", cure="Run again."
@@ -111,11 +113,27 @@ class FolderPredictions:
         return picture
 
 
-def take(name: str, path: str, keys: Sequence[str], *, side: int) -> FolderPredictions:
-    """Look at a user's edits, one picture per key (KEY.png, .jpg or .webp), and refuse a folder with gaps.
+def open_folders(
+    folders: Mapping[str, str], others: Sequence[Predictions], keys: Sequence[str], *, side: int
+) -> tuple[FolderPredictions, ...]:
+    """Check a user's folders of predictions by `open_folder`. folders: name → path.
 
-    A mean over the samples that a model managed flatters it, so nothing is left out of one: raises ScoreError
-    that names and counts every edit that is missing, given twice, corrupt, or not side × side pixels.
+    Raises ScoreError where a name is empty, or is that of another row.
+    """
+    taken = {each.name for each in others} | {COPY, TRUTH}
+    for name in folders:
+        if name in taken or not name.strip():
+            raise ScoreError(
+                f"--predictions {name!r}: another row has this name.", cure="Give it a name of its own."
+            )
+    return tuple(open_folder(name, path, keys, side=side) for name, path in folders.items())
+
+
+def open_folder(name: str, path: str, keys: Sequence[str], *, side: int) -> FolderPredictions:
+    """Check a user's predictions, one picture per key (KEY.png, .jpg or .webp), and refuse a folder with gaps.
+
+    A mean over the samples that a model managed flatters it, so none may be left out: raises ScoreError that names
+    and counts every picture that is missing, given twice, corrupt, or not side × side pixels.
     """
     folder = Folder(path)
     names_of: dict[str, list[str]] = {}
@@ -132,34 +150,34 @@ def take(name: str, path: str, keys: Sequence[str], *, side: int) -> FolderPredi
             faults.setdefault(fault, []).append(file)
     if any(faults.values()):
         raise ScoreError(
-            f"--edits {name}: {'; '.join(f'{len(v)} {k} ({_listed(v)})' for k, v in faults.items() if v)}, "
+            f"--predictions {name}: {'; '.join(f'{len(v)} {k} ({_listed(v)})' for k, v in faults.items() if v)}, "
             f"of {len(keys)} samples.",
             cure=f"Give one picture of {side}×{side} pixels for every sample (`eval.resolution`), named KEY.png.",
         )
-    wanted = set(keys)
-    extra = tuple(sorted(file for key, files in names_of.items() if key not in wanted for file in files))
+    samples = set(keys)
+    extra = tuple(sorted(file for key, files in names_of.items() if key not in samples for file in files))
     return FolderPredictions(name, folder, file_of, extra, _digest(folder, file_of))
 
 
 def _fault(folder: Folder, file: str, side: int) -> str | None:
-    picture = _decoded(folder.read_bytes(file))
+    picture = _decode(folder.read_bytes(file))
     if picture is None:
         return "corrupt"
     return None if picture.shape == (side, side, 3) else "of another size"
 
 
-def _decoded(data: bytes) -> np.ndarray | None:
-    """H W 3 uint8 RGB, or None where this is no picture."""
+def _decode(data: bytes) -> np.ndarray | None:
+    """H W 3 uint8 RGB, or None where this is not a picture."""
     if not data:
         return None
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
 
 
 def _digest(folder: Folder, file_of: Mapping[str, str]) -> str:
-    found = [(key, FileDigest.of_file(folder, file).sha256) for key, file in sorted(file_of.items())]
-    return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+    digests = [(key, FileDigest.of_file(folder, file).sha256) for key, file in sorted(file_of.items())]
+    return hashlib.sha256(repr(digests).encode()).hexdigest()[:16]
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more

@@ -1,4 +1,4 @@
-"""A report as it is stored: rows of scores, samples, comparisons. Standard library only."""
+"""A report as it is stored: rows of scores, samples, comparisons, human ratings."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Better = Literal["higher", "lower"]
-About = Literal["action", "picture"]
-Unit = Literal["%", "dB", ""]
+from actionpairs.metrics.metric import About, Better
+
 Kind = Literal["model", "copy", "truth"]
 Question = Literal["action", "environment", "objects"]
+COPY, TRUTH = "copy of the input", "the real last frame"  # the names of the rows of these kinds
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """One number of a report, with its 95 % interval where one can be given.
 
-    `about` is "action" (is it done?) or "picture" (does it look like the truth?); `unit` is "%", "dB" or empty;
-    `count` is the number of samples behind the value.
+    `about` is "action" (is it done?) or "picture" (does it look right?). `unit` is "%", "dB" … or empty.
+    `statistic` says how the number is made of `count` samples: "mean", "share" (of hits), or a distance of sets.
     """
 
     name: str
@@ -28,19 +28,20 @@ class Score:
     count: int
     better: Better
     about: About
-    unit: Unit = ""
+    unit: str = ""
+    statistic: str = "mean"
 
 
 @dataclass(frozen=True, slots=True)
 class EditScores:
-    """What one row of a report did with one sample; a score that does not apply to it is left out.
+    """What one row of a report did with one sample. A score that does not apply to it is left out.
 
-    `recognized` is the action that the recognizer saw, None where there was no recognizer.
+    `values` and `texts` are by score name; the text of "Acc top-1" is the action that the recognizer saw.
     """
 
     key: str
-    recognized: str | None
-    values: Mapping[str, float]  # score name → value
+    values: Mapping[str, float]
+    texts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True)
 class ReportSample:
-    """What a row was asked to do."""
+    """A sample of the split: its instruction and the action that the instruction asks for."""
 
     key: str
     instruction: str
@@ -66,7 +67,7 @@ class ReportSample:
 class Difference:
     """One row's score minus another's on the same samples, with its 95 % interval where there is a spread.
 
-    `p` is that of McNemar's exact test for scores that are hits or misses, None for others.
+    `p` is that of McNemar's exact test for shares of hits, None for other scores.
     """
 
     row: str
@@ -89,8 +90,8 @@ class ReportPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
-    """What people said of one row in answer to one question: the share of yes over its items, in per cent.
+class HumanRating:
+    """What raters say of one row in answer to one question: the share of yes over its items, in per cent.
 
     The interval is that of the mean over items, None where there is one item only. `kappa` is Fleiss' κ over the
     items that every rater answered, None where it does not exist.
@@ -108,10 +109,10 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How well models do the actions of one split; `notes` says what was measured with what.
+    """How well models do the actions of one split. `notes` say what was measured, and with what.
 
     `samples` and every row's `edits` are sorted by key. `differences` are between models, and from each model
-    to the copy. `opinions` are those of so many `raters`, none where nobody was asked.
+    to the copy. `human_ratings` are those of so many `raters`; there are none before raters have answered.
     """
 
     dataset: str
@@ -122,5 +123,5 @@ class Report:
     parts: tuple[ReportPart, ...]
     notes: tuple[str, ...]
     recipe_digest: str
-    opinions: tuple[Opinion, ...] = ()
+    human_ratings: tuple[HumanRating, ...] = ()
     raters: int = 0

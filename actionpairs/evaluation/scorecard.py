@@ -1,198 +1,88 @@
-"""What is measured of a row's pictures, sample by sample, and the scores that follow from it."""
+"""The rows of a report: every metric on every edit of a model, and the scores that follow."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from actionpairs.evaluation.records import About, Better, EditScores, Kind, ReportRow, Score, Unit
-from actionpairs.metrics import background, formulas, optical_flow
-from actionpairs.metrics.features import FeatureNetwork
-from actionpairs.metrics.formulas import Estimate
-from actionpairs.metrics.lpips import Lpips
-from actionpairs.recognition.timesformer import Recognizer
-
-TOP_1, TOP_5, MOTION, DISCRIMINATION = "Acc top-1", "Acc top-5", "motion alignment", "discrimination"
-LPIPS, SSIM, PSNR, BACKGROUND = "LPIPS", "SSIM", "PSNR", "background PSNR"
-_STILL = 0.005  # of the picture's width: flow shorter than that is noise
-_PER_SAMPLE: Mapping[str, tuple[Better, About, Unit]] = {
-    TOP_1: ("higher", "action", "%"),
-    TOP_5: ("higher", "action", "%"),
-    MOTION: ("higher", "action", ""),
-    "CLIP direction": ("higher", "action", ""),
-    DISCRIMINATION: ("higher", "action", "%"),
-    LPIPS: ("lower", "picture", ""),
-    "CLIP similarity": ("higher", "picture", ""),
-    "DINOv2 similarity": ("higher", "picture", ""),
-    SSIM: ("higher", "picture", ""),
-    PSNR: ("higher", "picture", "dB"),
-    BACKGROUND: ("higher", "picture", "dB"),
-}
+from actionpairs.evaluation.records import EditScores, Kind, ReportRow, Score
+from actionpairs.metrics.intervals import Estimate, summarize
+from actionpairs.metrics.metric import AnyMetric, EditBatch, Metric, MetricColumn, SetMetric
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """Some samples as one row answers them; originals, edits and truths are B H W 3 uint8."""
+class _Measured:
+    """The values and texts of one column: N each, in the order of the samples."""
 
-    keys: tuple[str, ...]
-    actions: tuple[str, ...]
-    originals: np.ndarray
-    edits: np.ndarray
-    truths: np.ndarray
+    column: MetricColumn
+    values: np.ndarray
+    texts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Measurements:
-    """What was measured of N samples.
+def score_row(name: str, kind: Kind, batches: Iterable[EditBatch], metrics: Sequence[AnyMetric]) -> ReportRow:
+    """Score all edits of one row. At least one batch; the batches are gone through once.
 
-    values: score name → N float64, NaN where a score does not apply to a sample. recognized is None where no
-    recognizer was asked. features: name of a network → N D float32.
+    The truth gets no scores of pictures: pictures are compared with it.
     """
+    edit_metrics = [metric for metric in metrics if isinstance(metric, Metric)]
+    set_metrics = [metric for metric in metrics if isinstance(metric, SetMetric) and kind != "truth"]
+    keys = list[str]()
+    parts: list[list[_Measured]] = []
+    features: list[list[tuple[np.ndarray, np.ndarray]]] = []
+    for batch in batches:
+        keys += batch.keys
+        parts.append([part for metric in edit_metrics for part in _measure(metric, batch)])
+        features.append([(each.features(batch.edits), each.features(batch.truths)) for each in set_metrics])
+    measured = [_joined(same) for same in zip(*parts, strict=True)]
+    measured = [one for one in measured if _is_scored(one, kind)]
+    scores = [
+        to_score(one.column, summarize(one.values, one.column.statistic.name))
+        for one in sorted(measured, key=lambda one: one.column.about != "action")
+    ]
+    for metric, same in zip(set_metrics, zip(*features, strict=True), strict=True):
+        scores += _set_scores(metric, same)
+    return ReportRow(name, kind, tuple(scores), tuple(_edit_scores(keys, measured)))
 
-    keys: tuple[str, ...]
-    recognized: tuple[str, ...] | None
-    values: Mapping[str, np.ndarray]
-    features: Mapping[str, np.ndarray]
 
-
-def measure(
-    trials: Iterable[Trial],
-    *,
-    recognizer: Recognizer | None,
-    networks: Sequence[FeatureNetwork],
-    lpips: Lpips | None = None,
-) -> Measurements:
-    """Look at every edit of a row: with the recognizer, by its motion, beside its truth, through the networks."""
-    parts = [_measure(trial, recognizer, networks, lpips) for trial in trials]
-    recognized = [part.recognized for part in parts if part.recognized is not None]
-    return Measurements(
-        keys=tuple(key for part in parts for key in part.keys),
-        recognized=tuple(action for part in recognized for action in part) if recognized else None,
-        values={name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values},
-        features={
-            network.name: np.concatenate([part.features[network.name] for part in parts]) for network in networks
-        },
+def to_score(column: MetricColumn, estimate: Estimate) -> Score:
+    """A number with what its column says of it."""
+    value, low, high, count = estimate.value, estimate.low, estimate.high, estimate.count
+    return Score(
+        column.name, value, low, high, count, column.better, column.about, column.unit, column.statistic.name
     )
 
 
-def row(
-    name: str,
-    kind: Kind,
-    measured: Measurements,
-    *,
-    networks: Sequence[FeatureNetwork],
-    copy: Measurements,
-    truth: Measurements,
-) -> ReportRow:
-    """Sum up one row beside the copy of the input and the truth, which were measured on the same samples.
-
-    The truth gets no picture scores: it is what pictures are compared with.
-    """
-    measured = _with_similarity(measured, networks, copy, truth)
-    scores = [*_mean_scores(measured.values)]
-    for network in networks:
-        scores += _set_scores(network, measured.features[network.name], truth.features[network.name])
-    if kind == "truth":
-        scores = [score for score in scores if score.about == "action"]
-    shown = {score.name for score in scores}
-    edits = tuple(
-        EditScores(
-            key,
-            measured.recognized[i] if measured.recognized else None,
-            {
-                name: float(values[i])
-                for name, values in measured.values.items()
-                if name in shown and not math.isnan(values[i])
-            },
-        )
-        for i, key in enumerate(measured.keys)
-    )
-    return ReportRow(name, kind, tuple(scores), edits)
-
-
-def summed(name: str, values: np.ndarray, *, better: Better, about: About, unit: Unit) -> Score:
-    """The score of some samples, N values: a share with Wilson's interval for hits in per cent, else a mean."""
-    estimate = _percent(values) if unit == "%" else formulas.mean(values)
-    return _score(name, estimate, better=better, about=about, unit=unit)
-
-
-def _with_similarity(
-    measured: Measurements, networks: Sequence[FeatureNetwork], copy: Measurements, truth: Measurements
-) -> Measurements:
-    """Add what the features of single samples say: how near the truth they are, and whether they went its way."""
-    values = dict(measured.values)
-    for network in networks:
-        edits, originals, truths = (found.features[network.name] for found in (measured, copy, truth))
-        if network.similarity is not None:
-            values[network.similarity] = formulas.cosine(edits, truths)
-        if network.direction is not None:
-            values[network.direction] = formulas.direction(edits, originals, truths)
-    return replace(measured, values=values)
-
-
-def _measure(
-    trial: Trial, recognizer: Recognizer | None, networks: Sequence[FeatureNetwork], lpips: Lpips | None
-) -> Measurements:
-    recognized, values = None, dict[str, np.ndarray]()
-    if recognizer is not None:
-        logits = recognizer.predict(trial.originals, trial.edits)
-        actions = recognizer.actions
-        targets = np.array([actions.index(a) if a in actions else -1 for a in trial.actions])
-        recognized = tuple(actions[best] for best in logits.argmax(axis=1))
-        values[TOP_1] = 100.0 * formulas.top_k(logits, targets, 1)
-        if len(actions) > 5:
-            values[TOP_5] = 100.0 * formulas.top_k(logits, targets, 5)
-    values[MOTION] = 100.0 * _motion(trial)
-    if lpips is not None:
-        values[LPIPS] = lpips(trial.edits, trial.truths)
-    values[SSIM] = formulas.ssim(trial.edits, trial.truths)
-    values[PSNR] = formulas.psnr(trial.edits, trial.truths)
-    values[BACKGROUND] = background.kept(trial.edits, trial.originals, trial.truths)
-    return Measurements(
-        trial.keys, recognized, values, {network.name: network(trial.edits) for network in networks}
-    )
-
-
-def _motion(trial: Trial) -> np.ndarray:
-    """B float64 in [−1, 1], NaN where the truth stands still."""
-    still = _STILL * trial.originals.shape[2]
-    return np.array(
-        [
-            formulas.motion_alignment(
-                optical_flow.between(original, edit), optical_flow.between(original, truth), still=still
-            )
-            for original, edit, truth in zip(trial.originals, trial.edits, trial.truths, strict=True)
-        ]
-    )
-
-
-def _mean_scores(values: Mapping[str, np.ndarray]) -> Iterator[Score]:
-    for name, (better, about, unit) in _PER_SAMPLE.items():
-        if name not in values:
-            continue
-        score = summed(name, values[name], better=better, about=about, unit=unit)
-        if score.count:
-            yield score
-
-
-def _percent(values: np.ndarray) -> Estimate:
-    """The share of hits (N values, each 0 or 100) in per cent."""
-    found = formulas.share(values > 0)
-    low, high = (None if end is None else 100 * end for end in (found.low, found.high))
-    return Estimate(100 * found.value, low, high, found.count)
-
-
-def _set_scores(network: FeatureNetwork, features: np.ndarray, truth_features: np.ndarray) -> list[Score]:
-    if len(features) < 2:
-        return []
+def _measure(metric: Metric, batch: EditBatch) -> list[_Measured]:
+    scores = metric.score(batch)
     return [
-        _score(name, formulas.jackknife(statistic, features, truth_features), better="lower", about="picture")
-        for name, statistic in network.distances.items()
+        _Measured(column, scores.values[column.name], scores.texts.get(column.name, ()))
+        for column in metric.columns
     ]
 
 
-def _score(name: str, estimate: Estimate, *, better: Better, about: About, unit: Unit = "") -> Score:
-    return Score(name, estimate.value, estimate.low, estimate.high, estimate.count, better, about, unit)
+def _joined(parts: Sequence[_Measured]) -> _Measured:
+    """One column over all batches."""
+    values = np.concatenate([part.values for part in parts])
+    return _Measured(parts[0].column, values, tuple(text for part in parts for text in part.texts))
+
+
+def _is_scored(one: _Measured, kind: Kind) -> bool:
+    return not np.isnan(one.values).all() and (kind != "truth" or one.column.about == "action")
+
+
+def _set_scores(metric: SetMetric, features: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[Score]:
+    edits, truths = (np.concatenate(parts) for parts in zip(*features, strict=True))
+    if len(edits) < 2:
+        return []
+    estimates = metric.compare(edits, truths)
+    return [to_score(column, estimates[column.name]) for column in metric.columns]
+
+
+def _edit_scores(keys: Sequence[str], measured: Sequence[_Measured]) -> Iterable[EditScores]:
+    for row, key in enumerate(keys):
+        values = {one.column.name: float(one.values[row]) for one in measured}
+        texts = {one.column.name: one.texts[row] for one in measured if one.texts}
+        yield EditScores(key, {name: value for name, value in values.items() if not math.isnan(value)}, texts)

@@ -1,18 +1,22 @@
-"""Ways to run one function over many tasks. Each gives every task's outcome back, failures included."""
+"""Ways to run one function over many tasks: in this process, in local processes, or on a Ray cluster.
+
+Each executor returns an outcome for every task, also for tasks that failed. The outcomes of all executors are the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+ExecutorName = Literal["serial", "local", "ray"]
 
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[Task, Result]):
-    """A task that came back with a result; `lost` counts the workers and nodes that went away under it."""
+    """A task that returned a result. `lost` is the number of workers and nodes that were lost while it ran."""
 
     task: Task
     result: Result
@@ -21,20 +25,20 @@ class Done(Generic[Task, Result]):
 
 @dataclass(frozen=True, slots=True)
 class Died(Generic[Task]):
-    """A task that its process died of; `why` says how, `signal` by which signal, if by one; `lost` as in Done."""
+    """A task whose process died. `why` says how. `hung`: the watchdog ended it, because it made no progress."""
 
     task: Task
     why: str
-    signal: int | None = None
+    hung: bool = False
     lost: int = 0
 
 
 class Executor(Protocol):
-    """What runs `work` over tasks and yields outcomes as they come, in any order.
+    """Runs `work` over tasks and yields outcomes as they complete, in any order.
 
-    work: a function that can be pickled, of a module that the workers can import; what it raises is raised here,
-    and ends the run. workers: how many run at a time; None is as many as there are cores. memory_bytes: what a
-    task may take; a cluster starts no more of them on a node than fit.
+    work: a picklable function of a module that the workers can import. An exception in it is raised here and ends
+    the run. workers: the number of tasks that run at a time; None is one per core. memory_bytes: the memory of one
+    task; a cluster starts no more tasks on a node than fit.
     """
 
     def __call__(
@@ -45,3 +49,25 @@ class Executor(Protocol):
         workers: int | None = None,
         memory_bytes: int = 0,
     ) -> Iterator[Done[Task, Result] | Died[Task]]: ...
+
+
+def get_executor(executor: ExecutorName | Executor, *, address: str | None = None) -> Executor:
+    """The executor with this name. An executor that is already a function is returned unchanged.
+
+    address: HOST:PORT of the Ray cluster. Raises ValueError for another name, MissingExtraError if Ray is missing.
+    """
+    if not isinstance(executor, str):
+        return executor
+    if executor == "serial":
+        from actionpairs.executors import serial
+
+        return serial.run
+    if executor == "local":
+        from actionpairs.executors import local
+
+        return local.run
+    if executor == "ray":
+        from actionpairs.executors import ray
+
+        return ray.at(address)
+    raise ValueError(f"no executor is called {executor!r}: use serial, local or ray")

@@ -1,4 +1,4 @@
-"""Processes on this machine."""
+"""The local executor: processes on this machine."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from threading import Thread
 
 from pebble import ProcessExpired, ProcessPool
 
-from actionpairs.executors import Died, Done, Result, Task
+from actionpairs.executors import Died, Done, Result, Task, watchdog
 from actionpairs.executors.window import under_way
 
-_TASKS_PER_WORKER = 2  # handed out at a time: a worker never waits, and the queue stays short
+_TASKS_PER_WORKER = 2  # scheduled at a time: a worker never waits, and the queue stays short
 
 
 def run(
@@ -21,11 +21,11 @@ def run(
     tasks: Iterable[Task],
     *,
     workers: int | None = None,
-    memory_bytes: int = 0,  # whoever chooses the workers here knows the machine
+    memory_bytes: int = 0,  # ignored: on one machine, the user sets `workers` so that they fit
 ) -> Iterator[Done[Task, Result] | Died[Task]]:
-    """Run `work` over tasks in processes, and yield outcomes as they come.
+    """Run `work` over tasks in processes, and yield outcomes as they complete.
 
-    A worker that dies takes only its own task along. What `work` raises is raised here, and ends the run.
+    If a worker dies, only its own task fails. An exception in `work` is raised here and ends the run.
     """
     count = workers or len(os.sched_getaffinity(0))
     processes = pool(count)
@@ -45,23 +45,24 @@ def run(
 
 
 def pool(workers: int) -> ProcessPool:
-    """Processes that take tasks until they are told to stop, or their parent is gone."""
-    # Spawned, not forked: libraries that hold threads (Arrow, OpenCV) do not survive a fork.
-    return ProcessPool(max_workers=workers, context=get_context("spawn"), initializer=_end_with_parent)
+    """A pool of processes, which end when it is stopped or the parent process ends."""
+    # Spawned, not forked: libraries with threads (Arrow, OpenCV) do not work after a fork.
+    return ProcessPool(max_workers=workers, context=get_context("spawn"), initializer=_start_worker)
 
 
 def outcome(future: Future[Result], task: Task) -> Done[Task, Result] | Died[Task]:
-    """What came of a task; raises what its work raised."""
+    """The outcome of a task. An exception in its work is raised here."""
     try:
         return Done(task, future.result())
     except ProcessExpired as error:
         number = -error.exitcode if error.exitcode and error.exitcode < 0 else None
         how = f"signal {number}" if number else f"exit code {error.exitcode}"
-        return Died(task, f"the worker process died ({how})", number)
+        return Died(task, f"the worker process died ({how})", hung=number == watchdog.SIGNAL)
 
 
-def _end_with_parent() -> None:
-    """See to it that this process does not outlive whoever waits for its results, however that one ends."""
+def _start_worker() -> None:
+    """Make this process end when its parent process ends, or when a task hangs."""
+    watchdog.start()
     parent = parent_process()
     assert parent is not None
 

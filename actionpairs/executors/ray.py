@@ -1,7 +1,7 @@
-"""A Ray cluster: the same processes, on many machines.
+"""The Ray executor: the same processes, on a cluster.
 
-Each Ray worker runs its tasks in a process of its own beside it. So a task that its process dies of has the same
-outcome as on one machine, and is not tried again; what Ray tries again is what was lost with a worker or a node.
+Each Ray worker runs its tasks in a child process. So a task that kills its process has the same outcome as on one
+machine, and is not tried again. Ray retries only tasks whose worker or node was lost.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ except ImportError:
     raise MissingExtraError.of("ray", needed_for="a cluster") from None
 
 _RETRIES = 5  # of a task whose worker or node was lost
-_TASKS_PER_CPU = 2  # under way at a time: no CPU waits, an autoscaler sees what is left, and the queue stays short
+_TASKS_PER_CPU = 2  # scheduled at a time: no CPU waits, an autoscaler sees pending tasks, and the queue stays short
 _PATIENCE_SECONDS = 10
 
 
 def at(address: str | None) -> Executor:
-    """The cluster at HOST:PORT; without, that of RAY_ADDRESS or of this machine, or else a new one."""
+    """The executor of the cluster at HOST:PORT. None: that of RAY_ADDRESS, else that of this machine, else a new one."""
     return cast(Executor, partial(run, address=address))
 
 
@@ -43,12 +43,12 @@ def run(
     memory_bytes: int = 0,
     address: str | None = None,
 ) -> Iterator[Done[Task, Result] | Died[Task]]:
-    """Run `work` over tasks on a cluster, and yield outcomes as they come.
+    """Run `work` over tasks on a cluster, and yield outcomes as they complete.
 
-    Raises ClusterError where the cluster cannot be reached, or no node is large enough for a task.
+    Raises ClusterError if the cluster cannot be reached, or no node is large enough for a task.
     """
     with _connected(address):
-        _check_room(memory_bytes)
+        _check_memory(memory_bytes)
         attempt = ray.remote(_attempt).options(num_cpus=1, memory=memory_bytes, max_retries=_RETRIES)
         for ref, task in under_way(
             tasks,
@@ -76,8 +76,8 @@ def _cancel(running: Collection[Any]) -> None:
 
 @contextmanager
 def _connected(address: str | None) -> Iterator[None]:
-    """Join the cluster, and leave it again; a connection that the caller has is used and kept."""
-    _knock(address)
+    """Connect to the cluster, and disconnect at the end. An existing connection is used and kept open."""
+    _check_address(address)
     if ray.is_initialized():
         yield
         return
@@ -94,8 +94,8 @@ def _connected(address: str | None) -> Iterator[None]:
 _CURE = "Check --address and `ray status`; every machine needs the same versions of Python and Ray."
 
 
-def _knock(address: str | None) -> None:
-    """Raise where nobody listens: Ray itself waits for minutes, and then ends the process."""
+def _check_address(address: str | None) -> None:
+    """Raise ClusterError if nothing listens there: Ray itself waits for minutes, and then ends the process."""
     host, _, port = (address or "").rpartition("://")[2].rpartition(":")
     if not port.isdigit():
         return
@@ -105,8 +105,8 @@ def _knock(address: str | None) -> None:
         raise ClusterError(f"{address}: no Ray cluster there: {error.strerror or error}.", cure=_CURE) from None
 
 
-def _check_room(memory_bytes: int) -> None:
-    """Raise where a task fits on no node: it would wait for ever."""
+def _check_memory(memory_bytes: int) -> None:
+    """Raise ClusterError if a task fits on no node: it would wait for ever."""
     largest = max(node["Resources"].get("memory", 0) for node in ray.nodes() if node["Alive"])
     if memory_bytes > largest:
         raise ClusterError(
@@ -116,13 +116,13 @@ def _check_room(memory_bytes: int) -> None:
 
 
 def _attempt(work: Callable[[Task], Result], task: Task) -> Done[Task, Result] | Died[Task]:
-    """Run one task in the process beside this Ray worker."""
-    found = local.outcome(_beside().schedule(work, args=[task]), task)
+    """Run one task in the child process of this Ray worker."""
+    outcome = local.outcome(_beside().schedule(work, args=[task]), task)
     lost = ray.get_runtime_context().worker.core_worker.get_current_task_attempt_number()
-    return replace(found, lost=lost)
+    return replace(outcome, lost=lost)
 
 
 @cache
 def _beside() -> ProcessPool:
-    """The process beside this worker, kept for its next task."""
+    """The child process of this worker, kept for its next task."""
     return local.pool(1)

@@ -1,4 +1,4 @@
-"""The loop that every executor runs: so many tasks under way, and no more, until all are done."""
+"""The loop of the executors that have workers: it runs a limited number of tasks at a time, until all are done."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ def under_way(
     wait: Callable[[Collection[Handle]], Iterable[Handle]],
     stop: Callable[[Collection[Handle]], object],
 ) -> Iterator[tuple[Handle, Task]]:
-    """Start tasks, at most so many at a time, and yield each when it has ended.
+    """Start tasks, at most `most()` at a time, and yield each when it has ended.
 
-    wait: gives those that have ended, at least one. stop: told at the end, good or bad, what still runs.
+    wait: returns the tasks that have ended, at least one. stop: called at the end, also after an error, with the
+    tasks that are still running.
     """
     waiting = iter(tasks)
     running: dict[Handle, Task] = {}

@@ -1,1 +1,1 @@
-"""Extraction: which videos are wanted, and the frame pairs of one video."""
+"""Extraction: the plan, the videos that it needs, and the frame pairs of each video."""

@@ -1,4 +1,4 @@
-"""What extract would do, from the annotation files and the recipe alone: no video is opened."""
+"""What extract would do, computed from the annotation files and the recipe. No video is opened."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from actionpairs.annotations import files, read, untold
+from actionpairs.annotations import list_files, missing_names, read
 from actionpairs.configs import ExtractConfig, ShardConfig
 from actionpairs.curation import selection, splits
 from actionpairs.errors import AnnotationError
@@ -16,7 +16,7 @@ from actionpairs.records import Rejection, Segment
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The segments that a recipe wants, and why it does not want the others; `notes` says what looks wrong."""
+    """The segments that a recipe selects, and the rejections of the others. `notes` are warnings."""
 
     rows: int
     segments: tuple[Segment, ...]
@@ -30,45 +30,45 @@ class Plan:
 
     @property
     def actions(self) -> int:
-        """How many different actions are wanted."""
+        """The number of different actions of the selected segments."""
         return len({segment.action for segment in self.segments})
 
     def split_sizes(self, shard: ShardConfig) -> dict[str, int]:
-        """How many of the segments each split would hold if every one became a pair that is kept."""
-        told = ([getattr(each, name) for each in self.segments] for name in ("id", "video", "verb", "group"))
-        sizes = Counter(splits.assign(shard.splits, *told))
+        """Split → number of segments, if every segment became a pair and no filter dropped it."""
+        values = ([getattr(each, name) for each in self.segments] for name in ("id", "video", "verb", "group"))
+        sizes = Counter(splits.assign(shard.splits, *values))
         return {name: sizes[number] for number, name in enumerate(shard.splits.names)}
 
 
-def make(urls: Sequence[str], config: ExtractConfig, *, limit: int | None) -> Plan:
-    """Read the annotation files and choose; `limit` keeps the first so many of the chosen segments."""
+def make_plan(urls: Sequence[str], config: ExtractConfig, *, limit: int | None) -> Plan:
+    """Read the annotation files and select segments. limit: the largest number of segments; the first are taken."""
     if not urls:
-        raise AnnotationError("no annotation file was given.", cure="Name one or more with --annotations.")
-    found: list[Segment] = []
+        raise AnnotationError("there is no annotation file.", cure="Name one or more with --annotations.")
+    segments: list[Segment] = []
     rejections: list[Rejection] = []
-    for row in read(files(urls), config.annotations):
+    for row in read(list_files(urls), config.annotations):
         if isinstance(row, Segment):
-            found.append(row)
+            segments.append(row)
         else:
             rejections.append(row)
-    chosen, unwanted = selection.choose(found, config.select)
-    notes = selection.strangers(found, config.select)
-    return Plan(len(found) + len(rejections), tuple(chosen[:limit]), (*rejections, *unwanted), tuple(notes))
+    chosen, unwanted = selection.select_segments(segments, config.select)
+    notes = selection.unmatched_names(segments, config.select)
+    return Plan(len(segments) + len(rejections), tuple(chosen[:limit]), (*rejections, *unwanted), tuple(notes))
 
 
 def check_names(urls: Sequence[str], config: ExtractConfig) -> None:
-    """Raise AnnotationError where pairs would lack names that the recipe asks for; a plan does without them."""
-    missing = untold(files(urls), config.annotations)
+    """Raise AnnotationError if these files lack names that the recipe needs. A dry run does not need them."""
+    missing = missing_names(list_files(urls), config.annotations)
     if missing:
         raise AnnotationError(
-            f"not told by these files: {'; '.join(missing)}.",
-            cure="Give that file too, with another --annotations, or change what the recipe asks for.",
+            f"the annotation files lack: {'; '.join(missing)}.",
+            cure="Add that file with another --annotations, or change the recipe.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Somebody else's figures for the same data set; `source` says whose."""
+    """Published figures for the same data set. source: who published them."""
 
     source: str
     actions: int | None
@@ -76,23 +76,23 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
-    """A plan in numbers."""
+class PlanSummary:
+    """The counts of a plan, and the published figures to compare them with."""
 
     rows: int
     rejected: Mapping[str, int]  # reason → count
     selected: int
     actions: int
-    splits: Mapping[str, int]  # split → count, if every selected segment became a pair that is kept
+    splits: Mapping[str, int]  # split → count, if no selected segment is rejected or dropped
     expected: Expected | None
     notes: tuple[str, ...]
 
 
-def outline(recipe: Recipe, urls: Sequence[str], *, limit: int | None) -> Outline:
-    """Say what a recipe would extract from annotation files."""
-    plan = make(urls, recipe.extract, limit=limit)
+def summarize_plan(recipe: Recipe, urls: Sequence[str], *, limit: int | None) -> PlanSummary:
+    """Count what a recipe would extract from annotation files."""
+    plan = make_plan(urls, recipe.extract, limit=limit)
     theirs = recipe.shard.expected
-    return Outline(
+    return PlanSummary(
         rows=plan.rows,
         rejected=plan.rejected,
         selected=len(plan.segments),
@@ -101,31 +101,31 @@ def outline(recipe: Recipe, urls: Sequence[str], *, limit: int | None) -> Outlin
         expected=Expected(theirs.source, theirs.actions, theirs.splits) if theirs else None,
         notes=(
             *(
-                f"not told by these files: {missing}"
-                for missing in untold(files(urls), recipe.extract.annotations)
+                f"the annotation files lack: {missing}"
+                for missing in missing_names(list_files(urls), recipe.extract.annotations)
             ),
             *plan.notes,
         ),
     )
 
 
-def describe(found: Outline) -> str:
-    """An outline as a table to read, our figures beside the expected ones with the difference."""
-    expected = found.expected or Expected("", None, {})
-    lines = [f"{found.rows:>12,}  rows", f"{sum(found.rejected.values()):>12,}  rejected"]
-    lines += [f"{count:>16,}  {reason}" for reason, count in found.rejected.items()]
-    lines.append(f"{found.selected:>12,}  selected")
-    lines.append(f"{found.actions:>12,}  actions{_beside(found.actions, expected.actions, expected.source)}")
-    lines.append(f"{sum(found.splits.values()):>12,}  in splits")
-    for name, count in found.splits.items():
+def describe(summary: PlanSummary) -> str:
+    """A plan's summary as a text table, with the differences from the published figures."""
+    expected = summary.expected or Expected("", None, {})
+    lines = [f"{summary.rows:>12,}  rows", f"{sum(summary.rejected.values()):>12,}  rejected"]
+    lines += [f"{count:>16,}  {reason}" for reason, count in summary.rejected.items()]
+    lines.append(f"{summary.selected:>12,}  selected")
+    lines.append(f"{summary.actions:>12,}  actions{_beside(summary.actions, expected.actions, expected.source)}")
+    lines.append(f"{sum(summary.splits.values()):>12,}  in splits")
+    for name, count in summary.splits.items():
         lines.append(f"{count:>16,}  {name}{_beside(count, expected.splits.get(name), expected.source)}")
-    lines += _only_expected(found, expected)
-    return "\n".join([*lines, *(f"note: {note}" for note in found.notes)])
+    lines += _only_expected(summary, expected)
+    return "\n".join([*lines, *(f"note: {note}" for note in summary.notes)])
 
 
-def _only_expected(found: Outline, expected: Expected) -> Iterator[str]:
+def _only_expected(summary: PlanSummary, expected: Expected) -> Iterator[str]:
     for name, count in expected.splits.items():
-        if name not in found.splits:
+        if name not in summary.splits:
             yield f"{'–':>16}  {name}: not in this recipe; {expected.source} {count:,}"
 
 

@@ -1,4 +1,4 @@
-"""What an extraction has to say of itself: how its frames were had, what was turned down and in which videos."""
+"""The summary of an extraction: how frames were decoded, what was rejected and in which videos."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actionpairs import rates
 from actionpairs.pairs import VideoNotes
 from actionpairs.records import Reason, Rejection
 
-# Rows that the recipe does not want, or that cannot be read, are not failures of the run.
+# Rows that the recipe does not select, or that cannot be parsed, are not failures of the run.
 FAILURES = frozenset(
     {
         Reason.VIDEO_MISSING,
@@ -29,18 +29,18 @@ FAILURES = frozenset(
         Reason.VIDEO_FAILED,
     }
 )
-_NAMED = 3  # videos, of each reason
-_PACKET = re.compile(r"^packet \d+: ")  # where in the file: another one in each
+_NAMED = 3  # number of videos that are named for each reason
+_PACKET = re.compile(r"^packet \d+: ")  # the position in the file, which differs between videos
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractSummary:
-    """What came of an extraction: rows = pairs + all that was rejected + what --limit left out.
+    """The result of an extraction: rows = pairs + all rejections + segments that --limit left out.
 
-    pairs = planned + read_through: those of videos whose packets prove which frames they hold, and those of videos
-    that had to be decoded from beginning to end (of frames released as JPEGs, planned). rejected_in and
-    read_through_in name the videos, by reason. notes: what looks wrong. lost: workers and nodes of a cluster that
-    went away, and whose videos were cut elsewhere.
+    pairs = planned + read_through. Planned pairs come from videos of which only the needed packets were decoded,
+    or from frames released as JPEGs; read_through pairs from videos that were decoded from beginning to end.
+    rejected_in and read_through_in name the videos, by reason. notes: warnings. lost: number of lost workers and
+    nodes of a cluster; other workers extracted their videos.
     """
 
     out: str
@@ -65,7 +65,7 @@ def summarize(
     *,
     rate: Fraction | None,
 ) -> ExtractSummary:
-    """Sum an extraction up; counts: as its manifest has them. rate: frames per second that the recipe states."""
+    """Make the summary. counts: those of the manifest. rate: the recipe's frames per second."""
     rejected = Counter(str(item.reason) for item in rejections)
     return ExtractSummary(
         out,
@@ -85,21 +85,21 @@ def summarize(
 
 
 def _named(reasons: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Reason → the videos that it holds for, the first few by name."""
-    found: dict[str, set[str]] = defaultdict(set)
+    """Reason → its videos: the names of the first few, and the number of the others."""
+    videos_of: dict[str, set[str]] = defaultdict(set)
     for reason, video in reasons:
-        found[reason].add(video)
-    return {reason: _list(sorted(videos)) for reason, videos in sorted(found.items())}
+        videos_of[reason].add(video)
+    return {reason: _list(sorted(videos)) for reason, videos in sorted(videos_of.items())}
 
 
 def _list(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    # A file's name can hold bytes that no text can.
+    # A file name can contain bytes that are not text.
     return ", ".join(name if name.isprintable() else ascii(name) for name in names[:_NAMED]) + more
 
 
 def _rate_notes(videos: Mapping[str, VideoNotes], rate: Fraction | None) -> Iterator[str]:
-    """Where frame numbers were mapped by a rate that is not the video's own."""
+    """A warning if frame numbers were converted with a rate that is not the video's own."""
     others = [
         file
         for file, notes in sorted(videos.items())
@@ -108,6 +108,6 @@ def _rate_notes(videos: Mapping[str, VideoNotes], rate: Fraction | None) -> Iter
     if others and rate:
         example = videos[others[0]]
         yield (
-            f"frame numbers are mapped by {float(rate):.6g} frames per second, but {_list(others)} "
+            f"frame numbers are converted with {float(rate):.6g} frames per second, but {_list(others)} "
             f"{'has' if len(others) == 1 else 'have'} another rate ({others[0]}: {example.rate:.6g}); check `rate`"
         )

@@ -1,4 +1,4 @@
-"""A picture's perceptual hash."""
+"""Perceptual hashes of pictures."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _SIDE = 32
 
 
 def perceptual_hash(gray: NDArray[np.uint8]) -> str:
-    """64 bits as 16 hexadecimal digits: which of the 64 slowest waves are above their median.
+    """Return the pHash of a picture: 64 bits as 16 hexadecimal digits.
 
-    gray: H W uint8. Pictures that look alike differ in few bits. The method is known as pHash: the discrete cosine
-    transform of 32 × 32 pixels, without the constant.
+    gray: H W uint8. Similar pictures differ in few bits. A bit is 1 if one of the 64 lowest frequencies, of the
+    discrete cosine transform of 32 × 32 pixels without its constant, is above their median.
     """
     small = cv2.resize(gray, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    waves = cv2.dct(small)[:9, :9].ravel()[1:65]
-    return np.packbits(waves > np.median(waves)).tobytes().hex()
+    coefficients = cv2.dct(small)[:9, :9].ravel()[1:65]
+    return np.packbits(coefficients > np.median(coefficients)).tobytes().hex()

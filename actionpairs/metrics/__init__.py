@@ -1,3 +1,3 @@
-"""The metrics: pure formulas, and the networks that some of them need."""
+"""The metrics: one file each, and the list of them in `available.py`."""
 
 from actionpairs import train_extra as train_extra

@@ -1,109 +1,88 @@
-"""Feature networks: what distances between sets look at. Each takes B H W 3 uint8 and gives B D float32."""
+"""Encoders turn pictures into features; a distance between two sets of features is a SetMetric."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import torch
 from PIL import Image
 
-from actionpairs.errors import ScoreError
-from actionpairs.manifest import FileDigest
-from actionpairs.metrics import formulas
-from actionpairs.recognition.timesformer import Recognizer
-from actionpairs.storage import located
-
-_SIDE = 299
-INCEPTION_URL = "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/inception-2015-12-05.pt"
-
+from actionpairs.metrics.intervals import Estimate, jackknife
+from actionpairs.metrics.metric import MetricColumn
 
 Distance = Callable[[np.ndarray, np.ndarray], float]
 
 
-class FeatureNetwork(Protocol):
-    """A network, the digest of its weights, and the scores that are taken on its features.
+class Encoder(Protocol):
+    """A network that turns pictures into features, its name, and the digest of its weights."""
 
-    distances: score name → a distance between two sets of features. similarity: what the cosine to the truth is
-    called, direction: what the direction of change against the truth's is; None where it is not taken.
-    """
+    @property
+    def name(self) -> str: ...
 
-    name: str
-    digest: str
-    distances: Mapping[str, Distance]
-    similarity: str | None
-    direction: str | None
+    @property
+    def digest(self) -> str: ...
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """B H W 3 uint8 → B D float32."""
 
 
-class TorchScriptFeatures:
-    """A TorchScript file that turns pictures into features, as the standard Inception file does.
+class CachedEncoder:
+    """An encoder that keeps the features of every batch: inputs and truths come again with every row."""
 
-    A file with a `layers` part is called as clean-fid calls NVlabs' Inception (arXiv 2104.11222): resized to
-    299 pixels with an anti-aliased bicubic filter, (x − 128)/128, and pool3 of size 2048 comes back. Any other
-    file is called with the resized pictures as B 3 299 299 uint8. Raises ScoreError where that fails.
-    """
-
-    similarity: str | None = None
-    direction: str | None = None
-
-    def __init__(self, path: str, *, device: str = "cpu") -> None:
-        file = Path(path)
-        try:
-            self.digest = FileDigest.of_file(*located(path)).sha256
-            self._network = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
-        except (RuntimeError, ValueError) as error:
-            raise ScoreError(
-                f"{path}: not a TorchScript file: {str(error).strip().partition(chr(10))[0]}",
-                cure=f"The standard Inception file is at {INCEPTION_URL}.",
-            ) from None
-        self._path, self._device = path, device
-        self._is_inception = hasattr(self._network, "layers")
-        self.name = f"Inception pool3 ({file.name})" if self._is_inception else file.name
-        names = ("FID", "KID") if self._is_inception else ("FD", "KD")
-        self.distances: Mapping[str, Distance] = dict(
-            zip(names, (formulas.frechet, formulas.kernel_distance), strict=True)
-        )
-
-    @torch.inference_mode()
-    def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        """B H W 3 uint8 → B D float32."""
-        resized = np.stack([resize(picture, _SIDE) for picture in pictures])
-        pixels = torch.from_numpy(resized).permute(0, 3, 1, 2).to(self._device)
-        try:
-            if self._is_inception:
-                features = self._network.layers((pixels - 128) / 128)
-            else:
-                features = self._network(pixels.round().to(torch.uint8))
-            return np.asarray(features.reshape(len(pictures), -1).float().cpu())
-        except (RuntimeError, AttributeError, TypeError) as error:
-            raise ScoreError(
-                f"{self._path}: cannot be called with pictures: {str(error).strip().splitlines()[-1]}",
-                cure="Give a network that takes B 3 299 299 uint8, or the standard Inception file.",
-            ) from None
-
-
-class RecognizerFeatures:
-    """The class token of our own recognizer over a picture that stands still: small, and no standard."""
-
-    name = "the recognizer's class token"
-    distances: Mapping[str, Distance] = {
-        "FD (recognizer)": formulas.frechet,
-        "KD (recognizer)": formulas.kernel_distance,
-    }
-    similarity: str | None = None
-    direction: str | None = None
-
-    def __init__(self, recognizer: Recognizer, *, digest: str) -> None:
-        self._recognizer, self.digest = recognizer, digest
+    def __init__(self, encoder: Encoder) -> None:
+        self.name, self.digest = encoder.name, encoder.digest
+        self._encoder, self._features = encoder, dict[bytes, np.ndarray]()
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """B H W 3 uint8 → B D float32."""
-        return self._recognizer.features(pictures, pictures)
+        batch = hashlib.sha256(repr(pictures.shape).encode() + pictures.tobytes()).digest()
+        if batch not in self._features:
+            self._features[batch] = self._encoder(pictures)
+        return self._features[batch]
+
+
+@dataclass(frozen=True)
+class FeatureDistance:
+    """A SetMetric: distances between the features of the edits and those of the truths, one per column."""
+
+    encoder: Encoder
+    distance_of: Mapping[MetricColumn, Distance]
+    citation: str
+
+    @property
+    def columns(self) -> tuple[MetricColumn, ...]:
+        """One for each distance."""
+        return tuple(self.distance_of)
+
+    @property
+    def digest(self) -> str:
+        """The encoder's."""
+        return self.encoder.digest
+
+    @property
+    def note(self) -> str:
+        """What is compared, and by which network."""
+        return f"{_names(self.columns)}: edits against the real last frames, on {described(self.encoder)}."
+
+    def features(self, pictures: np.ndarray) -> np.ndarray:
+        """B H W 3 uint8 → B D float32."""
+        return self.encoder(pictures)
+
+    def compare(self, edits: np.ndarray, truths: np.ndarray) -> Mapping[str, Estimate]:
+        """The distances between two sets of features, N D each, with jackknife intervals."""
+        return {column.name: jackknife(distance, edits, truths) for column, distance in self.distance_of.items()}
+
+
+def described(encoder: Encoder) -> str:
+    """How a note names an encoder."""
+    return f"{encoder.name}, digest {encoder.digest[:16]}"
+
+
+def _names(columns: tuple[MetricColumn, ...]) -> str:
+    return ", ".join(column.name for column in columns)
 
 
 def resize(picture: np.ndarray, side: int) -> np.ndarray:

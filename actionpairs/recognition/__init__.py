@@ -1,3 +1,3 @@
-"""The action recognizer, which scores edits: a TimeSformer."""
+"""The action recognizer, a TimeSformer. It scores edits."""
 
 from actionpairs import train_extra as train_extra

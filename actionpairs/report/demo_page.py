@@ -1,4 +1,4 @@
-"""The demo's page: what was rendered, cut, dropped and learned, and what the tiny model makes of it."""
+"""The demo's page: pairs, rejections, training curves, scores and edits."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from actionpairs import pairs, shards, templates
 from actionpairs.evaluation.records import Report
 from actionpairs.extraction.summary import ExtractSummary
+from actionpairs.metrics.action_accuracy import TOP_1
 from actionpairs.records import Rejection
 from actionpairs.report import tables
 from actionpairs.report.tables import Cell, Column
@@ -20,18 +21,18 @@ from actionpairs.shards.summary import ShardSummary
 from actionpairs.storage import Folder
 from actionpairs.training import metric_log
 
-_SHOWN_PAIRS, _SHOWN_EDITS, _SHOWN_PER_REASON = 9, 9, 2
+_MAX_PAIRS, _MAX_EDITS, _MAX_PER_REASON, _MAX_ACTIONS = 9, 9, 2, 24
 _PAIR_HEIGHT_PIXELS, _EDIT_SIZE_PIXELS = 216, 128
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
+class DemoSet:
     """One data set of the demo, as extract and shard left it."""
 
     name: str
     camera: str
-    cut: ExtractSummary
-    packed: ShardSummary
+    extracted: ExtractSummary
+    sharded: ShardSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,11 @@ class _Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class _Set:
-    """A chapter with everything that the page shows of it."""
+class _SetView:
+    """A data set with everything that the page shows of it."""
 
-    chapter: Chapter
-    shown: Sequence[_Pair]
+    set: DemoSet
+    pairs: Sequence[_Pair]
     actions: Sequence[tuple[str, int]]
     rejections: Sequence[Rejection]
     report: Report
@@ -65,93 +66,91 @@ class _Set:
     edits: Sequence[_Edit]
 
 
-def written(root: Path, chapters: Sequence[Chapter], reports: Sequence[Report]) -> str:
-    """Fill the page from the demo's folders."""
-    sets = [_set(root, chapter, report) for chapter, report in zip(chapters, reports, strict=True)]
+def render_page(root: Path, sets: Sequence[DemoSet], reports: Sequence[Report]) -> str:
+    """Render the page from the demo's folders. root: the demo's output folder; reports: one per set."""
     return templates.render(
         "demo.html",
-        sets=sets,
+        sets=[_view(root, demo_set, report) for demo_set, report in zip(sets, reports, strict=True)],
         editor_curves=_curves(root / "model", ("static", "action", "regularization")),
         recognizer_curves=_curves(root / "recognizer", ("loss",)),
         discrimination=_curves(root / "model", ("discrimination",)),
     )
 
 
-def _set(root: Path, chapter: Chapter, report: Report) -> _Set:
+def _view(root: Path, demo_set: DemoSet, report: Report) -> _SetView:
     columns = tables.columns(report)
-    packed = Folder(chapter.packed.out)
-    index = shards.read_index(packed)
-    actions: dict[str, int] = {}
-    for counts in index.samples_per_action.values():
-        for action, count in counts.items():
-            actions[action] = actions.get(action, 0) + count
-    rejections = [*pairs.read_rejections(Folder(chapter.cut.out)), *pairs.read_rejections(packed)]
-    return _Set(
-        chapter,
-        _pairs(packed, f"{chapter.name}-train"),
-        sorted(actions.items(), key=lambda item: (-item[1], item[0]))[:24],
-        _examples(rejections),
+    folder = Folder(demo_set.sharded.out)
+    actions = Counter[str]()
+    for counts in shards.load_index(folder).samples_per_action.values():
+        actions.update(counts)
+    rejections = [*pairs.load_rejections(Folder(demo_set.extracted.out)), *pairs.load_rejections(folder)]
+    return _SetView(
+        demo_set,
+        _pairs(folder, f"{demo_set.name}-train"),
+        sorted(actions.items(), key=lambda item: (-item[1], item[0]))[:_MAX_ACTIONS],
+        _first_per_reason(rejections),
         report,
         columns,
         list(zip([row.name for row in report.rows], tables.cells(report, columns), strict=True)),
-        _edits(root / chapter.name / "report", packed, report),
+        _edits(root / demo_set.name / "report", folder, report),
     )
 
 
 def _pairs(folder: Folder, split: str) -> list[_Pair]:
-    """Pairs of all verbs and from all scenes alike."""
-    left = list(shards.entries(folder, split))
-    verbs, scenes, shown = Counter[str](), Counter[str](), list[_Pair]()
-    while left and len(shown) < _SHOWN_PAIRS:
-        entry = min(left, key=lambda entry: (verbs[entry.verb], scenes[entry.group], entry.verb, entry.key))
-        left.remove(entry)
+    """Some pairs of a split, balanced over verbs and scenes."""
+    entries = list(shards.load_entries(folder, split))
+    verbs, scenes, chosen = Counter[str](), Counter[str](), list[_Pair]()
+    while entries and len(chosen) < _MAX_PAIRS:
+        entry = min(entries, key=lambda entry: (verbs[entry.verb], scenes[entry.group], entry.verb, entry.key))
+        entries.remove(entry)
         verbs[entry.verb] += 1
         scenes[entry.group] += 1
-        before, after = shards.read_pictures(folder, entry)
-        shown.append(_Pair(_smaller(before), _smaller(after), entry.instruction))
-    return shown
+        before, after = shards.load_pictures(folder, entry)
+        chosen.append(_Pair(_pair_thumbnail(before), _pair_thumbnail(after), entry.instruction))
+    return chosen
 
 
-def _examples(rejections: Sequence[Rejection]) -> list[Rejection]:
-    """A few of each reason."""
-    seen: Counter[str] = Counter()
-    shown = []
+def _first_per_reason(rejections: Sequence[Rejection]) -> list[Rejection]:
+    """The first rejections of each reason."""
+    counts: Counter[str] = Counter()
+    chosen = []
     for item in rejections:
-        seen[item.reason] += 1
-        if seen[item.reason] <= _SHOWN_PER_REASON:
-            shown.append(item)
-    return shown
+        counts[item.reason] += 1
+        if counts[item.reason] <= _MAX_PER_REASON:
+            chosen.append(item)
+    return chosen
 
 
-def _edits(folder: Path, packed: Folder, report: Report) -> list[_Edit]:
-    """The first samples of the report, in the order of their keys: chosen by nobody."""
+def _edits(report_folder: Path, folder: Folder, report: Report) -> list[_Edit]:
+    """The first samples of the report in the order of their keys, not a selection of good ones."""
     model = report.rows[0]
-    entries = {entry.key: entry for entry in shards.entries(packed, report.split)}
-    shown: list[_Edit] = []
-    for sample, scores in list(zip(report.samples, model.edits, strict=True))[:_SHOWN_EDITS]:
-        original, truth = shards.read_pictures(packed, entries[sample.key])
-        png = (folder / "edits" / model.name / f"{sample.key}.png").read_bytes()
-        shown.append(
+    entries = {entry.key: entry for entry in shards.load_entries(folder, report.split)}
+    edits: list[_Edit] = []
+    for sample, scores in list(zip(report.samples, model.edits, strict=True))[:_MAX_EDITS]:
+        original, truth = shards.load_pictures(folder, entries[sample.key])
+        png = (report_folder / "predictions" / model.name / f"{sample.key}.png").read_bytes()
+        recognized = scores.texts.get(TOP_1.name, "")
+        edits.append(
             _Edit(
-                _square(original),
-                _square(png),
-                _square(truth),
+                _square_thumbnail(original),
+                _square_thumbnail(png),
+                _square_thumbnail(truth),
                 sample.instruction,
-                scores.recognized or "",
-                scores.recognized == sample.action,
+                recognized,
+                recognized == sample.action,
             )
         )
-    return shown
+    return edits
 
 
-def _smaller(jpeg: bytes) -> str:
+def _pair_thumbnail(jpeg: bytes) -> str:
     picture = _decoded(jpeg)
     scale = _PAIR_HEIGHT_PIXELS / picture.shape[0]
     return _webp(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
 
 
-def _square(data: bytes) -> str:
-    """The center square as the model saw it, drawn larger."""
+def _square_thumbnail(data: bytes) -> str:
+    """The center square, which is what the model saw, scaled to one size."""
     picture = _decoded(data)
     side = min(picture.shape[:2])
     top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
@@ -170,7 +169,7 @@ def _webp(picture: np.ndarray) -> str:
 
 def _curves(folder: Path, names: Sequence[str]) -> list[tuple[str, list[tuple[float, float]]]]:
     """Running means over a twentieth of the run, at most 200 points each."""
-    rows = metric_log.read(folder / metric_log.TABLE_FILE)
+    rows = metric_log.load_rows(folder / metric_log.TABLE_FILE)
     width = max(len(rows) // 20, 1)
     kernel = np.ones(width) / width
     series = []

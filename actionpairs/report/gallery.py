@@ -1,4 +1,4 @@
-"""The pictures that a report shows, small enough for one page."""
+"""The pictures of a report's page, small enough for one file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 
 from actionpairs import templates
 from actionpairs.data import examples
+from actionpairs.data.examples import Example
 from actionpairs.errors import ScoreError
+from actionpairs.evaluation.predictions import Predictions
 from actionpairs.metrics import optical_flow
 
 _SIDES = (256, 192, 128, 96, 64)
@@ -20,8 +22,8 @@ _PAGE_LIMIT_BYTES = 5_000_000  # of pictures: 6.7 MB in base64, which leaves roo
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
-    """One sample to be shown; original, truth and every model's edit are square: S S 3 uint8."""
+class GallerySample:
+    """The pictures of one sample: the input, every model's edit and the truth. All square: S S 3 uint8."""
 
     key: str
     original: np.ndarray
@@ -31,7 +33,7 @@ class Exhibit:
 
 @dataclass(frozen=True, slots=True)
 class Thumbnails:
-    """The same as data URIs, and how each edit and the truth moved, as `motion_text` writes it."""
+    """The same as data URIs, and the motion of each edit and of the truth, as `motion_text` writes it."""
 
     key: str
     original: str
@@ -41,21 +43,34 @@ class Thumbnails:
     true_motion: str
 
 
-def thumbnails(exhibits: Sequence[Exhibit]) -> tuple[Thumbnails, ...]:
+def load_pictures(
+    samples: Sequence[Example], predictions: Sequence[Predictions], *, most: int, side: int
+) -> list[GallerySample]:
+    """The pictures of at most so many samples, evenly spread over all."""
+    count = min(most, len(samples))
+    pictures = []
+    for sample in (samples[i * len(samples) // count] for i in range(count)):
+        original, truth = examples.load_pair(sample, side)
+        edits = {each.name: each.load(sample.name) for each in predictions}
+        pictures.append(GallerySample(sample.name, original, edits, truth))
+    return pictures
+
+
+def thumbnails(samples: Sequence[GallerySample]) -> tuple[Thumbnails, ...]:
     """Turn every picture into WebP of the largest size at which all fit into one page below 8 MB.
 
     Raises ScoreError where they do not fit at 64 pixels.
     """
-    motions = [_motions(exhibit) for exhibit in exhibits]
+    motions = [_motions(sample) for sample in samples]
     for side in _SIDES:
-        made = tuple(_thumbnails(exhibit, side, motion) for exhibit, motion in zip(exhibits, motions, strict=True))
-        if sum(_size(shown) for shown in made) <= _PAGE_LIMIT_BYTES * 4 / 3:
-            return made
-    raise ScoreError(f"{len(exhibits)} samples are too many pictures for one page.", cure="Lower `eval.gallery`.")
+        small = tuple(_thumbnails(sample, side, motion) for sample, motion in zip(samples, motions, strict=True))
+        if sum(map(_size, small)) <= _PAGE_LIMIT_BYTES * 4 / 3:
+            return small
+    raise ScoreError(f"{len(samples)} samples are too many pictures for one page.", cure="Lower `eval.gallery`.")
 
 
 def motion_text(field: np.ndarray) -> str:
-    """Optical flow, S S 2 in pixels, for a page's script to draw; nothing where nothing moves.
+    """Optical flow, S S 2 in pixels, for a page's script to draw; empty where nothing moves.
 
     The mean flow in each cell of a grid, row by row, right and down, as signed bytes of half a hundredth of the
     side, in base64: a path of arrows would be thirty times as long, and a page holds thousands.
@@ -68,30 +83,30 @@ def motion_text(field: np.ndarray) -> str:
     return base64.b64encode(halves.tobytes()).decode()
 
 
-def _motions(exhibit: Exhibit) -> dict[str, str]:
-    """The motion of every edit by the name of its row, and that of the truth by the name that no row has."""
-    pictures = {**exhibit.edits, "": exhibit.truth}
+def _motions(sample: GallerySample) -> dict[str, str]:
+    """The motion of every edit by the name of its row, and that of the truth by the empty name."""
+    pictures = {**sample.edits, "": sample.truth}
     return {
-        name: motion_text(optical_flow.between(exhibit.original, picture)) for name, picture in pictures.items()
+        name: motion_text(optical_flow.between(sample.original, picture)) for name, picture in pictures.items()
     }
 
 
-def _thumbnails(exhibit: Exhibit, side: int, motion: Mapping[str, str]) -> Thumbnails:
+def _thumbnails(sample: GallerySample, side: int, motion: Mapping[str, str]) -> Thumbnails:
     return Thumbnails(
-        exhibit.key,
-        _webp(exhibit.original, side),
-        {name: _webp(picture, side) for name, picture in exhibit.edits.items()},
-        _webp(exhibit.truth, side),
+        sample.key,
+        _webp(sample.original, side),
+        {name: _webp(picture, side) for name, picture in sample.edits.items()},
+        _webp(sample.truth, side),
         {name: text for name, text in motion.items() if name},
         motion[""],
     )
 
 
 def _webp(picture: np.ndarray, side: int) -> str:
-    shown = examples.fit(picture, side) if len(picture) > side else picture
-    _, data = cv2.imencode(".webp", cv2.cvtColor(shown, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 82])
+    small = examples.fit(picture, side) if len(picture) > side else picture
+    _, data = cv2.imencode(".webp", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 82])
     return templates.picture(data.tobytes(), "webp")
 
 
-def _size(shown: Thumbnails) -> int:
-    return len(shown.original) + len(shown.truth) + sum(map(len, shown.edits.values()))
+def _size(pictures: Thumbnails) -> int:
+    return len(pictures.original) + len(pictures.truth) + sum(map(len, pictures.edits.values()))

@@ -21,14 +21,14 @@ _ESCAPES = str.maketrans(
 
 def table(report: Report) -> str:
     """A tabular: a row per model, then the copy and the truth below a rule; the best in bold, intervals small."""
-    shown = tables.columns(report)
+    columns = tables.columns(report)
     lines = [
-        r"\begin{tabular}{l" + "r" * len(shown) + "}",
+        r"\begin{tabular}{l" + "r" * len(columns) + "}",
         r"\toprule",
-        " & ".join(["", *(escape(column.heading) for column in shown)]) + r" \\",
+        " & ".join(["", *(escape(column.heading) for column in columns)]) + r" \\",
         r"\midrule",
     ]
-    for row, cells in zip(report.rows, tables.cells(report, shown), strict=True):
+    for row, cells in zip(report.rows, tables.cells(report, columns), strict=True):
         if row.kind == "copy":
             lines.append(r"\midrule")
         lines.append(" & ".join([escape(row.name), *map(_cell, cells)]) + r" \\")

@@ -1,51 +1,60 @@
-"""A report as one page to look at: the tables, then a gallery that sorts and filters."""
+"""A report as one page: the tables, then a gallery that sorts and filters."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from actionpairs import templates
 from actionpairs.evaluation.records import EditScores, Report, ReportRow, ReportSample
-from actionpairs.evaluation.scorecard import TOP_1
+from actionpairs.metrics.action_accuracy import TOP_1
+from actionpairs.metrics.intervals import SHARE
 from actionpairs.report import tables
-from actionpairs.report.gallery import Exhibit, Thumbnails, thumbnails
+from actionpairs.report.gallery import GallerySample, Thumbnails, thumbnails
 from actionpairs.report.tables import Column
 
 _ABOUT = {"action": "Is the action done?", "picture": "Does it look like the truth?"}
 
 
-def of(report: Report, exhibits: Sequence[Exhibit]) -> str:
+def render(report: Report, samples: Sequence[GallerySample]) -> str:
     """One HTML file with every picture in it."""
-    shown = tables.columns(report)
+    columns = tables.columns(report)
     sortable = [
         (row, column)
         for row in report.rows
         if row.kind == "model"
-        for column in shown
+        for column in columns
         if any(column.name in edit.values for edit in row.edits)
     ]
     edits_of = [(row, {edit.key: edit for edit in row.edits}) for row in report.rows]
     sample_of = {sample.key: sample for sample in report.samples}
     cases = [
-        _case(sample_of[each.key], [(row, of[each.key]) for row, of in edits_of], shown, sortable, each)
-        for each in thumbnails(exhibits)
+        _case(sample_of[each.key], [(row, of[each.key]) for row, of in edits_of], columns, sortable, each)
+        for each in thumbnails(samples)
     ]
-    has_actions = any(score.name == TOP_1 for row in report.rows for score in row.scores)
+    has_actions = any(column.name == TOP_1.name for column in columns)
     return templates.render(
         "report.html",
         report=report,
         stats=_stats(report),
-        groups=[(_ABOUT[about], len(list(group))) for about, group in groupby(shown, lambda c: c.about)],
-        columns=shown,
-        rows=list(zip(report.rows, tables.cells(report, shown), strict=True)),
-        actions=tables.by_action(report, TOP_1) if has_actions else (),
+        groups=[(_ABOUT[about], len(list(group))) for about, group in groupby(columns, lambda c: c.about)],
+        columns=columns,
+        rows=list(zip(report.rows, tables.cells(report, columns), strict=True)),
+        actions=tables.by_action(report, TOP_1.name) if has_actions else (),
         comparisons=tables.comparisons(report),
         sort_labels=[f"{row.name} · {column.name}" for row, column in sortable],
-        shown_actions=sorted({case.action for case in cases}),
+        case_actions=sorted({case.action for case in cases}),
         cases=cases,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """What a metric says of an edit in words. mark: "good" or "bad" for a hit or a miss, else empty."""
+
+    text: str
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +62,7 @@ class _Figure:
     name: str
     picture: str
     motion: str
-    recognized: str | None
-    is_right: bool
+    texts: tuple[_Text, ...]
     scores: str
 
 
@@ -70,11 +78,11 @@ class _Case:
 def _case(
     sample: ReportSample,
     rows: Sequence[tuple[ReportRow, EditScores]],
-    shown: Sequence[Column],
+    columns: Sequence[Column],
     sortable: Sequence[tuple[ReportRow, Column]],
     pictures: Thumbnails,
 ) -> _Case:
-    """rows: with what each did with this sample."""
+    """rows: each with its scores of this sample."""
     edits = {row.name: edit for row, edit in rows}
     picture_of = {"copy": pictures.original, "truth": pictures.truth}
     figures = [
@@ -82,9 +90,8 @@ def _case(
             "input" if row.kind == "copy" else row.name,
             picture_of.get(row.kind) or pictures.edits[row.name],
             pictures.edit_motion[row.name] if row.kind == "model" else pictures.true_motion,
-            None if row.kind == "copy" else edit.recognized,
-            edit.recognized == sample.action,
-            "" if row.kind != "model" else _scores_text(edit, shown),
+            () if row.kind == "copy" else _texts(row, edit),
+            _scores_text(edit.values, columns) if row.kind == "model" else "",
         )
         for row, edit in sorted(rows, key=lambda each: ("copy", "model", "truth").index(each[0].kind))
     ]
@@ -92,14 +99,22 @@ def _case(
     return _Case(sample.key, sample.instruction, sample.action, tuple(figures), values)
 
 
+def _texts(row: ReportRow, edit: EditScores) -> tuple[_Text, ...]:
+    hits = {score.name for score in row.scores if score.statistic == SHARE.name}
+    marks = {name: "good" if edit.values.get(name, 0) > 0 else "bad" for name in hits}
+    return tuple(_Text(text, marks.get(name, "")) for name, text in edit.texts.items())
+
+
 def _larger_is_better(edit: EditScores, column: Column) -> float | None:
     value = edit.values.get(column.name)
     return value if value is None or column.better == "higher" else -value
 
 
-def _scores_text(edit: EditScores, shown: Sequence[Column]) -> str:
-    values = [(column, edit.values[column.name]) for column in shown if column.name in edit.values]
-    return " · ".join(f"{column.name} {column.text(value)}" for column, value in values if column.unit != "%")
+def _scores_text(values: Mapping[str, float], columns: Sequence[Column]) -> str:
+    inside = [(column, values[column.name]) for column in columns if column.name in values]
+    return " · ".join(
+        f"{column.name} {column.text(value)}" for column, value in inside if column.statistic != SHARE.name
+    )
 
 
 def _stats(report: Report) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The JSON schema of report.json, as its records say; `report.schema.json` beside this file holds the same."""
+"""The JSON schema of report.json, made from its records; `report.schema.json` beside this file holds the same."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ REPORT = TypeAdapter(Report)
 
 def text() -> str:
     """JSON Schema 2020-12, as `docs/reference.py` writes it."""
-    found = REPORT.json_schema(mode="serialization")
-    found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    for record in (found, *found["$defs"].values()):
+    schema = REPORT.json_schema(mode="serialization")
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    for record in (schema, *schema["$defs"].values()):
         record["additionalProperties"] = False
-    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""A report's numbers as columns and cells, ready to be shown."""
+"""A report's numbers as columns and cells, ready for a page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from actionpairs.evaluation.human_eval import QUESTIONS
-from actionpairs.evaluation.records import About, Better, Difference, Opinion, Report, ReportRow, Score, Unit
+from actionpairs.evaluation.records import Difference, HumanRating, Report, ReportRow, Score
+from actionpairs.metrics.metric import About, Better
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Column:
     name: str
     about: About
     better: Better
-    unit: Unit
+    unit: str
+    statistic: str
     decimals: int
 
     @property
@@ -33,7 +35,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A score as it is shown; the three percentages place its interval between the column's ends."""
+    """A score as text; the three percentages place its interval between the column's ends."""
 
     text: str
     range_text: str
@@ -45,20 +47,21 @@ class Cell:
 
 def columns(report: Report) -> tuple[Column, ...]:
     """Every score that some row has, action scores first, else in the order in which rows name them."""
-    found: dict[str, list[Score]] = {}
+    scores_of: dict[str, list[Score]] = {}
     for row in report.rows:
         for score in row.scores:
-            found.setdefault(score.name, []).append(score)
+            scores_of.setdefault(score.name, []).append(score)
     made = [
-        Column(name, scores[0].about, scores[0].better, scores[0].unit, _decimals(scores))
-        for name, scores in found.items()
+        Column(name, one.about, one.better, one.unit, one.statistic, _decimals(scores))
+        for name, scores in scores_of.items()
+        for one in scores[:1]
     ]
     return tuple(sorted(made, key=lambda column: column.about != "action"))
 
 
-def cells(report: Report, shown: Sequence[Column]) -> tuple[tuple[Cell | None, ...], ...]:
+def cells(report: Report, columns: Sequence[Column]) -> tuple[tuple[Cell | None, ...], ...]:
     """One tuple for each row, one cell for each column, None where the row has no such score."""
-    by_column = [_cells(report.rows, column) for column in shown]
+    by_column = [_cells(report.rows, column) for column in columns]
     return tuple(zip(*by_column, strict=True))
 
 
@@ -78,17 +81,17 @@ Table = tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]  # heading, hea
 
 
 def comparisons(report: Report) -> tuple[Table, ...]:
-    """What people say, the paired differences, the scores of every part; nothing of what there is not."""
+    """Human ratings, paired differences, and the scores of every part, each where the report has some."""
     column_of = {column.name: column for column in columns(report)}
-    found: list[Table] = []
-    if report.opinions:
+    made: list[Table] = []
+    if report.human_ratings:
         head = ("row", "question", "% yes", "95 % interval", "edits", "answers", "Fleiss' κ")
         raters = f"{report.raters} {'rater' if report.raters == 1 else 'raters'}"
-        found.append((f"What people say: {raters}", head, tuple(map(_opinion, report.opinions))))
+        made.append((f"Human evaluation: {raters}", head, tuple(map(_rating, report.human_ratings))))
     if report.differences:
         head = ("model", "minus", "score", "difference", "95 % interval", "samples", "McNemar p")
         lines = tuple(_difference(item, column_of[item.score]) for item in report.differences)
-        found.append(("Differences on the same samples", head, lines))
+        made.append(("Differences on the same samples", head, lines))
     for part in report.parts:
         body = tuple(
             (row, score.name, column_of[score.name].text(score.value), _range(score, column_of[score.name]))
@@ -96,11 +99,11 @@ def comparisons(report: Report) -> tuple[Table, ...]:
             for score in scores
         )
         heading = f"{part.name.capitalize()}: {part.count} {'sample' if part.count == 1 else 'samples'}"
-        found.append((heading, ("row", "score", "value", "95 % interval"), body))
-    return tuple(found)
+        made.append((heading, ("row", "score", "value", "95 % interval"), body))
+    return tuple(made)
 
 
-def _opinion(item: Opinion) -> tuple[str, ...]:
+def _rating(item: HumanRating) -> tuple[str, ...]:
     interval = "–" if item.low is None or item.high is None else f"{item.low:.1f} to {item.high:.1f}"
     kappa = "–" if item.kappa is None else f"{item.kappa:.2f}".replace("-", "−")
     counts = str(item.items), str(item.answers)
@@ -113,10 +116,10 @@ def _difference(item: Difference, column: Column) -> tuple[str, ...]:
     return item.row, item.other, item.score, value, _range(item, column), str(item.count), p
 
 
-def _range(found: Score | Difference, column: Column) -> str:
-    if found.low is None or found.high is None:
+def _range(item: Score | Difference, column: Column) -> str:
+    if item.low is None or item.high is None:
         return "–"
-    return f"{column.text(found.low)} to {column.text(found.high)}"
+    return f"{column.text(item.low)} to {column.text(item.high)}"
 
 
 def _mean_text(row: ReportRow, keys: set[str], score: str) -> str:
@@ -131,9 +134,9 @@ def _decimals(scores: Sequence[Score]) -> int:
 
 
 def _cells(rows: Sequence[ReportRow], column: Column) -> list[Cell | None]:
-    found = [next((score for score in row.scores if score.name == column.name), None) for row in rows]
-    competing = [score.value for row, score in zip(rows, found, strict=True) if score and row.kind != "truth"]
-    ends = [end for score in found if score for end in (score.value, score.low, score.high) if end is not None]
+    scores = [next((score for score in row.scores if score.name == column.name), None) for row in rows]
+    competing = [score.value for row, score in zip(rows, scores, strict=True) if score and row.kind != "truth"]
+    ends = [end for score in scores if score for end in (score.value, score.low, score.high) if end is not None]
     best = (max if column.better == "higher" else min)(competing, default=math.nan)
     return [
         None
@@ -141,7 +144,7 @@ def _cells(rows: Sequence[ReportRow], column: Column) -> list[Cell | None]:
         else _cell(
             score, column, least=min(ends), most=max(ends), is_best=row.kind != "truth" and score.value == best
         )
-        for row, score in zip(rows, found, strict=True)
+        for row, score in zip(rows, scores, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The card of a shards folder, which a Hugging Face hub shows and `datasets.load_dataset(FOLDER)` goes by."""
+"""The data-set card of a shards folder: the Hugging Face hub shows it, and `load_dataset(FOLDER)` reads it."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class _Split:
     actions: int
 
 
-def write(folder: Folder, config: ShardConfig, index: ShardIndex, places: SplitAssignment) -> FileDigest:
-    """Write the card; its front matter leaves nothing to guess: each split's files, and the features."""
-    splits = [_split(name, index, config.splits.train) for name in _listed(index, config.splits)]
+def write_card(folder: Folder, config: ShardConfig, index: ShardIndex, assignment: SplitAssignment) -> FileDigest:
+    """Write the card. Its front matter states the files of each split, and the features with their types."""
+    splits = [_split(name, index) for name in _split_names(index, config.splits)]
     card = templates.render(
         "dataset_card.md",
         front=yaml.safe_dump(_front(config, splits), sort_keys=False, allow_unicode=True),
@@ -43,21 +43,21 @@ def write(folder: Folder, config: ShardConfig, index: ShardIndex, places: SplitA
         megabytes=sum(shard.size_bytes for shard in index.shards) / 1e6,
         splits=splits,
         source=config.source,
-        rules=_rules(config, places),
+        rules=_rules(config, assignment),
         recipe_digest=index.recipe_digest,
     ).encode()
     folder.write_bytes(CARD_FILE, card)
     return FileDigest.of(card)
 
 
-def _listed(index: ShardIndex, config: SplitConfig) -> list[str]:
+def _split_names(index: ShardIndex, config: SplitConfig) -> list[str]:
     """Every split that has samples, in the recipe's order."""
     return [name for name in (*config.names, *config.subsets) if name in index.samples_per_split]
 
 
-def _split(name: str, index: ShardIndex, train: str) -> _Split:
-    """The training split is called `train`, as scripts expect; `datasets` takes no hyphen in the others' names."""
-    alias = "train" if name == train else re.sub(r"\W", "_", name)
+def _split(name: str, index: ShardIndex) -> _Split:
+    """A split's row. The training split is called `train`, as scripts expect; `datasets` allows no hyphen."""
+    alias = "train" if name == index.train_split else re.sub(r"\W", "_", name)
     return _Split(name, alias, index.samples_per_split[name], len(index.samples_per_action[name]))
 
 
@@ -73,7 +73,7 @@ def _front(config: ShardConfig, splits: list[_Split]) -> dict[str, Any]:
                 "data_files": [{"split": split.alias, "path": f"{split.name}-*.tar"} for split in splits],
             },
         ],
-        # Said, since `datasets` would go by the first five samples, in which a measure may be missing.
+        # Without this, `datasets` guesses types from the first five samples, where a measure may be missing.
         "dataset_info": {"config_name": "default", "features": _features()},
     }
 
@@ -85,30 +85,31 @@ def _features() -> list[dict[str, Any]]:
 
 
 def _struct(record: type) -> list[dict[str, Any]]:
-    """A record's fields as the hub writes features down."""
+    """The fields of a record as features in the hub's format."""
     return [
         {"name": name, "dtype": _TYPES[kind]} if kind in _TYPES else {"name": name, "struct": _struct(kind)}
         for name, kind in get_type_hints(record).items()
     ]
 
 
-def _rules(config: ShardConfig, places: SplitAssignment) -> list[str]:
+def _rules(config: ShardConfig, assignment: SplitAssignment) -> list[str]:
     """How pairs became samples, a sentence each."""
     kept = [
-        f"{line.measure} {'≥' if line.is_least else '≤'} {line.bound:g}" for line in filters.lines(config.filters)
+        f"{threshold.measure} {'≥' if threshold.is_minimum else '≤'} {threshold.bound:g}"
+        for threshold in filters.thresholds(config.filters)
     ]
     rules = [f"Kept: pairs with {', '.join(kept)}." if kept else "No filter: every pair is kept."]
     bits = config.filters.near_duplicate_bits
     if bits is not None:
         rules.append(f"Of pairs whose perceptual hashes differ by at most {bits} of 128 bits, the first is kept.")
-    if places.dropped:
-        rules.append(f"Dropped: {_counted(Counter(str(item.reason) for item in places.dropped))}.")
+    if assignment.dropped:
+        rules.append(f"Dropped: {_counted(Counter(str(item.reason) for item in assignment.dropped))}.")
     rules.append(_SPLIT_RULES[config.splits.rule].format(seed=config.splits.seed))
     for name, verbs in config.splits.unseen_verbs.items():
         rules.append(f"{name} has the verbs that never train: {', '.join(verbs)}.")
     rules += [
         f"{name}: {subset.rule}. Its samples stand in their own split too."
-        for name, subset in places.subsets.items()
+        for name, subset in assignment.subsets.items()
     ]
     return rules
 

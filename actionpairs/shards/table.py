@@ -1,4 +1,4 @@
-"""The table of a split: all that KEY.json says as columns, and where the pictures lie."""
+"""The Parquet table of a split: everything in KEY.json as columns, and the byte offsets of the pictures."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from actionpairs.shards.layout import key_of, table_name
 from actionpairs.shards.tar import REMAKE
 from actionpairs.storage import Folder
 
-PLACES = ("original_offset", "original_size", "edited_offset", "edited_size")
+OFFSET_COLUMNS = ("original_offset", "original_size", "edited_offset", "edited_size")
 SCHEMA = pa.schema(
     [
         ("key", pa.string()),
         ("split", pa.string()),
         ("shard", pa.string()),
-        *((name, pa.int64()) for name in PLACES),
+        *((name, pa.int64()) for name in OFFSET_COLUMNS),
         *columns.FACTS,
         ("recipe_digest", pa.string()),
     ]
@@ -33,7 +33,7 @@ SCHEMA = pa.schema(
 
 
 def row_of(sample: Sample, shard: str, offsets: tuple[int, int]) -> dict[str, Any]:
-    """A sample's row. offsets: of its pictures' first bytes in the shard, original and edited."""
+    """The row of one sample. offsets: of its pictures' first bytes in the shard, original and edited."""
     return {
         **columns.row_of(sample.metadata),
         "key": sample.key,
@@ -47,18 +47,18 @@ def row_of(sample: Sample, shard: str, offsets: tuple[int, int]) -> dict[str, An
     }
 
 
-def rows_of(shard: Shard, facts: pa.Table, places: NDArray[np.int64], *, recipe_digest: str) -> pa.Table:
-    """A shard's rows. facts: of its samples, in its order; places: samples 4, as PLACES."""
-    same = {"split": shard.split, "shard": shard.name, "recipe_digest": recipe_digest}
-    told = {name: facts[name] for name in columns.FACTS.names}
-    told |= {name: pa.repeat(text, shard.samples) for name, text in same.items()}
-    told |= {name: places[:, number] for number, name in enumerate(PLACES)}
-    told["key"] = [key_of(each) for each in facts["id"].to_pylist()]
-    return pa.Table.from_pydict(told, SCHEMA)
+def rows_of(shard: Shard, facts: pa.Table, offsets: NDArray[np.int64], *, recipe_digest: str) -> pa.Table:
+    """The rows of one shard. facts: of its samples, in tar order; offsets: samples 4, as OFFSET_COLUMNS."""
+    constants = {"split": shard.split, "shard": shard.name, "recipe_digest": recipe_digest}
+    data = {name: facts[name] for name in columns.FACTS.names}
+    data |= {name: pa.repeat(text, shard.samples) for name, text in constants.items()}
+    data |= {name: offsets[:, number] for number, name in enumerate(OFFSET_COLUMNS)}
+    data["key"] = [key_of(segment_id) for segment_id in facts["id"].to_pylist()]
+    return pa.Table.from_pydict(data, SCHEMA)
 
 
-def write(folder: Folder, split: str, shards: Iterable[pa.Table]) -> FileDigest:
-    """Write a split's rows, a group per shard, each in the order of its tar."""
+def write_table(folder: Folder, split: str, shards: Iterable[pa.Table]) -> FileDigest:
+    """Write a split's table: one row group per shard, rows in tar order."""
     with (
         folder.create(table_name(split)) as file,
         pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer,
@@ -68,27 +68,27 @@ def write(folder: Folder, split: str, shards: Iterable[pa.Table]) -> FileDigest:
     return FileDigest.of_file(folder, table_name(split))
 
 
-def entries(folder: Folder, split: str) -> tuple[Entry, ...]:
-    """What a loader needs of every row, sorted by key."""
-    found = _read(folder, split, names=[field.name for field in fields(Entry)])
-    return tuple(Entry(**row) for row in found.sort_by("key").to_pylist())
+def load_entries(folder: Folder, split: str) -> tuple[Entry, ...]:
+    """What a loader needs of every sample, sorted by key."""
+    table = _load_columns(folder, split, [field.name for field in fields(Entry)])
+    return tuple(Entry(**row) for row in table.sort_by("key").to_pylist())
 
 
-def facts(folder: Folder, split: str) -> dict[str, PairFacts]:
-    """What is known of every pair of a split, by key."""
-    found = _read(folder, split, names=["key", *columns.FACTS.names])
-    return {row["key"]: columns.facts_of(row) for row in found.to_pylist()}
+def load_facts(folder: Folder, split: str) -> dict[str, PairFacts]:
+    """Key → the facts of every pair of a split."""
+    table = _load_columns(folder, split, ["key", *columns.FACTS.names])
+    return {row["key"]: columns.facts_of(row) for row in table.to_pylist()}
 
 
-def rows(folder: Folder, split: str, shard: str) -> list[dict[str, Any]]:
-    """The rows that tell of one shard, whole and in its order."""
-    found: list[dict[str, Any]] = _read(
-        folder, split, names=SCHEMA.names, filters=[("shard", "=", shard)]
+def load_rows(folder: Folder, split: str, shard: str) -> list[dict[str, Any]]:
+    """All columns of one shard's rows, in tar order."""
+    rows: list[dict[str, Any]] = _load_columns(
+        folder, split, SCHEMA.names, filters=[("shard", "=", shard)]
     ).to_pylist()
-    return found
+    return rows
 
 
-def _read(folder: Folder, split: str, *, names: list[str], filters: Any = None) -> pa.Table:
+def _load_columns(folder: Folder, split: str, names: list[str], *, filters: Any = None) -> pa.Table:
     name = table_name(split)
     try:
         return pq.read_table(pa.BufferReader(folder.read_bytes(name)), columns=names, filters=filters)

@@ -1,4 +1,4 @@
-"""demo: all four commands on videos that the package renders itself, and a page that shows what came of it."""
+"""demo: all four commands on videos that the package renders itself, and a page with the results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actionpairs import synthetic
 from actionpairs.evaluation.records import Report
 from actionpairs.recipe import load
 from actionpairs.report import demo_page
-from actionpairs.report.demo_page import Chapter
+from actionpairs.report.demo_page import DemoSet
 from actionpairs.stages.eval import evaluate
 from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import shard
@@ -23,8 +23,8 @@ EDITOR_RECIPE, RECOGNIZER_RECIPE = "demo", "demo-recognizer"
 
 
 @dataclass(frozen=True, slots=True)
-class _Set:
-    """A set to render: named like the paper's, filmed like it, and cut by its recipe."""
+class _SetSpec:
+    """A data set to render, named after one of the paper's and with its kind of camera."""
 
     name: str
     camera: Literal["fixed", "head"]
@@ -33,74 +33,80 @@ class _Set:
     seed: int
 
 
-_SETS = (_Set("LC", "fixed", "demo", videos=16, seed=1), _Set("HC", "head", "demo-hc", videos=8, seed=2))
+_SETS = (_SetSpec("LC", "fixed", "demo", videos=16, seed=1), _SetSpec("HC", "head", "demo-hc", videos=8, seed=2))
 _ACTIONS_PER_VIDEO = 14
-_VERBS: tuple[synthetic.Verb, ...] = ("take", "put", "open", "close", "check")  # a minute teaches no more
-_FRAME_RATE = 10  # a third of the usual rate: only the frames around an action are wanted
+_VERBS: tuple[synthetic.Verb, ...] = (
+    "take",
+    "put",
+    "open",
+    "close",
+    "check",
+)  # a minute of training learns no more
+_FRAME_RATE = 10  # a third of the usual rate: only the frames around an action are needed
 
 
 def demo(*, out: str, workers: int | None = None) -> str:
-    """Render, extract, shard, train and score; the same call again goes on where it stopped.
+    """Render, extract, shard, train and evaluate; the same call again continues where it stopped.
 
-    Returns the path of the page.
+    workers: processes, one per core by default. Returns the path of the page.
     """
     root, processes = Path(out), workers or len(os.sched_getaffinity(0))
-    chapters = [_chapter(each, root, processes) for each in _SETS]
-    shards = [chapter.packed.out for chapter in chapters]
+    sets = [_make_set(spec, root, processes) for spec in _SETS]
+    shards = [demo_set.sharded.out for demo_set in sets]
     model, recognizer = str(root / "model"), str(root / "recognizer")
-    _say("teaching a small editor the actions of both sets")
+    _print_step("training a small editor on both sets")
     train(EDITOR_RECIPE, shards=shards, out=model, device="cpu")
-    _say("training a small recognizer on both sets")
+    _print_step("training a small recognizer on both sets")
     train(RECOGNIZER_RECIPE, shards=shards, out=recognizer, device="cpu")
     reports = [
-        _report(each, folder, root, model=model, recognizer=recognizer)
-        for each, folder in zip(_SETS, shards, strict=True)
+        _evaluate(spec, folder, root, model=model, recognizer=recognizer)
+        for spec, folder in zip(_SETS, shards, strict=True)
     ]
-    Folder(root).write_bytes("index.html", demo_page.written(root, chapters, reports).encode())
+    Folder(root).write_bytes("index.html", demo_page.render_page(root, sets, reports).encode())
     return str((root / "index.html").absolute())
 
 
-def _chapter(each: _Set, root: Path, processes: int) -> Chapter:
-    """Render, extract and shard one set."""
-    folder = root / each.name
-    _say(f"{each.name}: rendering {each.videos} videos with a {each.camera} camera")
+def _make_set(spec: _SetSpec, root: Path, processes: int) -> DemoSet:
+    """Render, extract and shard one data set."""
+    folder = root / spec.name
+    _print_step(f"{spec.name}: rendering {spec.videos} videos with a {spec.camera} camera")
     videos = synthetic.render_set(
         folder / "videos",
-        camera=each.camera,
-        videos=each.videos,
+        camera=spec.camera,
+        videos=spec.videos,
         actions_per_video=_ACTIONS_PER_VIDEO,
-        seed=each.seed,
+        seed=spec.seed,
         frame_rate=_FRAME_RATE,
         workers=processes,
         blemishes=True,
         verbs=_VERBS,
     )
-    _say(f"{each.name}: extract and shard")
-    cut = extract(
-        each.recipe,
+    _print_step(f"{spec.name}: extract and shard")
+    extracted = extract(
+        spec.recipe,
         videos=str(videos.videos),
         annotations=[str(videos.epic100)],
         out=str(folder / "pairs"),
         workers=processes,
     )
-    packed = shard(each.recipe, pairs=cut.out, out=str(folder / "shards"))
-    return Chapter(each.name, each.camera, cut, packed)
+    sharded = shard(spec.recipe, pairs=extracted.out, out=str(folder / "shards"))
+    return DemoSet(spec.name, spec.camera, extracted, sharded)
 
 
-def _report(each: _Set, shards: str, root: Path, *, model: str, recognizer: str) -> Report:
-    """Score the editor on one set's test split."""
-    _say(f"{each.name}: scoring edits of unseen pairs")
-    [split] = load(each.recipe).shard.splits.tests
+def _evaluate(spec: _SetSpec, shards: str, root: Path, *, model: str, recognizer: str) -> Report:
+    """Score the editor on the test split of one data set."""
+    _print_step(f"{spec.name}: scoring edits of unseen pairs")
+    [split] = load(spec.recipe).shard.splits.tests
     return evaluate(
         EDITOR_RECIPE,
         models=[model],
         shards=shards,
         split=split,
-        out=str(root / each.name / "report"),
+        out=str(root / spec.name / "report"),
         recognizer=recognizer,
         device="cpu",
     )
 
 
-def _say(text: str) -> None:
+def _print_step(text: str) -> None:
     print(f"── {text}", file=sys.stderr, flush=True)

@@ -16,21 +16,20 @@ from actionpairs.errors import TrainingError
 from actionpairs.manifest import FileDigest, Manifest, StageSpec
 from actionpairs.recipe import Recipe, load
 from actionpairs.storage import Folder
-from actionpairs.training import devices, metric_log, train_editor, train_recognizer
-from actionpairs.training import model_card as card
-from actionpairs.training.job import Job, Outcome
+from actionpairs.training import devices, metric_log, model_card
+from actionpairs.training.model_card import ModelCard
+from actionpairs.training.run import TrainResult, TrainRun
+from actionpairs.training.train_editor import train_editor
+from actionpairs.training.train_recognizer import train_recognizer
 
 CARD_FILE = "README.md"
-_WORKING = ("cache", "checkpoints")  # needed to go on, not to use the model; removed when it is finished
-_LOGS = (
-    metric_log.TABLE_FILE,
-    metric_log.EVENTS_FOLDER,
-)  # they hold speeds, so their bytes differ from run to run
+_WORK_FOLDERS = ("cache", "checkpoints")  # needed to resume, not to use the model; removed at the end
+_LOGS = (metric_log.TABLE_FILE, metric_log.EVENTS_FOLDER)  # they hold speeds, so their bytes vary from run to run
 
 
 @dataclass(frozen=True, slots=True)
 class TrainSummary:
-    """What came of a training run: steps done of those wanted, and the means of the last losses."""
+    """The result of a training run: steps done, of how many, and the final means of the losses."""
 
     out: str
     task: str
@@ -41,6 +40,7 @@ class TrainSummary:
     losses: Mapping[str, float]
 
 
+# 7 parameters: the options of the command.
 def train(
     recipe: str | Path | Recipe,
     *,
@@ -51,89 +51,88 @@ def train(
     workers: int = 0,
     stop_after: int | None = None,
 ) -> TrainSummary:
-    """Train what the recipe says on the training splits of one or several shards folders.
+    """Train the recipe's model on the training splits of one or several shards folders.
 
-    The same call again goes on from the last checkpoint and ends with the same weights. videos: the folder that
-    `extract` read, for a recipe that learns from whole segments. workers: threads that decode pictures.
-    stop_after: end with a checkpoint after so many steps. Raises ActionpairsError subclasses.
+    The same call again resumes from the last checkpoint and ends with the same weights. videos: the folder that
+    `extract` read, for a recipe that trains on whole segments. workers: threads that decode pictures. stop_after:
+    stop after so many steps, with a checkpoint. Raises subclasses of ActionpairsError.
     """
     recipe = load(recipe)
     config, folder, sources = recipe.train, Folder(out), tuple(Folder(url) for url in shards)
     videos_folder = _videos_folder(config, videos)
-    order = StageSpec("train", recipe.name, config, _inputs(sources))
-    accelerator = devices.begin(
+    spec = StageSpec("train", recipe.name, config, _inputs(sources))
+    accelerator = devices.create_accelerator(
         device,
         precision=config.precision,
         accumulation=config.accumulation,
         deterministic=config.deterministic,
         fsdp=isinstance(config, EditorConfig) and config.fsdp,
     )
-    with _held(folder, order, accelerator) as done:
+    with _locked(folder, spec, accelerator) as done:
         if done is None:
-            job = Job(sources, videos_folder, folder.local_path(), accelerator, workers, stop_after)
-            outcome = _trained(job, config)
-            if outcome.card is None:
-                return _summary(folder, config, outcome.step, outcome.counts)
+            run = TrainRun(sources, videos_folder, folder.local_path(), accelerator, workers, stop_after)
+            result = _train_task(run, config)
+            if result.card is None:
+                return _summary(folder, config, result.step, result.counts)
             if accelerator.is_main_process:
-                done = _finish(folder, order, outcome, outcome.card)
+                done = _finish(folder, spec, result, result.card)
         if accelerator.is_main_process:
-            _tidy(folder.local_path())
+            _remove_work_folders(folder.local_path())
         return _summary(folder, config, config.steps, done.counts if done else {})
 
 
 def _videos_folder(config: EditorConfig | RecognizerConfig, videos: str | None) -> Folder | None:
-    """The folder of the videos, just where the recipe wants one."""
-    wanted = isinstance(config, RecognizerConfig) and config.clips == "segments"
-    if wanted and videos is None:
+    """The folder of the videos; None if the recipe trains on the shards alone."""
+    needs_videos = isinstance(config, RecognizerConfig) and config.clips == "segments"
+    if needs_videos and videos is None:
         raise TrainingError(
-            "`clips: segments` learns from the videos, and shards hold only two pictures of each segment.",
+            "`clips: segments` needs the videos: shards hold only two pictures of each segment.",
             cure="Name the folder that `extract` read with --videos, or set `clips: pairs`.",
         )
-    if videos is not None and not wanted:
+    if videos is not None and not needs_videos:
         raise TrainingError(
-            "The recipe learns from the shards alone, and reads no videos.",
-            cure="Leave --videos out; a recognizer reads them with `clips: segments`.",
+            "The recipe trains on the shards alone, and reads no videos.",
+            cure="Leave --videos out, or train a recognizer with `clips: segments`.",
         )
     return None if videos is None else Folder(videos)
 
 
 def _inputs(sources: Sequence[Folder]) -> dict[str, str]:
-    digests = sorted(manifest.read(source, stage="shard").digest for source in sources)
+    digests = sorted(manifest.load(source, stage="shard").digest for source in sources)
     return {f"shards {number}": digest for number, digest in enumerate(digests)}
 
 
+def _train_task(run: TrainRun, config: EditorConfig | RecognizerConfig) -> TrainResult:
+    if isinstance(config, EditorConfig):
+        return train_editor(run, config)
+    return train_recognizer(run, config)
+
+
 @contextmanager
-def _held(folder: Folder, order: StageSpec, accelerator: Accelerator) -> Iterator[Manifest | None]:
-    """Hold the folder for all processes; the main one has the lock."""
+def _locked(folder: Folder, spec: StageSpec, accelerator: Accelerator) -> Iterator[Manifest | None]:
+    """Lock the output folder for all processes. Gives its manifest if the run is finished."""
     if accelerator.is_main_process:
-        with manifest.working(folder, order) as done:
+        with manifest.working(folder, spec) as done:
             accelerator.wait_for_everyone()
             yield done
     else:
         accelerator.wait_for_everyone()
         is_done = folder.exists(manifest.MANIFEST_FILE)
-        yield manifest.read(folder, stage="train") if is_done else None
+        yield manifest.load(folder, stage="train") if is_done else None
 
 
-def _trained(job: Job, config: EditorConfig | RecognizerConfig) -> Outcome:
-    if isinstance(config, EditorConfig):
-        return train_editor.train(job, config)
-    return train_recognizer.train(job, config)
-
-
-def _finish(folder: Folder, order: StageSpec, outcome: Outcome, model_card: card.Card) -> Manifest:
-    """Write the card, and the manifest last of all."""
-    folder.write_bytes(CARD_FILE, card.written(model_card, order))
+def _finish(folder: Folder, spec: StageSpec, result: TrainResult, card: ModelCard) -> Manifest:
+    """Write the model card, and then the manifest."""
+    folder.write_bytes(CARD_FILE, model_card.render(card, spec))
+    unlisted = {*_WORK_FOLDERS, *_LOGS, manifest.LOCK_FILE, manifest.MANIFEST_FILE}
     files = {
-        name: FileDigest.of_file(folder, name)
-        for name in folder.names()
-        if name.split("/")[0] not in {*_WORKING, *_LOGS, manifest.LOCK_FILE, manifest.MANIFEST_FILE}
+        name: FileDigest.of_file(folder, name) for name in folder.names() if name.split("/")[0] not in unlisted
     }
-    return manifest.finish(folder, order, counts=outcome.counts, files=files)
+    return manifest.finish(folder, spec, counts=result.counts, files=files)
 
 
-def _tidy(out: Path) -> None:
-    for name in _WORKING:
+def _remove_work_folders(out: Path) -> None:
+    for name in _WORK_FOLDERS:
         shutil.rmtree(out / name, ignore_errors=True)
 
 
@@ -147,5 +146,5 @@ def _summary(
         step=step,
         steps=config.steps,
         counts=counts,
-        losses=metric_log.last(folder.local_path(metric_log.TABLE_FILE)),
+        losses=metric_log.final_means(folder.local_path(metric_log.TABLE_FILE)),
     )

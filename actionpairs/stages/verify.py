@@ -1,4 +1,4 @@
-"""check and verify: are these shards the ones that were expected, and are they whole?"""
+"""check and verify: are these shards the expected ones, and are they whole?"""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,39 +21,39 @@ from actionpairs.storage import Folder, located
 
 
 def check(folder_url: str, expected_url: str) -> None:
-    """Compare a shards folder's manifest with a reviewed one; raises ShardError naming the first difference."""
+    """Compare the manifest of a shards folder with a reviewed one; raises ShardError with the first difference."""
     reviewed, name = located(expected_url)
-    found = manifest.read(Folder(folder_url), stage="shard")
+    ours = manifest.load(Folder(folder_url), stage="shard")
     expected = manifest.parse(reviewed.read_bytes(name), where=expected_url)
-    for what, ours, theirs in (
-        ("counts", found.counts, expected.counts),
-        ("recipe", found.recipe_digest, expected.recipe_digest),
-        ("memberships", found.subsets, expected.subsets),
-        ("files", found.files, expected.files),
+    for what, our_value, expected_value in (
+        ("counts", ours.counts, expected.counts),
+        ("recipe", ours.recipe_digest, expected.recipe_digest),
+        ("memberships", ours.subsets, expected.subsets),
+        ("files", ours.files, expected.files),
     ):
-        if ours != theirs:
+        if our_value != expected_value:
             raise ShardError(
-                f"{folder_url}: {what} differ from {expected_url}: {_difference(ours, theirs)}.",
+                f"{folder_url}: {what} differ from {expected_url}: {_difference(our_value, expected_value)}.",
                 cure="Look for the cause; where the change is meant, a person updates the manifest in review.",
             )
 
 
-def _difference(ours: object, theirs: object) -> str:
-    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        for key in sorted({*ours, *theirs}):
-            if ours.get(key) != theirs.get(key):
-                return f"{key}: {ours.get(key)}, expected {theirs.get(key)}"
-    return f"{ours}, expected {theirs}"
+def _difference(ours: object, expected: object) -> str:
+    if isinstance(ours, Mapping) and isinstance(expected, Mapping):
+        for key in sorted({*ours, *expected}):
+            if ours.get(key) != expected.get(key):
+                return f"{key}: {ours.get(key)}, expected {expected.get(key)}"
+    return f"{ours}, expected {expected}"
 
 
 def verify(folder_url: str, *, workers: int | None = None) -> int:
-    """Read every sample, open every picture, hash every file again; returns how many samples there are.
+    """Load every sample, decode every picture, and hash every file again; returns the number of samples.
 
-    Raises ShardError, which names the first wrong thing that was found: file and entry.
+    Raises ShardError with the first error: file and entry.
     """
     folder = Folder(folder_url)
-    made, index = manifest.read(folder, stage="shard").files, shards.read_index(folder)
-    _same_files(folder, made, index.shards)
+    files, index = manifest.load(folder, stage="shard").files, shards.load_index(folder)
+    _check_file_list(folder, files, index.shards)
     tasks = [_Task(folder_url, shard) for shard in index.shards]
     workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
     with Progress(total=len(tasks), unit="shard", desc="verify") as bar:
@@ -60,9 +61,9 @@ def verify(folder_url: str, *, workers: int | None = None) -> int:
             bar.update()
             if isinstance(outcome, Died):
                 raise ShardError(f"{folder}/{outcome.task.shard.name}: {outcome.why}.", cure="Free some memory.")
-    for name, digest in made.items():
-        if not name.endswith(".tar") and FileDigest.of_file(folder, name) != digest:
-            raise ShardError(f"{folder}/{name}: not the bytes that were written.", cure="Copy it again.")
+    for name, digest in files.items():
+        if not name.endswith(".tar"):
+            _check_digest(folder, name, digest)
     return sum(shard.samples for shard in index.shards)
 
 
@@ -72,40 +73,43 @@ class _Task:
     shard: Shard
 
 
-def _same_files(folder: Folder, made: Mapping[str, FileDigest], listed: tuple[Shard, ...]) -> None:
-    """Raise where a file is missing, where a tar is too many, or where the manifest and the index disagree."""
-    found = set(folder.names())
-    for name in sorted({*made, *(shard.name for shard in listed)} - found):
+def _check_file_list(folder: Folder, files: Mapping[str, FileDigest], listed: tuple[Shard, ...]) -> None:
+    """Raise ShardError for a missing file, a tar that is not listed, or a manifest and index that disagree."""
+    present = set(folder.names())
+    for name in sorted({*files, *(shard.name for shard in listed)} - present):
         raise ShardError(f"{folder}/{name}: not there.", cure="Copy it again, or make the shards anew.")
-    tars = {name for name in found if name.endswith(".tar")}
+    tars = {name for name in present if name.endswith(".tar")}
     for name in sorted(tars - {shard.name for shard in listed}):
         raise ShardError(f"{folder}/{name}: no shard of this data set.", cure="Take it out of the folder.")
     for shard in listed:
-        if made.get(shard.name) != FileDigest(shard.sha256, shard.size_bytes):
-            raise ShardError(f"{folder}/{shard.name}: index and manifest tell it differently.", cure=shards.REMAKE)
+        if files.get(shard.name) != FileDigest(shard.sha256, shard.size_bytes):
+            raise ShardError(f"{folder}/{shard.name}: index and manifest differ.", cure=shards.REMAKE)
 
 
 def _verify_shard(task: _Task) -> None:
-    """Hold a tar against its rows in the table, sample by sample, then against its digest."""
+    """Compare a tar with its rows in the table, sample by sample, then with its digest."""
     folder, shard = Folder(task.folder_url), task.shard
     where = f"{folder}/{shard.name}"
-    rows = shards.rows(folder, shard.split, shard.name)
-    for found, row in zip_longest(shards.placed_samples(folder, shard.name), rows):
-        if found is None:
+    rows = shards.load_rows(folder, shard.split, shard.name)
+    for item, row in zip_longest(shards.iter_samples_with_offsets(folder, shard.name), rows):
+        if item is None:
             raise ShardError(f"{where}: {row['key']} is missing.", cure=shards.REMAKE)
-        sample, offsets = found
+        sample, offsets = item
         if row is None:
             raise ShardError(f"{where}: {sample.key} is in no table.", cure=shards.REMAKE)
-        told = shards.row_of(sample, shard.name, offsets)
-        for name in row:
-            if row[name] != told[name]:
-                raise ShardError(
-                    f"{where}: {sample.key} has {name} {told[name]!r}, its table {row[name]!r}.",
-                    cure=shards.REMAKE,
-                )
+        _check_row(row, shards.row_of(sample, shard.name, offsets), where=where)
         _check_pictures(sample, where=where)
-    if FileDigest.of_file(folder, shard.name) != FileDigest(shard.sha256, shard.size_bytes):
-        raise ShardError(f"{where}: not the bytes that were written.", cure="Copy it again.")
+    _check_digest(folder, shard.name, FileDigest(shard.sha256, shard.size_bytes))
+
+
+def _check_row(row: Mapping[str, Any], expected: Mapping[str, Any], *, where: str) -> None:
+    """Compare a table's row with the row of the sample in the tar."""
+    for name in row:
+        if row[name] != expected[name]:
+            raise ShardError(
+                f"{where}: {expected['key']} has {name} {expected[name]!r}, its table {row[name]!r}.",
+                cure=shards.REMAKE,
+            )
 
 
 def _check_pictures(sample: Sample, *, where: str) -> None:
@@ -113,8 +117,13 @@ def _check_pictures(sample: Sample, *, where: str) -> None:
     for suffix, jpeg in ((shards.ORIGINAL, sample.original_image), (shards.EDITED, sample.edited_image)):
         picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
         if picture is None or picture.shape[:2] != (facts.height, facts.width):
-            seen = "no picture" if picture is None else f"{picture.shape[1]} × {picture.shape[0]}"
+            size = "no picture" if picture is None else f"{picture.shape[1]} × {picture.shape[0]}"
             raise ShardError(
-                f"{where}: {sample.key}.{suffix} is {seen}, not {facts.width} × {facts.height}.",
+                f"{where}: {sample.key}.{suffix} is {size}, not {facts.width} × {facts.height}.",
                 cure=shards.REMAKE,
             )
+
+
+def _check_digest(folder: Folder, name: str, expected: FileDigest) -> None:
+    if FileDigest.of_file(folder, name) != expected:
+        raise ShardError(f"{folder}/{name}: not the bytes that were written.", cure="Copy it again.")

@@ -1,10 +1,10 @@
-"""The tabletop: annotated action videos with known truth, rendered for demo, tests and studies."""
+"""Renders annotated action videos of a table with their ground truth, for the demo, the tests and the study."""
 
 from actionpairs.synthetic.actions import Verb
-from actionpairs.synthetic.frame_index import read_frame_index
-from actionpairs.synthetic.outcomes import Outcome, Verdict, differ, judge, paint_outcomes
-from actionpairs.synthetic.rendering import RenderedSet, RenderedVideo, paint_pairs, render_set, render_video
-from actionpairs.synthetic.static import StaticEdit, paint_static_edits
+from actionpairs.synthetic.frame_index import decode_frame_index
+from actionpairs.synthetic.outcomes import EditScore, Outcome, find_changed_pixels, render_outcomes, score_edit
+from actionpairs.synthetic.rendering import RenderedSet, RenderedVideo, render_pairs, render_set, render_video
+from actionpairs.synthetic.static_edits import StaticEdit, render_static_edits
 from actionpairs.synthetic.truth import (
     Arguments,
     Blemish,
@@ -13,12 +13,13 @@ from actionpairs.synthetic.truth import (
     ThingTruth,
     Truth,
     VideoTruth,
-    read_truth,
+    load_truth,
 )
 
 __all__ = [
     "Arguments",
     "Blemish",
+    "EditScore",
     "MomentTruth",
     "Outcome",
     "RenderedSet",
@@ -28,15 +29,14 @@ __all__ = [
     "ThingTruth",
     "Truth",
     "Verb",
-    "Verdict",
     "VideoTruth",
-    "differ",
-    "judge",
-    "paint_outcomes",
-    "paint_pairs",
-    "paint_static_edits",
-    "read_frame_index",
-    "read_truth",
+    "decode_frame_index",
+    "find_changed_pixels",
+    "load_truth",
+    "render_outcomes",
+    "render_pairs",
     "render_set",
+    "render_static_edits",
     "render_video",
+    "score_edit",
 ]

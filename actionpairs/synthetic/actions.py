@@ -1,4 +1,4 @@
-"""The actions that a world allows, each with the world that it leaves behind."""
+"""The actions that are possible in a world, each with the world after it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,8 +6,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from actionpairs.synthetic.stage import Scene, find_spot, is_free, measure_move
-from actionpairs.synthetic.world import FURNITURE, Kind, Placement, World, find_loads, replace_placement
+from actionpairs.synthetic.scene import Scene, apparent_distance, find_spot, is_free
+from actionpairs.synthetic.world import FURNITURE, Kind, Placement, World, find_things_on, replace_placement
 
 Verb = Literal[
     "take",
@@ -50,12 +50,12 @@ _BASES: dict[Kind, tuple[Kind, ...]] = {
     "box": ("box",),
     "plate": ("plate",),
 }
-MIN_MOVE = 0.135  # of the frame height, so that a move of 12 % is never missed by rounding
+MIN_MOVE = 0.135  # of the frame height: rounding then never makes a move shorter than 12 %
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing done: the verb, the thing acted on, the other if any, the worlds before and after."""
+    """One action: its verb, the index of the thing acted on and of the other one, the worlds before and after."""
 
     verb: Verb
     acted: int
@@ -69,7 +69,10 @@ class Action:
 def choose_action(
     rng: np.random.Generator, scene: Scene, world: World, done: list[Verb], verbs: Sequence[Verb] = VERBS
 ) -> Action:
-    """Choose the next action of these verbs at random, rarer ones first; where there is none, check something."""
+    """Choose the next action at random among these verbs, or "check" where none is possible.
+
+    A verb is less likely the more often it was done.
+    """
     choices: dict[Verb, list[Action]] = {}
     for action in list_actions(rng, scene, world):
         choices.setdefault(action.verb, []).append(action)
@@ -80,28 +83,28 @@ def choose_action(
 
 
 def list_actions(rng: np.random.Generator, scene: Scene, world: World) -> Iterator[Action]:
-    """List the actions that a world allows; the generator picks the spots."""
-    shown = sum(placement.state not in ("absent", "covered") for placement in world)
+    """Yield the actions that are possible in a world; `rng` chooses the spots."""
+    visible_count = sum(placement.state not in ("absent", "covered") for placement in world)
     for index, placement in enumerate(world):
         kind = scene.things[index].kind
         if placement.state == "absent":
-            if shown < 7:
+            if visible_count < 7:
                 yield from _list_puts(rng, scene, world, index)
         elif kind in FURNITURE:
             yield from _list_openings(scene, world, index)
             yield _check(scene, world, index)
-        elif placement.state != "covered" and not find_loads(world, index):
+        elif placement.state != "covered" and not find_things_on(world, index):
             yield _check(scene, world, index)
             yield from _list_turns(scene, world, index)
             yield from _list_stacks(scene, world, index)
             yield from _list_moves(rng, scene, world, index)
-            if shown > 3:
+            if visible_count > 3:
                 yield _take(scene, world, index)
     yield from _list_covers(scene, world)
 
 
 def name_thing(scene: Scene, index: int) -> str:
-    """Name a thing as an instruction does: by its color too, where there may be two of its kind."""
+    """Return a thing's name in an instruction, with its color where a scene can have two of its kind."""
     thing = scene.things[index]
     if thing.kind in (*FURNITURE, "pan"):
         return f"the {thing.kind}"
@@ -122,7 +125,7 @@ def _take(scene: Scene, world: World, index: int) -> Action:
 
 
 def _uncover(world: World, lifted: Placement) -> World:
-    """Show again what a lifted thing covered."""
+    """Make what a lifted thing covered visible again."""
     if lifted.on is None or world[lifted.on].state != "covered":
         return world
     return replace_placement(world, lifted.on, replace(world[lifted.on], state="standing"))
@@ -164,7 +167,7 @@ def _list_moves(rng: np.random.Generator, scene: Scene, world: World, index: int
     for verb, (right, away) in MOVES.items():
         for reach in rng.uniform(0.10, 0.24, 4):
             spot = (placement.x + right * float(reach), placement.y + away * float(reach))
-            far = measure_move(scene.camera, (placement.x, placement.y), spot)
+            far = apparent_distance(scene.camera, (placement.x, placement.y), spot)
             if far >= MIN_MOVE and is_free(scene, world, index, spot):
                 after = replace_placement(world, index, replace(placement, x=spot[0], y=spot[1]))
                 yield _act(scene, world, verb, index, after, f"move {name_thing(scene, index)} {_WAYS[verb]}")
@@ -180,7 +183,7 @@ def _list_stacks(scene: Scene, world: World, index: int) -> Iterator[Action]:
         thing = scene.things[other]
         if other == index or base.state != "standing" or thing.kind not in _BASES.get(mover.kind, ()):
             continue
-        if find_loads(world, other):
+        if find_things_on(world, other):
             continue
         on_top = Placement("stacked", base.x, base.y, base.z + thing.support, on=other)
         narration = f"stack {name_thing(scene, index)} on {name_thing(scene, other)}"
@@ -194,7 +197,7 @@ def _list_covers(scene: Scene, world: World) -> Iterator[Action]:
             continue
         for index, placement in enumerate(world):
             kind = scene.things[index].kind
-            if kind not in ("bowl", "cup") or placement.state != "standing" or find_loads(world, index):
+            if kind not in ("bowl", "cup") or placement.state != "standing" or find_things_on(world, index):
                 continue
             lid = Placement("upside_down", below.x, below.y, tilt=float(np.pi), on=ball)
             after = replace_placement(world, index, lid)

@@ -1,4 +1,4 @@
-"""A pinhole camera that looks down on the table, resting on a tripod or worn on a head."""
+"""A pinhole camera that looks down on the table: fixed on a tripod, or moving with a head."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A camera pose: where it stands and looks (metres; x right, y away, z up), its roll and its lens."""
+    """A camera's position and target (meters; x right, y away, z up), its roll and its focal length."""
 
     position: tuple[float, float, float]
     target: tuple[float, float, float]
@@ -22,30 +22,30 @@ class Camera:
     focal: float  # in frame heights
     size: tuple[int, int]  # width, height in pixels
 
-    def measure_axes(self) -> Floats:
-        """Give the camera's right, down and forward axes as rows.  3 3"""
-        return _measure_axes(self.position, self.target, self.roll)
+    def axes(self) -> Floats:
+        """Return the camera's right, down and forward axes as rows.  3 3"""
+        return _compute_axes(self.position, self.target, self.roll)
 
     def project(self, points: Floats) -> tuple[Floats, Floats]:
-        """Project points of the world (N 3, metres) to pixels (N 2) and depths (N, metres)."""
-        seen = (points - np.asarray(self.position)) @ self.measure_axes().T
-        depth = np.maximum(seen[:, 2], 0.05)
+        """Project points of the world (N 3, meters) to pixels (N 2) and depths (N, meters)."""
+        in_camera = (points - np.asarray(self.position)) @ self.axes().T
+        depth = np.maximum(in_camera[:, 2], 0.05)
         pixels_per_slope = self.focal * self.size[1]
         center = np.array([self.size[0] / 2, self.size[1] / 2])
-        return seen[:, :2] / depth[:, None] * pixels_per_slope + center, depth
+        return in_camera[:, :2] / depth[:, None] * pixels_per_slope + center, depth
 
     def project_point(self, x: float, y: float, z: float) -> tuple[float, float]:
-        """Project one point of the world (metres) to pixels."""
+        """Project one point of the world (meters) to pixels."""
         pixels, _ = self.project(np.array([[x, y, z]]))
         return float(pixels[0, 0]), float(pixels[0, 1])
 
     def map_table(self) -> Floats:
-        """Give the homography from the table plane (metres) to pixels.  3 3"""
+        """Return the homography from the table plane (meters) to pixels.  3 3"""
         return self.map_plane(np.zeros(3), np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]))
 
     def map_plane(self, origin: Floats, across: Floats, along: Floats) -> Floats:
-        """Give the homography from a plane's own coordinates (metres) to pixels.  3 3"""
-        axes = self.measure_axes()
+        """Return the homography from a plane's own coordinates (meters) to pixels.  3 3"""
+        axes = self.axes()
         pixels_per_slope = self.focal * self.size[1]
         lens = np.array(
             [
@@ -75,16 +75,16 @@ def choose_camera(rng: np.random.Generator, kind: CameraKind, size: tuple[int, i
     return Camera(position, target, 0.0, 1.80, size)
 
 
-def follow_camera(
+def iter_cameras(
     rng: np.random.Generator, resting: Camera, kind: CameraKind, frame_count: int, frame_rate: float
 ) -> Iterator[Camera]:
-    """Give the camera of every frame: at rest on a tripod, or drifting and shaking on a head."""
+    """Yield the camera of every frame. A fixed one never moves; a head camera drifts and shakes."""
     if kind == "fixed":
         for _ in range(frame_count):
             yield resting
         return
-    drift = _wander(rng, frame_count, frame_rate, slowest=0.09, fastest=0.33)
-    shake = _wander(rng, frame_count, frame_rate, slowest=1.3, fastest=4.5)
+    drift = _make_tracks(rng, frame_count, frame_rate, slowest=0.09, fastest=0.33)
+    shake = _make_tracks(rng, frame_count, frame_rate, slowest=1.3, fastest=4.5)
     for slow, quick in zip(drift, shake, strict=True):
         position = np.asarray(resting.position) + slow[:3] * 0.030 + quick[:3] * 0.0012
         target = np.asarray(resting.target) + slow[3:6] * (0.026, 0.018, 0.0) + quick[3:6] * 0.0011
@@ -96,7 +96,7 @@ def follow_camera(
         )
 
 
-def _wander(
+def _make_tracks(
     rng: np.random.Generator, frame_count: int, frame_rate: float, *, slowest: float, fastest: float
 ) -> Floats:
     """Sum sines of chosen speeds (hertz) into seven smooth tracks of about -1 to 1.  frames 7"""
@@ -110,7 +110,7 @@ def _wander(
 
 
 @lru_cache(maxsize=64)
-def _measure_axes(position: tuple[float, float, float], target: tuple[float, float, float], roll: float) -> Floats:
+def _compute_axes(position: tuple[float, float, float], target: tuple[float, float, float], roll: float) -> Floats:
     forward = np.subtract(target, position)
     forward = forward / np.linalg.norm(forward)
     right = np.cross(forward, (0.0, 0.0, 1.0))
@@ -118,5 +118,5 @@ def _measure_axes(position: tuple[float, float, float], target: tuple[float, flo
     down = np.cross(forward, right)
     cos, sin = np.cos(roll), np.sin(roll)
     axes = np.stack([cos * right + sin * down, cos * down - sin * right, forward])
-    axes.flags.writeable = False  # shared by all who ask
+    axes.flags.writeable = False  # the cache returns the same array to all callers
     return axes

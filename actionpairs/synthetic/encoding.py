@@ -1,4 +1,4 @@
-"""The writing of a video file: H.264 with B-frames, the same bytes for the same pictures."""
+"""Encodes video files: H.264 with B-frames. The same pictures give the same bytes."""
 
 import os
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 _GROUP = 30  # frames from one key frame to the next
-# Without mbtree, whose look-ahead reads memory that nobody has set: the bytes differed from run to run.
+# No mbtree: its look-ahead reads uninitialized memory, so the bytes differed from run to run.
 _OPTIONS = {"preset": "veryfast", "crf": "21", "bf": "2", "threads": "1", "x264-params": "mbtree=0"}
 # From RGB of 0-255 to BT.709 luma of 16-235 and chroma of 16-240.
 _BT709 = np.array(
@@ -27,7 +27,7 @@ _BT709 = np.array(
 def encode_video(
     path: Path, pictures: Iterable[npt.NDArray[np.uint8]], *, size: tuple[int, int], frame_rate: int
 ) -> None:
-    """Encode pictures (H W 3 RGB) to a file, which appears under its name only when whole."""
+    """Encode pictures (H W 3 RGB) to a file. The file gets its name only once it is complete."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with av.open(str(part), "w", format="mp4") as container:

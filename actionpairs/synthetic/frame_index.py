@@ -1,4 +1,4 @@
-"""The frame's number, carried in its own pixels as black and white cells along the bottom left edge."""
+"""Writes a frame's index into its pixels, as black and white cells at the bottom left, and decodes it."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def stamp_frame_index(picture: Pixels, index: int) -> None:
-    """Stamp a frame's index into its picture (H W 3), in place; ValueError beyond twelve bits."""
+    """Write a frame's index into its picture (H W 3), in place. Raises ValueError above twelve bits."""
     if not 0 <= index < 2**CELLS:
         raise ValueError(f"frame index {index} does not fit into {CELLS} cells")
     for cell in range(CELLS):
@@ -18,8 +18,11 @@ def stamp_frame_index(picture: Pixels, index: int) -> None:
         picture[-CELL_SIZE:, cell * CELL_SIZE : (cell + 1) * CELL_SIZE] = 255 * bit
 
 
-def read_frame_index(picture_rgb: Pixels, *, original_height: int | None = None) -> int:
-    """Read a frame's index from its picture (H W 3 RGB), resized or not; original_height is in pixels."""
+def decode_frame_index(picture_rgb: Pixels, *, original_height: int | None = None) -> int:
+    """Decode a frame's index from its picture (H W 3 RGB).
+
+    original_height: in pixels, if the picture was resized.
+    """
     height = picture_rgb.shape[0]
     size = CELL_SIZE * height / (original_height or height)
     row = int(height - size / 2)

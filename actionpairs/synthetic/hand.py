@@ -1,4 +1,4 @@
-"""A hand with its forearm and sleeve: limbs melted into one relief and shaded as skin and cloth."""
+"""A hand with forearm and sleeve: limbs blended into one height map, shaded as skin and cloth."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ SLEEVES = (
     (0.52, 0.50, 0.45),
     (0.36, 0.20, 0.05),
 )
-# lateral place of the knuckle, its reach, phalanx lengths and radius at the knuckle, in metres
+# lateral place of the knuckle, its reach, phalanx lengths and radius at the knuckle, in meters
 _FINGERS = (
     (-0.0315, 0.088, (0.043, 0.026, 0.020), 0.0098),
     (-0.0105, 0.093, (0.047, 0.030, 0.021), 0.0102),
@@ -29,12 +29,12 @@ _FINGERS = (
     (0.0300, 0.080, (0.034, 0.021, 0.018), 0.0086),
 )
 _SPREAD = (-0.10, -0.02, 0.06, 0.15)  # radians
-_MELT = 0.0026  # metres over which limbs run into one another
+_BLEND = 0.0026  # meters over which limbs blend
 
 
 @dataclass(frozen=True, slots=True)
 class Limb:
-    """A tapered rod of flesh or cloth in the hand's own frame (right, forward, up; metres)."""
+    """A tapered rod of skin or cloth in the hand's own frame (right, forward, up; meters)."""
 
     start: Floats
     stop: Floats
@@ -45,14 +45,14 @@ class Limb:
 
 @dataclass(frozen=True, slots=True)
 class HandPicture:
-    """A cut-out hand: RGBA weighed by alpha (H W 4), and where its grip lies in it (pixels)."""
+    """A rendered hand: RGBA with premultiplied alpha (H W 4), and its grip point in pixels."""
 
     rgba: Pixels
     grip: tuple[float, float]
 
 
 def pose_limbs(closure: float) -> tuple[list[Limb], Floats]:
-    """Give the limbs of a right hand closed by 0 to 1, and its grip between thumb and fingers."""
+    """Return the limbs of a right hand closed by 0 to 1, and its grip point between thumb and fingers."""
     limbs, index_tip = _pose_fingers(closure)
     thumb_tip = _pose_thumb(limbs, closure)
     wrist = np.zeros(3)
@@ -100,13 +100,13 @@ def _pose_thumb(limbs: list[Limb], closure: float) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class HandStyle:
-    """Whose hand it is: linear-light colors of skin and sleeve."""
+    """The linear-light colors of skin and sleeve."""
 
     skin: tuple[float, float, float]
     sleeve: tuple[float, float, float]
 
 
-def draw_hand(
+def draw_hand(  # 7 parameters: pose, view, and what it looks like
     closure: float,
     heading: float,
     left_handed: bool,
@@ -115,7 +115,10 @@ def draw_hand(
     style: HandStyle,
     light: Light,
 ) -> HandPicture:
-    """Draw a hand that reaches along a heading (radians), seen along camera axes, in pixels per metre."""
+    """Draw a hand that points along a heading (radians), seen along the camera's axes.
+
+    axes: 3 3, rows right, down, forward. density: pixels per meter.
+    """
     limbs, _ = pose_limbs(closure)
     _, anchor = pose_limbs(0.8)
     forward = np.array([np.cos(heading), np.sin(heading), -0.10])
@@ -123,27 +126,27 @@ def draw_hand(
     right = np.array([np.sin(heading), -np.cos(heading), 0.0])
     frame = np.stack([-right if left_handed else right, forward, np.cross(right, forward)])
     look = frame @ axes.T * (1.0, 1.0, -1.0)  # to right, down, towards the eye
-    seen = [(limb, (limb.start - anchor) @ look, (limb.stop - anchor) @ look) for limb in limbs]
-    flesh = [spot[:2] for limb, start, stop in seen if limb.part != 1 for spot in (start, stop)]
-    reach = np.abs(np.array([*flesh, seen[-1][2][:2]])).max(axis=0) + 0.07
+    projected = [(limb, (limb.start - anchor) @ look, (limb.stop - anchor) @ look) for limb in limbs]
+    flesh = [spot[:2] for limb, start, stop in projected if limb.part != 1 for spot in (start, stop)]
+    reach = np.abs(np.array([*flesh, projected[-1][2][:2]])).max(axis=0) + 0.07
     size = (2 * np.ceil(reach * density)).astype(int)
     across = ((np.arange(size[0]) + 0.5 - size[0] / 2) / density).astype(np.float32)
     along = ((np.arange(size[1]) + 0.5 - size[1] / 2) / density).astype(np.float32)
-    relief, cover, part, tint = _melt_limbs(seen, across, along, density)
+    relief, cover, part, tint = _blend_limbs(projected, across, along, density)
     color = _shade_relief(relief, part, tint, axes, density, style, light)
     rgba = np.dstack([color * cover[:, :, None], cover * 255])
     return HandPicture(np.clip(np.round(rgba), 0, 255).astype(np.uint8), (size[0] / 2, size[1] / 2))
 
 
-def _melt_limbs(
-    seen: list[tuple[Limb, Floats, Floats]], across: Grid, along: Grid, density: float
+def _blend_limbs(
+    projected: list[tuple[Limb, Floats, Floats]], across: Grid, along: Grid, density: float
 ) -> tuple[Grid, Grid, Pixels, Grid]:
-    """Melt limbs into a relief (height towards the eye), its coverage, its parts, and a blush at the tips."""
+    """Blend limbs into one relief: height towards the camera, coverage, part, redness of the tips.  Each H W"""
     shape = (len(along), len(across))
     relief, cover = np.full(shape, -9.0, np.float32), np.zeros(shape, np.float32)
     part, blush = np.zeros(shape, np.uint8), np.zeros(shape, np.float32)
     best = np.full(shape, -9.0, np.float32)
-    for limb, start, stop in seen:
+    for limb, start, stop in projected:
         thick = max(limb.start_radius, limb.stop_radius) + 2 / density
         low, high = np.minimum(start, stop)[:2] - thick, np.maximum(start, stop)[:2] + thick
         x0, x1 = np.searchsorted(across, [low[0], high[0]])
@@ -161,11 +164,11 @@ def _melt_limbs(
         level = np.float32(start[2]) + inside * way[2]
         dome = np.sqrt(np.clip(1 - (away / radius) ** 2, 0, 1)) * radius
         covers = np.clip((radius - away) * density + 0.5, 0, 1)
-        if limb.part == 1:  # the cuff is cut, and curves around the arm
-            cut = share * np.float32(length2**0.5) + 0.35 * dome - 0.3 * limb.start_radius
-            covers *= np.clip(cut * density + 0.5, 0, 1)
+        if limb.part == 1:  # the sleeve ends at a curved cuff
+            beyond_cuff = share * np.float32(length2**0.5) + 0.35 * dome - 0.3 * limb.start_radius
+            covers *= np.clip(beyond_cuff * density + 0.5, 0, 1)
         height = np.where(covers > 0, level + dome, -9.0).astype(np.float32)
-        relief[window] = np.logaddexp(relief[window] / _MELT, height / _MELT) * _MELT
+        relief[window] = np.logaddexp(relief[window] / _BLEND, height / _BLEND) * _BLEND
         wins = height > best[window]
         best[window] = np.where(wins, height, best[window])
         part[window] = np.where(wins, 1 if limb.part == 1 else 0, part[window])
@@ -175,10 +178,10 @@ def _melt_limbs(
     return relief, cover, part, blush
 
 
-def _shade_relief(
+def _shade_relief(  # 7 parameters: three maps of one relief, and how it is seen and lit
     relief: Grid, part: Pixels, blush: Grid, axes: Floats, density: float, style: HandStyle, light: Light
 ) -> Grid:
-    """Shade a relief as skin and sleeve.  H W 3, sRGB 0-255"""
+    """Shade a relief as skin and cloth.  H W 3, sRGB 0-255"""
     solid = relief > -1.0
     filled = np.where(solid, relief, 0).astype(np.float32)
     weight = cv2.GaussianBlur(solid.astype(np.float32), (0, 0), 0.007 * density) + 1e-4
@@ -195,26 +198,26 @@ def _shade_relief(
     normal = np.stack([-slope_x[solid], -slope_y[solid], np.ones(int(solid.sum()), np.float32)], axis=1)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     shaded = np.zeros((*relief.shape, 3), np.float32)
-    lit = _light_flesh(normal, sleeve[solid], blush[solid], axes, style, light)
+    lit = _shade_points(normal, sleeve[solid], blush[solid], axes, style, light)
     shaded[solid] = encode_srgb(lit * crease[solid][:, None])
     return shaded
 
 
-def _light_flesh(
+def _shade_points(
     normal: Grid, sleeve: npt.NDArray[np.bool_], blush: Grid, axes: Floats, style: HandStyle, light: Light
 ) -> Grid:
-    """Light points of skin or sleeve by their normals (N 3); skin lets red light through.  N 3, linear"""
+    """Shade points of skin or cloth by their normals (N 3); skin lets red light through.  N 3, linear light"""
     lamp = (axes @ np.asarray(light.direction)) * (1, 1, -1)
     overhead = (axes @ np.array([0.0, 0.0, 1.0])) * (1, 1, -1)
     facing = normal @ lamp.astype(np.float32)
     upness = (normal @ overhead.astype(np.float32) + 1)[:, None] / 2
     wrap = np.stack([np.clip((facing + w) / (1 + w), 0, 1) for w in (0.45, 0.28, 0.22)], axis=1)
     skin = np.asarray(style.skin) * (1 + blush[:, None] * np.array([0.10, -0.10, -0.08]))
-    paint = np.where(sleeve[:, None], np.asarray(style.sleeve), skin)
+    albedo = np.where(sleeve[:, None], np.asarray(style.sleeve), skin)
     glow = np.asarray(light.sky) * upness + np.asarray(light.bounce) * (1 - upness)
     half = lamp + np.array([0.0, 0.0, 1.0])
     half /= np.linalg.norm(half)
     shine = np.clip(normal @ half.astype(np.float32), 0, 1) ** 26 * np.where(sleeve, 0.0, 0.11)
-    lit = paint * (wrap * np.asarray(light.lamp) * 0.95 + glow) + shine[:, None]
+    lit = albedo * (wrap * np.asarray(light.lamp) * 0.95 + glow) + shine[:, None]
     flesh: Grid = lit.astype(np.float32)
     return flesh

@@ -1,27 +1,27 @@
-"""The light of a scene, and how a surface answers it."""
+"""A scene's light, and the shading of surfaces."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from actionpairs.synthetic.shapes import Mesh
+from actionpairs.synthetic.mesh import Mesh
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """One soft lamp and the room's glow: direction towards the lamp, and linear-light colors."""
+    """One soft lamp and ambient light: the direction towards the lamp, and linear-light colors."""
 
     direction: tuple[float, float, float]
     lamp: tuple[float, float, float]
     sky: tuple[float, float, float]
-    bounce: tuple[float, float, float]  # from the table
+    bounce: tuple[float, float, float]  # reflected by the table
 
 
 def choose_light(rng: np.random.Generator) -> Light:
-    """Choose where a scene's lamp hangs, how warm it is and how bright."""
+    """Choose the lamp's direction, color temperature and strength."""
     azimuth = rng.choice([-1.0, 1.0]) * rng.uniform(0.35, 1.35) + np.pi / 2
     height = rng.uniform(0.80, 1.05)
     warmth = rng.uniform(-0.7, 1.0)
@@ -43,7 +43,10 @@ def choose_light(rng: np.random.Generator) -> Light:
 def shade_patches(
     mesh: Mesh, corners: Floats, eye: Floats, light: Light
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Shade patches at their corners (N 4 3, metres); give sRGB of 0-255 (N 3) and which face the eye (N)."""
+    """Shade patches with these corners (N 4 3, meters).
+
+    Returns sRGB of 0-255 (N 3) and the mask of those that face the camera (N).
+    """
     center = corners.mean(axis=1)
     normal = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
@@ -56,7 +59,7 @@ def shade_patches(
     glow = (np.asarray(light.bounce) * (1 - upness) + np.asarray(light.sky) * upness) * mesh.openness[:, None]
     lit = diffuse[:, None] * np.asarray(light.lamp) * (0.35 + 0.65 * mesh.openness[:, None]) + glow
     mirror = 2 * facing[:, None] * normal - view
-    room = _look_around(mirror, light) * mesh.openness[:, None]
+    room = _reflect_room(mirror, light) * mesh.openness[:, None]
     fresnel = (0.045 + 0.75 * (1 - np.clip(facing, 0, 1)) ** 5) * mesh.gloss
     metal = mesh.metal[:, None]
     matt = mesh.albedo * lit
@@ -65,7 +68,7 @@ def shade_patches(
 
 
 def _tabulate_srgb() -> npt.NDArray[np.float32]:
-    """Tabulate sRGB of 0-255 for linear light of 0 to 2 in 4096 steps, highlights rolled off softly."""
+    """Tabulate sRGB of 0-255 for linear light of 0 to 2 in steps of 1/4096, with soft highlights."""
     linear = np.arange(8192) / 4096
     rolled = np.where(linear > 0.7, 0.7 + 0.3 * (1 - np.exp(-(linear - 0.7) / 0.3)), linear)
     return (255 * np.clip(rolled, 0, 1) ** (1 / 2.2)).astype(np.float32)
@@ -75,13 +78,13 @@ _SRGB = _tabulate_srgb()
 
 
 def encode_srgb(linear: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """Turn linear light into sRGB values of 0-255, highlights rolled off softly."""
+    """Convert linear light to sRGB values of 0-255, with soft highlights."""
     encoded: npt.NDArray[np.float32] = _SRGB[np.clip(linear * 4096, 0, 8191).astype(np.int16)]
     return encoded
 
 
-def _look_around(direction: Floats, light: Light) -> Floats:
-    """Give the light of a made-up room in some directions (N 3): ceiling, walls, table and lamp.  N 3"""
+def _reflect_room(direction: Floats, light: Light) -> Floats:
+    """Return the environment light from these directions (N 3): ceiling, walls, table and lamp.  N 3"""
     up = direction[:, 2]
     wall = 0.32 + 0.5 * np.clip(up, 0, 1)
     level = np.where(up > 0, wall, np.maximum(0.32 + up * 1.2, 0.12))[:, None] * np.asarray(light.sky) * 1.8

@@ -1,4 +1,6 @@
-"""The rendering of one video and of a whole set, with its annotations and truth."""
+"""Renders one video, or a whole set with its annotations and ground truth."""
+
+from __future__ import annotations
 
 import multiprocessing
 import os
@@ -12,32 +14,32 @@ import numpy as np
 import numpy.typing as npt
 
 from actionpairs.synthetic.actions import VERBS, Verb
-from actionpairs.synthetic.annotations import EPIC_COLUMNS, format_rows, write_epic_rows, write_mpii_rows
-from actionpairs.synthetic.camera import Camera, follow_camera
+from actionpairs.synthetic.animation import compute_moment
+from actionpairs.synthetic.annotation_files import EPIC_COLUMNS, format_csv, make_epic_rows, make_mpii_rows
+from actionpairs.synthetic.camera import Camera, iter_cameras
 from actionpairs.synthetic.encoding import encode_video
+from actionpairs.synthetic.episode import Episode, EpisodeSegment, make_generator, name_video, plan_episode
 from actionpairs.synthetic.frame_index import stamp_frame_index
-from actionpairs.synthetic.measuring import measure_video
-from actionpairs.synthetic.motion import show_moment
-from actionpairs.synthetic.paint import Painter, choose_style
-from actionpairs.synthetic.script import Script, Segment, name_video, seed_generator, write_script
-from actionpairs.synthetic.truth import Arguments, Truth, VideoTruth, format_truth, read_truth
+from actionpairs.synthetic.frame_renderer import FrameRenderer, choose_style
+from actionpairs.synthetic.truth import Arguments, Truth, VideoTruth, format_truth, load_truth
+from actionpairs.synthetic.video_truth import compute_video_truth
 from actionpairs.synthetic.world import CameraKind
 
-EDITION = 1  # raised whenever the same arguments would give other bytes than before
+EDITION = 1  # increased whenever the same arguments give other bytes than before
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedVideo:
-    """One rendered video: its file, what happens in it, and the truth of its segments."""
+    """One rendered video: its file, its episode and its ground truth."""
 
     path: Path
-    script: Script
+    episode: Episode
     truth: VideoTruth
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedSet:
-    """A rendered set: where its videos, annotations and truth lie, and how many segments it has."""
+    """A rendered set: the paths of its videos, annotations and ground truth, and its number of segments."""
 
     folder: Path
     videos: Path
@@ -46,8 +48,21 @@ class RenderedSet:
     truth: Path
     segment_count: int
 
+    @classmethod
+    def in_folder(cls, folder: Path, *, segment_count: int) -> RenderedSet:
+        """Return the paths of a set below a folder."""
+        annotations = folder / "annotations"
+        return cls(
+            folder=folder,
+            videos=folder / "videos",
+            epic100=annotations / "epic100.csv",
+            mpii=annotations / "mpii.csv",
+            truth=folder / "truth.json",
+            segment_count=segment_count,
+        )
 
-def render_set(
+
+def render_set(  # 11 parameters: the fields of Arguments, which truth.json records
     out: Path,
     *,
     camera: CameraKind,
@@ -61,9 +76,9 @@ def render_set(
     blemishes: bool = False,
     verbs: tuple[Verb, ...] = VERBS,
 ) -> RenderedSet:
-    """Render a set of annotated videos with their truth; what is already whole is left alone.
+    """Render a set of annotated videos with their ground truth. Files that are already there are kept.
 
-    verbs: what is done in them; where nothing of that can be done, something is checked.
+    size: width and height in pixels. verbs: the actions in the videos; "check" where none of them is possible.
     """
     arguments = Arguments(
         EDITION,
@@ -77,22 +92,15 @@ def render_set(
         blemishes,
         verbs,
     )
-    rendered = RenderedSet(
-        folder=out,
-        videos=out / "videos",
-        epic100=out / "annotations" / "epic100.csv",
-        mpii=out / "annotations" / "mpii.csv",
-        truth=out / "truth.json",
-        segment_count=videos * actions_per_video,
-    )
-    if not _is_described(rendered, arguments):
-        _describe_set(rendered, arguments)
-    missing = [index for index in range(videos) if not _place_video(rendered, index).exists()]
+    rendered = RenderedSet.in_folder(out, segment_count=videos * actions_per_video)
+    if not _has_annotations(rendered, arguments):
+        _write_annotations(rendered, arguments)
+    missing = [index for index in range(videos) if not _video_path(rendered, index).exists()]
     _render_missing(rendered, arguments, missing, workers)
     return rendered
 
 
-def render_video(
+def render_video(  # 9 parameters: those of render_set that concern one video
     path: Path,
     *,
     camera: CameraKind,
@@ -105,7 +113,7 @@ def render_video(
     verbs: tuple[Verb, ...] = VERBS,
 ) -> RenderedVideo:
     """Render the index-th video of a set to a file."""
-    script = write_script(
+    episode = plan_episode(
         seed=seed,
         camera_kind=camera,
         index=index,
@@ -114,83 +122,85 @@ def render_video(
         frame_rate=frame_rate,
         verbs=verbs,
     )
-    cameras = place_cameras(script, seed, index)
-    pictures = _paint_frames(script, cameras, seed, index, stamped=frame_index_in_pixels)
+    cameras = compute_cameras(episode, seed, index)
+    pictures = _render_frames(episode, cameras, seed, index, stamped=frame_index_in_pixels)
     encode_video(path, pictures, size=size, frame_rate=frame_rate)
-    return RenderedVideo(path, script, measure_video(script, cameras))
+    return RenderedVideo(path, episode, compute_video_truth(episode, cameras))
 
 
-def paint_pairs(
+def render_pairs(
     *, camera: CameraKind, actions: int, seed: int, index: int, size: tuple[int, int], frame_rate: int = 30
-) -> Iterator[tuple[Segment, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
-    """Paint the first and the last frame of every action of the index-th video of a set, and none between.
+) -> Iterator[tuple[EpisodeSegment, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
+    """Render only the first and the last frame of every action of the index-th video of a set.
 
-    Pictures are H W 3 RGB. Their grain is not the video's, which depends on the frames before.
+    Pictures are H W 3 RGB. Their noise is not that of the video, which depends on the frames before.
     """
-    script = write_script(
+    episode = plan_episode(
         seed=seed, camera_kind=camera, index=index, actions=actions, size=size, frame_rate=frame_rate
     )
-    cameras = place_cameras(script, seed, index)
-    painter = hire_painter(script, seed, index)
-    for segment in script.segments:
+    cameras = compute_cameras(episode, seed, index)
+    renderer = make_renderer(episode, seed, index)
+    for segment in episode.segments:
         before, after = (
-            painter.paint(cameras[frame], show_moment(script, frame))
+            renderer.render(cameras[frame], compute_moment(episode, frame))
             for frame in (segment.first_frame, segment.last_frame)
         )
         yield segment, before, after
 
 
-def _paint_frames(
-    script: Script, cameras: list[Camera], seed: int, index: int, *, stamped: bool
+def _render_frames(
+    episode: Episode, cameras: list[Camera], seed: int, index: int, *, stamped: bool
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    painter = hire_painter(script, seed, index)
+    renderer = make_renderer(episode, seed, index)
     for frame, camera in enumerate(cameras):
-        picture = painter.paint(camera, show_moment(script, frame))
+        picture = renderer.render(camera, compute_moment(episode, frame))
         if stamped:
             stamp_frame_index(picture, frame)
         yield picture
 
 
-def hire_painter(script: Script, seed: int, index: int, *, grainy: bool = True) -> Painter:
-    """Give the painter of the index-th video; without grain, what is painted twice is the same twice."""
-    participant = int(script.participant_id[1:])
-    kind = script.camera_kind
+def make_renderer(episode: Episode, seed: int, index: int, *, noisy: bool = True) -> FrameRenderer:
+    """Make the renderer of the index-th video. Without noise, rendering a frame twice gives the same pixels."""
+    participant = int(episode.participant_id[1:])
+    kind = episode.camera_kind
     style = choose_style(
-        seed_generator(seed, kind, "style", participant), participant, script.scene.camera.size[1]
+        make_generator(seed, kind, "style", participant), participant, episode.scene.camera.size[1]
     )
-    style = style if grainy else replace(style, noise=0.0)
-    return Painter(script.scene, style, seed_generator(seed, kind, "pixels", index))
+    style = style if noisy else replace(style, noise=0.0)
+    return FrameRenderer(episode.scene, style, make_generator(seed, kind, "pixels", index))
 
 
-def place_cameras(script: Script, seed: int, index: int) -> list[Camera]:
-    """Give the camera of every frame of the index-th video."""
-    rng = seed_generator(seed, script.camera_kind, "camera", index)
-    return list(follow_camera(rng, script.scene.camera, script.camera_kind, script.frame_count, script.frame_rate))
+def compute_cameras(episode: Episode, seed: int, index: int) -> list[Camera]:
+    """Return the camera of every frame of the index-th video."""
+    rng = make_generator(seed, episode.camera_kind, "camera", index)
+    return list(
+        iter_cameras(rng, episode.scene.camera, episode.camera_kind, episode.frame_count, episode.frame_rate)
+    )
 
 
-def _place_video(rendered: RenderedSet, index: int) -> Path:
+def _video_path(rendered: RenderedSet, index: int) -> Path:
     return rendered.videos / f"{name_video(index)}.MP4"
 
 
-def _is_described(rendered: RenderedSet, arguments: Arguments) -> bool:
-    """Say whether the folder's annotations and truth belong to these arguments."""
+def _has_annotations(rendered: RenderedSet, arguments: Arguments) -> bool:
+    """Return whether the folder has the annotations and the ground truth of these arguments."""
     if not (rendered.epic100.exists() and rendered.mpii.exists() and rendered.truth.exists()):
         return False
     try:
-        return read_truth(rendered.truth).arguments == arguments
+        return load_truth(rendered.truth).arguments == arguments
     except (ValueError, KeyError, TypeError):
-        return False  # a truth of another edition, or none at all
+        return False  # a truth.json of another edition, or an invalid one
 
 
-def _describe_set(rendered: RenderedSet, arguments: Arguments) -> None:
-    """Write annotations and truth, the truth last; videos of other arguments go."""
+def _write_annotations(rendered: RenderedSet, arguments: Arguments) -> None:
+    """Write annotations, and truth.json last; delete videos of other arguments."""
     rendered.truth.unlink(missing_ok=True)
     rendered.videos.mkdir(parents=True, exist_ok=True)
     rendered.epic100.parent.mkdir(parents=True, exist_ok=True)
     for stale in rendered.videos.glob("P*.MP4"):
         stale.unlink()
-    scripts = [
-        write_script(
+    episodes = [
+        plan_episode(
             seed=arguments.seed,
             camera_kind=arguments.camera,
             index=index,
@@ -201,17 +211,18 @@ def _describe_set(rendered: RenderedSet, arguments: Arguments) -> None:
         )
         for index in range(arguments.videos)
     ]
-    rows, listed = write_epic_rows(scripts, blemishes=arguments.blemishes)
-    measured = tuple(
-        measure_video(script, place_cameras(script, arguments.seed, index)) for index, script in enumerate(scripts)
+    rows, blemishes = make_epic_rows(episodes, blemishes=arguments.blemishes)
+    videos = tuple(
+        compute_video_truth(episode, compute_cameras(episode, arguments.seed, index))
+        for index, episode in enumerate(episodes)
     )
-    _write_whole(rendered.epic100, format_rows(rows, EPIC_COLUMNS))
-    _write_whole(rendered.mpii, format_rows(write_mpii_rows(scripts)))
-    _write_whole(rendered.truth, format_truth(Truth(arguments, measured, tuple(listed))))
+    _write_atomically(rendered.epic100, format_csv(rows, EPIC_COLUMNS))
+    _write_atomically(rendered.mpii, format_csv(make_mpii_rows(episodes)))
+    _write_atomically(rendered.truth, format_truth(Truth(arguments, videos, tuple(blemishes))))
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that appears under its name only when whole."""
+def _write_atomically(path: Path, text: str) -> None:
+    """Write a temporary file, then rename it."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_text(text, encoding="utf-8", newline="\n")
     part.replace(path)
@@ -231,10 +242,10 @@ def _render_missing(rendered: RenderedSet, arguments: Arguments, missing: list[i
 
 def _render_one(rendered: RenderedSet, arguments: Arguments, index: int) -> None:
     threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # the workers share the cores, and small pictures gain nothing
+    cv2.setNumThreads(1)  # the workers use all cores, and threads do not help with small pictures
     try:
         render_video(
-            _place_video(rendered, index),
+            _video_path(rendered, index),
             camera=arguments.camera,
             actions=arguments.actions_per_video,
             seed=arguments.seed,

@@ -1,4 +1,4 @@
-"""Soft shadows: things flattened along the light onto the table, blurred the more the higher they hang."""
+"""Soft shadows: things projected along the light onto the table; higher things have blurrier shadows."""
 
 from dataclasses import dataclass
 
@@ -7,28 +7,28 @@ import numpy as np
 import numpy.typing as npt
 
 from actionpairs.synthetic.light import Light
-from actionpairs.synthetic.sprites import place_corners
-from actionpairs.synthetic.table import EAST, NORTH, SOUTH, WEST
+from actionpairs.synthetic.sprites import transform_corners
+from actionpairs.synthetic.table_texture import EAST, NORTH, SOUTH, WEST
 from actionpairs.synthetic.world import Placement, Thing
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.uint8]
 
-DENSITY = 220.0  # pixels per metre
+DENSITY = 220.0  # pixels per meter
 _STRENGTH = 0.52  # of the shade in the middle of a shadow
-_CONTACT = 0.34  # of the dark seam where a thing meets the table
+_CONTACT = 0.34  # of the contact shadow, where a thing meets the table
 
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """How much light the table keeps around one thing (255 is all), and where on the table, at DENSITY."""
+    """How much light reaches the table around one thing (255 is all), and where on the table, at DENSITY."""
 
     kept: Mask  # H W
     left: int
     top: int
 
-    def map_to_metres(self) -> Floats:
-        """Give the homography from the mask's pixels to metres on the table.  3 3"""
+    def map_to_meters(self) -> Floats:
+        """Return the homography from the mask's pixels to meters on the table.  3 3"""
         step = 1 / DENSITY
         west = WEST + (self.left + 0.5) * step
         north = NORTH - (self.top + 0.5) * step
@@ -36,8 +36,8 @@ class Shadow:
 
 
 def cast_shadow(thing: Thing, placement: Placement, light: Light) -> Shadow:
-    """Cast the shadow of one thing where it is."""
-    corners = place_corners(thing, placement)
+    """Cast the shadow of one thing."""
+    corners = transform_corners(thing, placement)
     lamp = np.asarray(light.direction)
     height = np.maximum(corners[..., 2:], 0.0)
     cast = _to_pixels(corners[..., :2] - height * lamp[:2] / lamp[2])
@@ -56,12 +56,14 @@ def cast_shadow(thing: Thing, placement: Placement, light: Light) -> Shadow:
     far = cv2.GaussianBlur(canvas, (0, 0), softness * 2.4)
     shade = _STRENGTH * (0.6 * near + 0.4 * far)
     if placement.z < 0.03:
-        shade = shade + _seam(thing, corners, foot - origin, canvas.shape) * (1 - placement.z / 0.03)
+        shade = shade + _contact_shadow(thing, corners, foot - origin, canvas.shape) * (1 - placement.z / 0.03)
     return Shadow(np.clip(255 - shade, 60, 255).astype(np.uint8), int(left), int(top))
 
 
-def _seam(thing: Thing, corners: Floats, foot: Floats, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """Darken the table where a thing meets it."""
+def _contact_shadow(
+    thing: Thing, corners: Floats, foot: Floats, shape: tuple[int, ...]
+) -> npt.NDArray[np.float32]:
+    """Return the contact shadow, where a thing meets the table.  H W"""
     low = corners[..., 2].mean(axis=1) < corners[..., 2].min() + 0.35 * thing.height
     canvas = np.zeros(shape, np.uint8)
     hull = cv2.convexHull(np.round(foot[low].reshape(-1, 2) * 16).astype(np.int32))
@@ -69,8 +71,8 @@ def _seam(thing: Thing, corners: Floats, foot: Floats, shape: tuple[int, ...]) -
     return np.asarray(cv2.GaussianBlur(canvas, (0, 0), 2.4), np.float32) * np.float32(_CONTACT)
 
 
-def gather_shadows(shadows: list[Shadow]) -> Mask:
-    """Lay the shadows of resting things over one another on the whole table.  H W at DENSITY"""
+def combine_shadows(shadows: list[Shadow]) -> Mask:
+    """Multiply the shadows of resting things on the whole table.  H W at DENSITY"""
     height, width = int((NORTH - SOUTH) * DENSITY), int((EAST - WEST) * DENSITY)
     kept = np.full((height, width), 255, np.uint8)
     for shadow in shadows:

@@ -1,4 +1,4 @@
-"""Cut-out pictures of things: a mesh drawn with smooth edges, laid over a picture."""
+"""Sprites: antialiased pictures of things with alpha, blended over a picture."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from actionpairs.synthetic.camera import Camera
 from actionpairs.synthetic.light import Light, shade_patches
-from actionpairs.synthetic.models import build_thing
+from actionpairs.synthetic.thing_meshes import build_thing
 from actionpairs.synthetic.world import Placement, Thing
 
 Pixels = npt.NDArray[np.uint8]
@@ -18,15 +18,15 @@ SUPERSAMPLING = 2
 
 @dataclass(frozen=True, slots=True)
 class Sprite:
-    """A cut-out: RGBA with the colors already weighed by alpha (H W 4), its corner in the picture."""
+    """RGBA with premultiplied alpha (H W 4), and the position of its top left corner in the picture."""
 
     rgba: Pixels
     left: int
     top: int
 
 
-def place_corners(thing: Thing, placement: Placement) -> Floats:
-    """Give the corners of a thing's patches where it stands, in metres.  patches 4 3"""
+def transform_corners(thing: Thing, placement: Placement) -> Floats:
+    """Return the corners of a placed thing's patches, in meters.  patches 4 3"""
     corners = build_thing(thing, placement.openness).corners
     if placement.tilt:
         middle = thing.height / 2
@@ -38,8 +38,8 @@ def place_corners(thing: Thing, placement: Placement) -> Floats:
 
 
 def draw_thing(thing: Thing, placement: Placement, camera: Camera, light: Light) -> Sprite | None:
-    """Draw a thing by painting its patches from far to near; None where it is out of the picture."""
-    corners = place_corners(thing, placement)
+    """Draw a thing's patches from far to near (painter's algorithm). None if it is out of view."""
+    corners = transform_corners(thing, placement)
     pixels, depth = camera.project(corners.reshape(-1, 3))
     left, top = np.floor(pixels.min(axis=0)).astype(int) - 2
     right, bottom = np.ceil(pixels.max(axis=0)).astype(int) + 3
@@ -48,20 +48,20 @@ def draw_thing(thing: Thing, placement: Placement, camera: Camera, light: Light)
         return None
     mesh = build_thing(thing, placement.openness)
     colors, facing = shade_patches(mesh, corners, np.asarray(camera.position), light)
-    order = np.argsort(-depth.reshape(-1, 4).mean(axis=1), kind="stable")
-    order = order[facing[order]]
+    far_to_near = np.argsort(-depth.reshape(-1, 4).mean(axis=1), kind="stable")
+    far_to_near = far_to_near[facing[far_to_near]]
     spots = (pixels - (left, top)) * SUPERSAMPLING - (SUPERSAMPLING - 1) / 2
-    quads = np.round(spots.reshape(-1, 4, 2) * 16).astype(np.int32)[order]
-    paints = np.concatenate([colors, np.full((len(colors), 1), 255.0)], axis=1)[order].tolist()
+    quads = np.round(spots.reshape(-1, 4, 2) * 16).astype(np.int32)[far_to_near]
+    fills = np.concatenate([colors, np.full((len(colors), 1), 255.0)], axis=1)[far_to_near].tolist()
     big = np.zeros(((bottom - top) * SUPERSAMPLING, (right - left) * SUPERSAMPLING, 4), np.uint8)
-    for quad, paint in zip(quads, paints, strict=True):
-        cv2.fillConvexPoly(big, quad, paint, cv2.LINE_8, 4)
+    for quad, fill in zip(quads, fills, strict=True):
+        cv2.fillConvexPoly(big, quad, fill, cv2.LINE_8, 4)
     small = cv2.resize(big, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
     return Sprite(np.asarray(small, np.uint8), int(left), int(top))
 
 
-def lay_sprite(picture: Pixels, sprite: Sprite) -> None:
-    """Lay a sprite over a picture (H W 3, RGB), in place."""
+def blend_sprite(picture: Pixels, sprite: Sprite) -> None:
+    """Blend a sprite over a picture (H W 3, RGB), in place."""
     height, width = picture.shape[:2]
     top, left = max(sprite.top, 0), max(sprite.left, 0)
     bottom = min(sprite.top + sprite.rgba.shape[0], height)

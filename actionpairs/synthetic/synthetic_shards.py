@@ -1,4 +1,4 @@
-"""Pairs that the tabletop paints, straight into shards: what the study trains on, with no video between."""
+"""Rendered pairs written directly as shards, without videos: training and test data of the study."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from actionpairs import manifest, measures, shards, synthetic
+from actionpairs import columns, manifest, measures, shards, synthetic
 from actionpairs.configs import ShardConfig, SplitConfig
 from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.progress import Progress
 from actionpairs.records import Sample, SampleMetadata, Segment
+from actionpairs.shards import DatasetInfo, ShardPlan
 from actionpairs.storage import Folder
 
 ACTIONS_PER_SCENE = 14  # as many as a rendered video has
-_EDITS_PER_TABLE = 5
+_EDITS_PER_SCENE = 5
 FRAME_RATE = 10
-_SECONDS_PER_PAIR = 10.0  # a place on a clock that no video has
+_SECONDS_PER_PAIR = 10.0  # there is no video: pairs get made-up times
 
 
 @dataclass(frozen=True, slots=True)
 class SyntheticSet:
-    """What to paint: so many scenes to train on and, after them, so many to test with.
+    """What to render: `scenes` scenes to train on, and after them `test_scenes` others to test with.
 
-    shown: actions, or static edits. side: of the square pictures, in pixels. held_back: pairs of verb and noun
-    that come in the test alone.
+    kind: pairs of actions, or of static edits. side: of the square pictures, in pixels. held_back: combinations of
+    verb and noun that are in the test split alone.
     """
 
     name: str
     camera: Literal["fixed", "head"]
-    shown: Literal["actions", "static edits"]
+    kind: Literal["actions", "static edits"]
     scenes: int
     test_scenes: int
     side: int
@@ -64,70 +65,66 @@ class _Pair:
     after: np.ndarray
 
 
-def paint(asked: SyntheticSet, *, out: str, workers: int | None = None) -> None:
-    """Write a finished shards folder; the same call again does nothing.
+def write_synthetic_shards(spec: SyntheticSet, *, out: str, workers: int | None = None) -> None:
+    """Render a set into a finished shards folder; the same call again does nothing.
 
     workers: processes, one per core by default.
     """
     folder = Folder(out)
-    splits = SplitConfig(train=asked.train, tests={asked.test: 1})
-    config = ShardConfig(dataset=asked.name, splits=splits)
-    order = StageSpec("shard", asked.name, config, {"painted": repr(asked)})
-    with manifest.working(folder, order) as finished:
+    config = ShardConfig(dataset=spec.name, splits=SplitConfig(train=spec.train, tests={spec.test: 1}))
+    stage = StageSpec("shard", spec.name, config, {"synthetic_set": repr(spec)})
+    with manifest.working(folder, stage) as finished:
         if finished:
             return
-        samples = list(_samples(asked, config.digest(), workers=workers or len(os.sched_getaffinity(0))))
-        index, files = shards.write(
-            folder,
-            samples,
-            shard_of={(one.metadata.split, one.key): shards.shard_name(one.metadata.split, 0) for one in samples},
-            dataset=asked.name,
-            recipe_digest=config.digest(),
-        )
+        info = DatasetInfo.of(config)
+        samples = list(_samples(spec, info.recipe_digest, workers=workers or len(os.sched_getaffinity(0))))
+        plan = ShardPlan.of_shards([(sample.metadata.split, 0) for sample in samples])
+        facts = columns.table(sample.metadata for sample in samples)
+        index, files = shards.write_shards(folder, samples, facts, plan, info)
         files[manifest.RECIPE_FILE] = FileDigest.of_file(folder, manifest.RECIPE_FILE)
-        manifest.finish(folder, order, counts=index.samples_per_split, files=files)
+        manifest.finish(folder, stage, counts=index.samples_per_split, files=files)
 
 
-def _samples(asked: SyntheticSet, recipe_digest: str, *, workers: int) -> Iterator[Sample]:
-    count = asked.scenes + asked.test_scenes
+def _samples(spec: SyntheticSet, recipe_digest: str, *, workers: int) -> Iterator[Sample]:
+    count = spec.scenes + spec.test_scenes
     context = multiprocessing.get_context("spawn")  # OpenCV's threads do not survive a fork
     with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        painted = pool.map(partial(_samples_of, asked, recipe_digest), range(count), chunksize=8)
-        for samples in Progress(painted, desc=f"painting {asked.name}", total=count, unit="scene"):
+        scenes = pool.map(partial(_scene_samples, spec, recipe_digest), range(count), chunksize=8)
+        for samples in Progress(scenes, desc=f"rendering {spec.name}", total=count, unit="scene"):
             yield from samples
 
 
-def _samples_of(asked: SyntheticSet, recipe_digest: str, scene: int) -> list[Sample]:
-    """A scene's samples; of one that trains, without the combinations that are held back."""
-    split = asked.train if scene < asked.scenes else asked.test
+def _scene_samples(spec: SyntheticSet, recipe_digest: str, scene: int) -> list[Sample]:
+    """The samples of one scene; of a training scene, without the combinations that are held back."""
+    split = spec.train if scene < spec.scenes else spec.test
     return [
         _sample(pair, scene, number, split=split, recipe_digest=recipe_digest)
-        for number, pair in enumerate(_pairs(asked, scene))
-        if split == asked.test or (pair.verb, pair.noun) not in asked.held_back
+        for number, pair in enumerate(_pairs(spec, scene))
+        if split == spec.test or (pair.verb, pair.noun) not in spec.held_back
     ]
 
 
-def _pairs(asked: SyntheticSet, scene: int) -> Iterator[_Pair]:
-    size = asked.side, asked.side
-    if asked.shown == "static edits":
-        edits = synthetic.paint_static_edits(
-            camera=asked.camera, edits=_EDITS_PER_TABLE, seed=asked.seed, index=scene, size=size
+def _pairs(spec: SyntheticSet, scene: int) -> Iterator[_Pair]:
+    size = spec.side, spec.side
+    if spec.kind == "static edits":
+        edits = synthetic.render_static_edits(
+            camera=spec.camera, edits=_EDITS_PER_SCENE, seed=spec.seed, index=scene, size=size
         )
         for number, edit in enumerate(edits):
             yield _Pair(f"T{scene:05d}_{number}", edit.verb, edit.noun, edit.instruction, edit.before, edit.after)
         return
-    painted = synthetic.paint_pairs(
-        camera=asked.camera,
+    rendered = synthetic.render_pairs(
+        camera=spec.camera,
         actions=ACTIONS_PER_SCENE,
-        seed=asked.seed,
+        seed=spec.seed,
         index=scene,
         size=size,
         frame_rate=FRAME_RATE,
     )
-    for told, before, after in painted:
-        action = told.action
-        if action.verb != "check":  # nothing is done, so there is nothing to learn
-            yield _Pair(told.id, action.verb, action.nouns[0], action.narration, before, after)
+    for truth, before, after in rendered:
+        action = truth.action
+        if action.verb != "check":  # nothing changes, so there is nothing to learn
+            yield _Pair(truth.id, action.verb, action.nouns[0], action.narration, before, after)
 
 
 def _sample(pair: _Pair, scene: int, number: int, *, split: str, recipe_digest: str) -> Sample:

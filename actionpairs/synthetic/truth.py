@@ -1,4 +1,4 @@
-"""The known truth of a rendered set: where all things are before and after each action, seen from where."""
+"""The ground truth of a rendered set: all things and the camera, before and after each action."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,11 +12,12 @@ BlemishKind = Literal["stop_before_start", "past_the_end", "unknown_video", "unr
 Row3 = tuple[float, float, float]
 Matrix = tuple[Row3, Row3, Row3]
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+_FILE_KEYS = {"color": "colour", "center": "centre"}  # truth.json of edition 1 has British keys
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What a set was rendered from; the same arguments give the same bytes."""
+    """The arguments of render_set. The same arguments give the same bytes."""
 
     edition: int
     camera: CameraKind
@@ -32,7 +33,7 @@ class Arguments:
 
 @dataclass(frozen=True, slots=True)
 class ThingTruth:
-    """One thing at one moment: its state, base point (metres), and center and bounding box in the picture."""
+    """One thing in one frame: its state, base point (meters), and center and bounding box in the picture."""
 
     id: str
     kind: Kind
@@ -40,13 +41,13 @@ class ThingTruth:
     material: Material
     state: State
     position: Row3 | None  # x right, y away, z up; None while absent
-    center: tuple[float, float] | None  # pixels; None where nothing of it is in view
+    center: tuple[float, float] | None  # pixels; None if it is out of view
     box: Box | None
 
 
 @dataclass(frozen=True, slots=True)
 class MomentTruth:
-    """One frame: the camera's pose (metres, radians), the table-to-pixels homography, and all things."""
+    """One frame: the camera's pose (meters, radians), the homography from table to pixels, and all things."""
 
     frame: int
     camera_position: Row3
@@ -58,7 +59,7 @@ class MomentTruth:
 
 @dataclass(frozen=True, slots=True)
 class SegmentTruth:
-    """One annotated action: what was done to which thing, and the worlds of its first and last frame."""
+    """One annotated action: its verb, its things, and its first and last frame."""
 
     id: str
     verb: Verb
@@ -66,7 +67,7 @@ class SegmentTruth:
     narration: str
     start_seconds: float
     stop_seconds: float
-    acted: str  # id of the thing that the hand moved (of the lid in a cover)
+    acted: str  # id of the thing that the hand moved; for cover, of the lid
     other: str | None  # id of the thing stacked on or covered
     moved: bool  # whether anything changed
     first: MomentTruth
@@ -95,7 +96,7 @@ class Blemish:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The whole truth of a set."""
+    """The ground truth of a set: the contents of truth.json."""
 
     arguments: Arguments
     videos: tuple[VideoTruth, ...]
@@ -103,42 +104,51 @@ class Truth:
 
 
 def format_truth(truth: Truth) -> str:
-    """Write a truth as JSON with sorted keys, one newline at the end."""
-    return json.dumps(asdict(truth), sort_keys=True, separators=(",", ":")) + "\n"
+    """Format a truth as JSON with sorted keys and a final newline."""
+    document = asdict(
+        truth, dict_factory=lambda items: {_FILE_KEYS.get(name, name): value for name, value in items}
+    )
+    return json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n"
 
 
-def read_truth(path: Path) -> Truth:
-    """Read a truth.json; OSError or ValueError if it cannot be read, KeyError or TypeError if it is none."""
+def load_truth(path: Path) -> Truth:
+    """Load a truth.json.
+
+    Raises OSError or ValueError if it cannot be read, KeyError or TypeError if its contents are not a truth's.
+    """
     document = json.loads(path.read_text(encoding="utf-8"))
     arguments = document["arguments"]
     return Truth(
         Arguments(**{**arguments, **{name: tuple(arguments[name]) for name in ("size", "verbs")}}),
-        tuple(_read_video(video) for video in document["videos"]),
+        tuple(_parse_video(video) for video in document["videos"]),
         tuple(Blemish(**blemish) for blemish in document["blemishes"]),
     )
 
 
-def _read_video(video: dict[str, Any]) -> VideoTruth:
-    return VideoTruth(**{**video, "segments": tuple(_read_segment(segment) for segment in video["segments"])})
+def _parse_video(video: dict[str, Any]) -> VideoTruth:
+    return VideoTruth(**{**video, "segments": tuple(_parse_segment(segment) for segment in video["segments"])})
 
 
-def _read_segment(segment: dict[str, Any]) -> SegmentTruth:
-    moments = {name: _read_moment(segment[name]) for name in ("first", "last")}
+def _parse_segment(segment: dict[str, Any]) -> SegmentTruth:
+    moments = {name: _parse_moment(segment[name]) for name in ("first", "last")}
     return SegmentTruth(**{**segment, **moments})
 
 
-def _read_moment(moment: dict[str, Any]) -> MomentTruth:
+def _parse_moment(moment: dict[str, Any]) -> MomentTruth:
     return MomentTruth(
         **{
             **moment,
             "camera_position": tuple(moment["camera_position"]),
             "camera_target": tuple(moment["camera_target"]),
             "table_to_pixels": tuple(tuple(row) for row in moment["table_to_pixels"]),
-            "things": tuple(_read_thing(thing) for thing in moment["things"]),
+            "things": tuple(_parse_thing(thing) for thing in moment["things"]),
         }
     )
 
 
-def _read_thing(thing: dict[str, Any]) -> ThingTruth:
-    places = {name: tuple(thing[name]) if thing[name] else None for name in ("position", "center", "box")}
-    return ThingTruth(**{**thing, **places})
+def _parse_thing(thing: dict[str, Any]) -> ThingTruth:
+    fields = thing | {name: thing[key] for name, key in _FILE_KEYS.items()}
+    for key in _FILE_KEYS.values():
+        del fields[key]
+    coordinates = {name: tuple(fields[name]) if fields[name] else None for name in ("position", "center", "box")}
+    return ThingTruth(**{**fields, **coordinates})

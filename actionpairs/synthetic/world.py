@@ -1,4 +1,4 @@
-"""The things that can stand on the table, and how they stand: pure facts, no pixels."""
+"""The things on the table and their placements, without pixels."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -29,7 +29,7 @@ COLORS: dict[str, tuple[float, float, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much room a kind takes: footprint radius, height and lift of a thing stacked on it, in metres."""
+    """The size of a kind in meters: footprint radius, height, and at what height a thing stands on it."""
 
     radius: float
     height: float
@@ -51,7 +51,7 @@ EXTENTS: dict[Kind, Extent] = {
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One object of a scene, the same in every frame of the video; its yaw is in radians."""
+    """One object of a scene, constant over the video; yaw is in radians."""
 
     id: str
     kind: Kind
@@ -62,23 +62,23 @@ class Thing:
 
     @property
     def radius(self) -> float:
-        """The radius of the footprint in metres."""
+        """The radius of the footprint in meters."""
         return EXTENTS[self.kind].radius * self.scale
 
     @property
     def height(self) -> float:
-        """The height in metres."""
+        """The height in meters."""
         return EXTENTS[self.kind].height * self.scale
 
     @property
     def support(self) -> float:
-        """How far above its base a thing stacked on this one stands, in metres."""
+        """How far above its base a thing stacked on this one stands, in meters."""
         return EXTENTS[self.kind].support * self.scale
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where and how one thing is at one moment: base point in metres, tilt in radians, openness 0 to 1."""
+    """Position and state of one thing at one time: base point in meters, tilt in radians, openness 0 to 1."""
 
     state: State
     x: float = 0.0
@@ -93,10 +93,10 @@ World = tuple[Placement, ...]  # one placement per thing, in the order of the th
 
 
 def replace_placement(world: World, index: int, placement: Placement) -> World:
-    """Give the world with one thing placed anew."""
+    """Return the world with another placement for one thing."""
     return (*world[:index], placement, *world[index + 1 :])
 
 
-def find_loads(world: World, index: int) -> list[int]:
-    """List the things that stand on or cover a thing."""
+def find_things_on(world: World, index: int) -> list[int]:
+    """Return the indices of the things that stand on or cover a thing."""
     return [other for other, placement in enumerate(world) if placement.on == index]

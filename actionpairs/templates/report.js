@@ -18,7 +18,7 @@ function show() {
     `${cases.filter((item) => !item.element.hidden).length} shown`;
 }
 
-// Motion as gallery.motion_text writes it, as arrows in a square of 100 units: a line and two barbs for each cell.
+// The path of the arrows for a text of gallery.motion_text, in a square of 100 units: a line and two barbs per cell.
 function arrows(text) {
   const halves = Int8Array.from(atob(text), (byte) => byte.charCodeAt(0));
   const cells = Math.sqrt(halves.length / 2);
@@ -36,7 +36,7 @@ function arrows(text) {
   return path;
 }
 
-// Thousands of drawings at once would hold the page up: each sample's are made when it comes near the window.
+// Thousands of drawings at once would block the page: a sample's are drawn when it comes near the window.
 const near = new IntersectionObserver((entries) => {
   for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
     for (const drawing of target.querySelectorAll(".motion")) {

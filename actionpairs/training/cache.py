@@ -1,4 +1,4 @@
-"""Arrays that are computed once and read from the disk from then on, each named by what went into it."""
+"""Arrays that are computed once and then mapped from disk. A digest of what they depend on names the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import nn
 from actionpairs.data.examples import Example
 
 
-def array(
+def cached_array(
     folder: Path,
     kind: str,
     signature: Sequence[str],
@@ -21,21 +21,21 @@ def array(
     *,
     count: int,
 ) -> np.ndarray:
-    """The array that this signature names, mapped from its file; computed and written first if need be.
+    """The array with this signature, memory-mapped; it is computed and written first if there is no file.
 
-    compute: gives blocks that make up `count` rows one after another.
+    compute: yields blocks of rows, `count` rows in all.
     """
     digest = hashlib.sha256("\n".join(signature).encode()).hexdigest()[:16]
     path = folder / f"{kind}-{digest}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         _write(path, compute(), count=count)
-    found: np.ndarray = np.load(path, mmap_mode="r")
-    return found
+    array: np.ndarray = np.load(path, mmap_mode="r")
+    return array
 
 
-def contents(examples: Sequence[Example]) -> list[str]:
-    """What names each pair's pictures: the data set, the key, and where its bytes lie."""
+def example_signatures(examples: Sequence[Example]) -> list[str]:
+    """A line for each pair that identifies its pictures: data set, key, and where their bytes are."""
     entries = ((example.name, example.entry) for example in examples)
     return [
         f"{name} {entry.shard} {entry.original_offset} {entry.original_size} {entry.edited_size}"
@@ -43,7 +43,7 @@ def contents(examples: Sequence[Example]) -> list[str]:
     ]
 
 
-def weights(module: nn.Module) -> str:
+def weights_digest(module: nn.Module) -> str:
     """The digest of a network's weights."""
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
@@ -53,7 +53,7 @@ def weights(module: nn.Module) -> str:
 
 
 def _write(path: Path, blocks: Iterator[np.ndarray], *, count: int) -> None:
-    """Write blocks one after another into a file that appears when it is whole."""
+    """Write the blocks into one file under another name, and rename it when it is complete."""
     partial = path.with_name(path.name + ".partial")
     first = next(blocks)
     rows = np.lib.format.open_memmap(partial, "w+", dtype=first.dtype, shape=(count, *first.shape[1:]))

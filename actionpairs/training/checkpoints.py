@@ -1,8 +1,8 @@
-"""Checkpoints: all that a run needs to go on as if nothing had happened.
+"""Checkpoints: all that a run needs to resume exactly.
 
-One folder per step, written under a hidden name and renamed when it is whole: accelerate's state (weights,
-optimizer, the scaler of fp16) and the averaged weights. StageSpec, noise and dropout are drawn from the step, so
-there is no state of theirs.
+One folder per step: accelerate's state (weights, optimizer, the scaler of fp16) and the averaged weights. It is
+written under a hidden name and renamed when it is complete. The order of pairs, noise and dropout are computed
+from the step, so they need no state.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
@@ -19,12 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch.distributed.checkpoint.api import CheckpointException
 
 from actionpairs.errors import ModelError
-
-if TYPE_CHECKING:
-    from actionpairs.training.loop import TrainState
+from actionpairs.training.state import TrainState
 
 _NAME = re.compile(r"step-(\d{6,})")
-_AVERAGE_FILE = "average.safetensors"
+_EMA_FILE = "average.safetensors"
 
 
 def save(state: TrainState, folder: Path, step: int, *, keep: int) -> None:
@@ -35,11 +32,11 @@ def save(state: TrainState, folder: Path, step: int, *, keep: int) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
     accelerator.wait_for_everyone()
     accelerator.save_state(str(unfinished))
-    accelerator.wait_for_everyone()  # each process has written something of its own
-    averaged = state.ema.tensors(kept=accelerator.is_main_process) if state.ema else {}
+    accelerator.wait_for_everyone()  # each process writes files of its own
+    averaged = state.ema.state_dict(keep=accelerator.is_main_process) if state.ema else {}
     if accelerator.is_main_process:
         if averaged:
-            save_file({name: tensor.contiguous() for name, tensor in averaged.items()}, unfinished / _AVERAGE_FILE)
+            save_file({name: tensor.contiguous() for name, tensor in averaged.items()}, unfinished / _EMA_FILE)
         publish(unfinished, folder / f"step-{step:06d}")
         for old in _steps(folder)[:-keep]:
             shutil.rmtree(folder / f"step-{old:06d}")
@@ -47,9 +44,9 @@ def save(state: TrainState, folder: Path, step: int, *, keep: int) -> None:
 
 
 def resume(state: TrainState, folder: Path) -> int:
-    """Go back to the newest checkpoint that the main process sees; gives its step, 0 where there is none.
+    """Load the newest checkpoint that the main process sees. Returns its step; 0 if there is none.
 
-    Raises ModelError where the checkpoint cannot be read.
+    Raises ModelError if the checkpoint cannot be read.
     """
     newest: int = broadcast_object_list([max(_steps(folder), default=0)])[0]
     if not newest:
@@ -58,17 +55,17 @@ def resume(state: TrainState, folder: Path) -> int:
     try:
         state.accelerator.load_state(str(path))
         if state.ema:
-            state.ema.restore(load_file(path / _AVERAGE_FILE), steps=newest)
+            state.ema.load_state_dict(load_file(path / _EMA_FILE), steps=newest)
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError, CheckpointException) as error:
         raise ModelError(
             f"{path}: this checkpoint cannot be read: {error}.",
-            cure="Remove that folder and run the same command again: it goes on from the one before.",
+            cure="Remove that folder and run the same command again: it resumes from the checkpoint before.",
         ) from error
     return newest
 
 
 def publish(source: Path, target: Path) -> None:
-    """Move a file or folder to its final name when its bytes are on the disk; what was there is replaced."""
+    """Sync a file or folder to disk, then move it to its final name. A folder of that name is replaced."""
     for path in [source, *source.rglob("*")] if source.is_dir() else [source]:
         handle = os.open(path, os.O_RDONLY)
         os.fsync(handle)
@@ -79,7 +76,7 @@ def publish(source: Path, target: Path) -> None:
 
 
 def publish_contents(source: Path, target: Path) -> None:
-    """Move everything in a folder into another one, each under its final name when it is whole."""
+    """Publish each entry of a folder into another folder."""
     for path in sorted(source.iterdir()):
         publish(path, target / path.name)
     source.rmdir()
@@ -88,5 +85,5 @@ def publish_contents(source: Path, target: Path) -> None:
 def _steps(folder: Path) -> list[int]:
     if not folder.is_dir():
         return []
-    found = (_NAME.fullmatch(path.name) for path in folder.iterdir())
-    return sorted(int(match[1]) for match in found if match)
+    matches = (_NAME.fullmatch(path.name) for path in folder.iterdir())
+    return sorted(int(match[1]) for match in matches if match)

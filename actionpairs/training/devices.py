@@ -1,4 +1,4 @@
-"""Where training runs: one process or several, on a CPU or on accelerators, in which precision."""
+"""The device of a run: CPU, CUDA or MPS, one process or several, in which precision."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType, GradientAccumulationPlugin, InitProcessGroupKwargs
 
 from actionpairs.errors import TrainingError
-from actionpairs.training import fsdp as sharing
+from actionpairs.training.fsdp import plugin
 
-_PATIENCE = timedelta(hours=12)  # while the first process encodes every picture; NCCL would give up in ten minutes
+_TIMEOUT = timedelta(hours=12)  # the first process encodes every picture; NCCL would give up after ten minutes
 
 
-def begin(
+def create_accelerator(
     device: str,
     *,
     precision: str = "no",
@@ -24,69 +24,78 @@ def begin(
     deterministic: bool = False,
     fsdp: bool = False,
 ) -> Accelerator:
-    """Take a device: "auto", "cpu", "cuda", "cuda:1" or "mps"; under torchrun, each process takes its own.
+    """An Accelerator on "auto", "cpu", "cuda", "cuda:1" or "mps". Under torchrun, each process takes its own GPU.
 
-    deterministic: let a GPU compute the same bits every time; without, cuDNN takes what is fastest here. fsdp:
-    share the model out among the processes. Raises TrainingError where this machine has no such device, it
-    cannot compute in this precision, or there are no GPUs to share a model out among.
+    deterministic: a GPU computes the same bits every time; otherwise cuDNN chooses the fastest kernels. fsdp:
+    shard the model over the processes. Raises TrainingError if this machine has no such device, if the device does
+    not support the precision, or if there are no GPUs to shard a model over.
     """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts; costs 24 MiB
-    torch.use_deterministic_algorithms(deterministic)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nobody reads it
-    torch.backends.cudnn.benchmark = not deterministic
-    wanted = _checked(device)
-    if wanted is not None and wanted.index is not None:
-        torch.cuda.set_device(wanted)
+    _choose_kernels(deterministic=deterministic)
+    chosen = _parse_device(device)
+    if chosen is not None and chosen.index is not None:
+        torch.cuda.set_device(chosen)
     if fsdp and int(os.environ.get("WORLD_SIZE", "1")) < 2:
-        raise _alone()  # before accelerate hears of it, which would remember it in the environment
+        raise _fsdp_needs_gpus()  # before accelerate sees the plugin: it would keep it in the environment
     if not (PartialState._shared_state and PartialState().num_processes > 1):
-        # accelerate keeps one state per process for good; a second run may want another device.
+        # accelerate keeps one state for the life of a process, but a second run may need another device.
         AcceleratorState._reset_state(reset_partial_state=True)
     try:
         accelerator = Accelerator(
-            cpu=wanted is not None and wanted.type == "cpu",
+            cpu=chosen is not None and chosen.type == "cpu",
             mixed_precision=precision,
-            # a model that is shared out shares its gradients out after every part
+            # a sharded model reduces its gradients after every part
             gradient_accumulation_plugin=GradientAccumulationPlugin(accumulation, sync_each_batch=fsdp),
-            fsdp_plugin=sharing.plugin() if fsdp else None,
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
+            fsdp_plugin=plugin() if fsdp else None,
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=_TIMEOUT)],
         )
     except (ValueError, RuntimeError, NotImplementedError) as error:
         raise TrainingError(
             f"Cannot compute on {device} with precision {precision}: {error}.",
             cure="Set `precision: no`, or choose another --device.",
         ) from error
-    is_shared = accelerator.distributed_type is DistributedType.FSDP
-    if fsdp and not is_shared:
-        raise _alone()
-    if is_shared and not fsdp:
-        raise TrainingError(
-            "accelerate was told to use FSDP, and the recipe was not.",
-            cure="Set `fsdp: true` in an editor's recipe, and start it with torchrun.",
-        )
+    _check_fsdp(accelerator, fsdp=fsdp)
     return accelerator
 
 
-def _alone() -> TrainingError:
+def _choose_kernels(*, deterministic: bool) -> None:
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts; costs 24 MiB
+    torch.use_deterministic_algorithms(deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nobody reads it
+    torch.backends.cudnn.benchmark = not deterministic
+
+
+def _check_fsdp(accelerator: Accelerator, *, fsdp: bool) -> None:
+    """Raise TrainingError where accelerate and the recipe do not agree on FSDP."""
+    is_sharded = accelerator.distributed_type is DistributedType.FSDP
+    if fsdp and not is_sharded:
+        raise _fsdp_needs_gpus()
+    if is_sharded and not fsdp:
+        raise TrainingError(
+            "accelerate is set up for FSDP, but the recipe is not.",
+            cure="Set `fsdp: true` in an editor's recipe, and start the run with torchrun.",
+        )
+
+
+def _fsdp_needs_gpus() -> TrainingError:
     return TrainingError(
-        "`fsdp` shares a model out among several GPUs, and this run has not got them.",
+        "`fsdp` shards a model over several GPUs, and this run does not have them.",
         cure="Start it with torchrun on several GPUs, or set `fsdp: false`.",
     )
 
 
-def _checked(device: str) -> torch.device | None:
-    """The device by its name, None where any will do."""
+def _parse_device(device: str) -> torch.device | None:
+    """The device of this name; None for "auto"."""
     if device == "auto":
         return None
     try:
-        wanted = torch.device(device)
+        parsed = torch.device(device)
     except RuntimeError:
-        raise TrainingError(f"No device is called {device!r}.", cure="Say auto, cpu, cuda or mps.") from None
+        raise TrainingError(f"No device is called {device!r}.", cure="Use auto, cpu, cuda or mps.") from None
     count = {
         "cpu": 1,
         "cuda": torch.cuda.device_count(),
         "mps": int(torch.backends.mps.is_available()),
-    }.get(wanted.type, 0)
-    if (wanted.index or 0) >= count:
-        raise TrainingError(f"This machine has no {device}.", cure="Leave --device at auto, or say cpu.")
-    return wanted
+    }.get(parsed.type, 0)
+    if (parsed.index or 0) >= count:
+        raise TrainingError(f"This machine has no {device}.", cure="Use --device auto or cpu.")
+    return parsed

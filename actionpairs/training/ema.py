@@ -1,4 +1,4 @@
-"""The running average of a model's trained weights (EMA), which is what is kept in the end."""
+"""The exponential moving average (EMA) of a model's trained weights. The published model uses it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from actionpairs.training import fsdp
 
 
 class EMA:
-    """The average of the weights that train; those that are frozen are as they are.
+    """The average of the weights that train. Frozen weights are not part of it.
 
-    The decay grows from 0.18 to its full value, min(decay, (1 + n)/(10 + n)), so that short runs are averaged
-    over what they learned and not over where they began.
+    The decay grows from 0.18 to its full value, min(decay, (1 + n)/(10 + n)), so that the average of a short run
+    does not consist of its first weights.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self._names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-        self._average = EMAModel(_trained(model), decay=decay, foreach=True)
+        self._average = EMAModel(_trainable(model), decay=decay, foreach=True)
 
     def update(self, model: nn.Module) -> None:
-        """Take in the weights after a step."""
-        self._average.step(_trained(model))
+        """Add the weights after a step to the average."""
+        self._average.step(_trainable(model))
 
     @contextmanager
-    def applied(self, model: nn.Module) -> Iterator[None]:
-        """Let the model have the averaged weights inside the block, and its own again after it."""
-        parameters = _trained(model)
+    def average_parameters(self, model: nn.Module) -> Iterator[None]:
+        """A context in which the model has the averaged weights. Afterwards it has its own again."""
+        parameters = _trainable(model)
         own = [parameter.detach().clone() for parameter in parameters]
         self.copy_to(model)
         try:
@@ -39,28 +39,28 @@ class EMA:
             _copy(own, parameters)
 
     def copy_to(self, model: nn.Module) -> None:
-        """Give the model the averaged weights for good."""
-        _copy(self._average.shadow_params, _trained(model))
+        """Overwrite the model's weights with the averaged ones."""
+        _copy(self._average.shadow_params, _trainable(model))
 
-    def tensors(self, *, kept: bool = True) -> dict[str, Tensor]:
-        """The averaged weights by name, on the CPU, for the processes that keep them.
+    def state_dict(self, *, keep: bool = True) -> dict[str, Tensor]:
+        """The averaged weights by name, on the CPU; empty in processes that do not `keep` them.
 
-        Where processes share them out, all must ask.
+        Under FSDP, all processes must call it.
         """
-        found = ((name, fsdp.whole(own)) for name, own in self._named())
-        return {name: tensor.cpu() for name, tensor in found if kept}
+        gathered = ((name, fsdp.gather(average)) for name, average in self._named())
+        return {name: tensor.cpu() for name, tensor in gathered if keep}
 
-    def restore(self, tensors: dict[str, Tensor], *, steps: int) -> None:
-        """Go on from averaged weights that were saved after so many steps."""
-        for name, own in self._named():
-            own.copy_(fsdp.parted(tensors[name], like=own))
+    def load_state_dict(self, state: dict[str, Tensor], *, steps: int) -> None:
+        """Continue from averaged weights that were saved after so many steps."""
+        for name, average in self._named():
+            average.copy_(fsdp.shard(state[name], like=average))
         self._average.optimization_step = steps
 
     def _named(self) -> Iterator[tuple[str, Tensor]]:
         return zip(self._names, self._average.shadow_params, strict=True)
 
 
-def _trained(model: nn.Module) -> list[nn.Parameter]:
+def _trainable(model: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 

@@ -1,4 +1,4 @@
-"""A model that is shared out among processes (FSDP2, by accelerate): each holds a part of every weight."""
+"""Fully sharded data parallel (FSDP2, through accelerate): each process holds a part of every weight."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def plugin() -> FullyShardedDataParallelPlugin:
-    """How accelerate is to share a U-Net out: block by block, so that few of its weights are whole at a time.
+    """How accelerate shards a U-Net: block by block, so that few weights are whole at a time.
 
-    Weights travel in float32, and autocast rounds them where it does in one process; without gradient
+    Weights travel in float32, and autocast rounds them where it does in one process. Without gradient
     checkpointing, the rounded ones stay whole until the backward pass.
     """
     return FullyShardedDataParallelPlugin(
@@ -23,20 +23,20 @@ def plugin() -> FullyShardedDataParallelPlugin:
     )
 
 
-def part_again(model: nn.Module) -> None:
-    """Drop what a pass without gradients has left whole of a model, before its weights change."""
+def reshard(model: nn.Module) -> None:
+    """Free the whole weights that a pass without gradients leaves behind, before the weights change."""
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.reshard()
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """All of a tensor, put together from the parts of all processes, which must all ask for it."""
+def gather(tensor: Tensor) -> Tensor:
+    """The whole of a sharded tensor. All processes must call it."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def parted(tensor: Tensor, like: Tensor) -> Tensor:
-    """This process's part of a tensor that every process has, as another one is shared out."""
+def shard(tensor: Tensor, like: Tensor) -> Tensor:
+    """This process's part of a tensor that every process holds whole, sharded as `like` is."""
     if not isinstance(like, DTensor):
         return tensor
     return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements, src_data_rank=None)

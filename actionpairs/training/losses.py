@@ -1,8 +1,8 @@
 """The losses of EditAction (arXiv 2412.04558), per sample, as functions of arrays alone.
 
-L = L_static + λ1·L_action + λ2·L_reg, where d⁺ and d⁻ are the squared errors of the prediction under the
-right and under a wrong instruction, with the same noised latents, time and noise. The paper's form of
-L_action could not be found; the forms here are ours.
+L = L_static + λ1·L_action + λ2·L_reg. d⁺ and d⁻ are the squared errors of the prediction under the right and
+under a wrong instruction, with the same noised latents, timestep and noise. We did not find the paper's form
+of L_action; the forms here are ours.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ def squared_errors(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def change_weights(original: Tensor, clean: Tensor, *, weight: float) -> Tensor:
-    """How much each place counts: 1 + weight where two latents differ by half a deviation, mean 1 in each sample.
+    """The weight of each latent position: 1 + weight where the latents differ by half a standard deviation.
 
-    original, clean: B 4 h w, of unit variance. Gives B 1 h w. Most edits change a few places in a hundred, and
-    what there is to learn of an instruction is there.
+    original, clean: B 4 h w, of unit variance. Returns B 1 h w, with mean 1 in each sample. Most edits change only
+    a few positions in a hundred.
     """
     changed = (clean - original).square().mean(1, keepdim=True) > 0.25
     weights = 1 + weight * changed
@@ -31,10 +31,10 @@ def change_weights(original: Tensor, clean: Tensor, *, weight: float) -> Tensor:
 def action_losses(
     right: Tensor, wrong: Tensor, counted: Tensor, *, form: str, beta: float, margin: float
 ) -> Tensor:
-    """How badly each sample tells the right instruction from wrong ones, averaged over its wrong ones.
+    """L_action of each sample, the mean over its wrong instructions: B.
 
-    right: d⁺, B. wrong: d⁻, K B. counted: K B, bool; a sample takes part with its counted columns only, and
-    is 0 where it has none (its text was dropped, so that right and wrong are the same).
+    right: d⁺, B. wrong: d⁻, K B. counted: K B, bool, which of them count. A sample where none counts gets 0 (its
+    text was dropped).
 
     logistic: softplus(β(d⁺ − d⁻))/β, the negative log-likelihood of preferring d⁺, in the errors' units.
     hinge: max(0, d⁺ − d⁻ + margin·stopgrad(d⁺)). negated: −d⁻, which has no lower bound.
@@ -58,7 +58,7 @@ def noised(clean: Tensor, noise: Tensor, alphas: Tensor) -> Tensor:
 
 
 def target(clean: Tensor, noise: Tensor, alphas: Tensor, *, prediction_type: str) -> Tensor:
-    """What the network is to predict: the noise ε, or v = √ᾱ·ε − √(1−ᾱ)·x (arXiv 2202.00512)."""
+    """The target of the prediction: the noise ε, or v = √ᾱ·ε − √(1−ᾱ)·x (arXiv 2202.00512)."""
     if prediction_type == "epsilon":
         return noise
     if prediction_type == "v_prediction":
@@ -68,7 +68,7 @@ def target(clean: Tensor, noise: Tensor, alphas: Tensor, *, prediction_type: str
 
 
 def min_snr_weights(alphas: Tensor, *, gamma: float, prediction_type: str) -> Tensor:
-    """Weights that keep easy times from drowning the others (Min-SNR, arXiv 2303.09556). ᾱ_t: B in, B out.
+    """Weights that keep timesteps with little noise from dominating (Min-SNR, arXiv 2303.09556). ᾱ_t: B in, B out.
 
     min(SNR, γ)/SNR for ε and min(SNR, γ)/(SNR + 1) for v, with SNR = ᾱ/(1−ᾱ).
     """

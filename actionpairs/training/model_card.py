@@ -1,4 +1,4 @@
-"""The model card: what a model was made of, how, and what it came to."""
+"""The model card: the data, the recipe and the final losses of a trained model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 
 from actionpairs.manifest import StageSpec
 
-_FRONT = """---
+_FRONT_MATTER = """---
 library_name: {library}
 pipeline_tag: {tag}
 tags: [actionpairs, {kind}]
@@ -22,44 +22,45 @@ tags: [actionpairs, {kind}]
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """What a card says beyond the order: facts as sentences, and the last values of the curves."""
+class ModelCard:
+    """The parts of a card that depend on the model. facts: sentences. usage: Python code. losses: final means.
+
+    library, tag: `library_name` and `pipeline_tag` of the Hugging Face hub.
+    """
 
     title: str
     library: str
     tag: str
-    use: str
+    usage: str
     facts: Sequence[str]
     losses: Mapping[str, float]
 
 
-def written(card: Card, order: StageSpec) -> bytes:
-    """The card as Markdown with the front matter that the hub reads."""
-    recipe = yaml.safe_dump(order.config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    losses = [f"| {name.replace('_', ' ')} | {value:.4g} |" for name, value in card.losses.items()]
-    inputs = [f"- {name}: `{digest}`" for name, digest in sorted(order.inputs.items())]
+def render(card: ModelCard, spec: StageSpec) -> bytes:
+    """The card as Markdown, with the front matter that the Hugging Face hub reads."""
+    recipe = yaml.safe_dump(spec.config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     lines = [
-        _FRONT.format(library=card.library, tag=card.tag, kind=card.title.lower().replace(" ", "-")),
-        f"# {card.title}: {order.recipe}",
+        _FRONT_MATTER.format(library=card.library, tag=card.tag, kind=card.title.lower().replace(" ", "-")),
+        f"# {card.title}: {spec.recipe}",
         "",
         *(f"- {fact}" for fact in card.facts),
         "",
         "```python",
-        card.use,
+        card.usage,
         "```",
         "",
-        "## Where training ended",
+        "## Final losses",
         "",
-        "Means over the last twentieth of the steps; `curves.png` shows all of them.",
+        "Means over the last twentieth of the steps; `curves.png` shows every step.",
         "",
         "| | |",
         "|---|---|",
-        *losses,
+        *(f"| {name.replace('_', ' ')} | {value:.4g} |" for name, value in card.losses.items()),
         "",
-        "## What it was made of",
+        "## Data, code and recipe",
         "",
-        *inputs,
-        f"- order: `{order.digest}`",
+        *(f"- {name}: `{digest}`" for name, digest in sorted(spec.inputs.items())),
+        f"- spec: `{spec.digest}`",
         f"- actionpairs {_version()}, {_commit()}",
         "",
         "```yaml",
@@ -71,7 +72,7 @@ def written(card: Card, order: StageSpec) -> bytes:
 
 
 def _version() -> str:
-    """The version that is installed; a checkout that only lies on the path has none."""
+    """The installed version. A checkout that is only on the path has none."""
     try:
         return metadata.version("actionpairs")
     except metadata.PackageNotFoundError:
@@ -79,10 +80,10 @@ def _version() -> str:
 
 
 def _commit() -> str:
-    """Which commit the code was at, where it lies in its own repository."""
+    """The commit of the code, if it lies in its own repository."""
     folder = str(Path(__file__).parent)
     if not shutil.which("git"):
-        return "commit not known"
+        return "commit unknown"
     commit, changes = (
         subprocess.run(["git", "-C", folder, *words, "--", "."], capture_output=True, text=True).stdout.strip()
         for words in (("log", "-1", "--format=%H"), ("status", "--porcelain"))

@@ -1,89 +1,94 @@
-"""The recognizer's training, from the first weights to the published folder."""
+"""The training of a recognizer, from the first weights to the published folder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from actionpairs.configs import RecognizerConfig
-from actionpairs.data import clips, examples
+from actionpairs.data import examples
 from actionpairs.data.batches import EpochOrder
-from actionpairs.data.clips import SegmentClip
+from actionpairs.data.clips import SegmentClip, decode_clips, find_clips
 from actionpairs.data.examples import Example
 from actionpairs.errors import TrainingError
 from actionpairs.recognition import timesformer
 from actionpairs.recognition.timesformer import Recognizer, Sizes
-from actionpairs.training import cache, checkpoints, loop, metric_log
-from actionpairs.training.job import Job, Outcome
-from actionpairs.training.model_card import Card
+from actionpairs.training import cache, checkpoints, metric_log
+from actionpairs.training.model_card import ModelCard
 from actionpairs.training.recognizer_task import (
+    ClipAugmentation,
+    RecognizerScore,
     RecognizerTask,
-    Variation,
-    Verdict,
-    confusion_table,
+    confusion_csv,
     hold_out,
-    judge,
+    score_recognizer,
 )
+from actionpairs.training.run import TrainResult, TrainRun
+from actionpairs.training.state import prepare
+from actionpairs.training.train import run_loop
 
 CONFUSION_FILE = "confusion.csv"
-_SHOWN = {
-    "pairs": "pairs, each shown as a clip of its first frame, then its last.",
-    "segments": "segments, each shown as a clip of frames from its first to its last.",
+_CLIP_WORDS = {
+    "pairs": "pairs, each as a clip of its first and its last frame",
+    "segments": "segments, each as a clip of frames from its first to its last",
 }
-_USE = """from actionpairs.training import recognizer
+_USAGE = """from actionpairs.recognition import timesformer
 model = timesformer.load("this folder")
 logits = model.predict(originals, edits)  # N H W 3 uint8 each; N A, in the order of model.actions"""
 
 
-def train(job: Job, config: RecognizerConfig) -> Outcome:
-    """Put pairs aside to score with, load or build, decode once, train, score, publish."""
-    learned, aside = _divided(job, config)
-    filmed = clips.find(learned, job.videos) if job.videos else ()
-    learned = tuple(one.example for one in filmed) or learned
-    actions = sorted({pair.entry.action for pair in learned})
-    start = _start(config, actions)
-    with job.accelerator.main_process_first():
-        pictures = _pictures(job, config, learned, filmed)
-    order = EpochOrder(tuple(pair.name for pair in learned), config.seed, config.batch_size)
-    variation = Variation(flip=config.flip, shift=config.shift)
-    task = RecognizerTask(start, learned, pictures, order=order, variation=variation, balanced=config.balanced)
-    state = loop.prepare(job.accelerator, start.model, config, decay=0)
-    step = loop.run(task, state, config, job.out, stop_after=job.stop_after)
-    counts = {"pairs": len(learned), "steps": step, "actions": len(actions)}
+def train_recognizer(run: TrainRun, config: RecognizerConfig) -> TrainResult:
+    """Hold out test pairs, load or build the recognizer, decode all clips once, train, score, and publish it."""
+    train, test = _split(run, held_out=config.held_out, seed=config.seed)
+    clips = find_clips(train, run.videos) if run.videos else ()
+    train = tuple(clip.example for clip in clips) or train
+    actions = sorted({pair.entry.action for pair in train})
+    recognizer = _load_or_build(config, actions)
+    with run.accelerator.main_process_first():
+        pictures = _decode(run, config, train, clips)
+    task = RecognizerTask(
+        recognizer,
+        train,
+        pictures,
+        order=EpochOrder(tuple(pair.name for pair in train), config.seed, config.batch_size),
+        augmentation=ClipAugmentation(flip=config.flip, shift=config.shift),
+        balanced=config.balanced,
+    )
+    state = prepare(run.accelerator, recognizer.model, config, ema_decay=0)
+    step = run_loop(task, state, config, run.out, stop_after=run.stop_after)
+    counts = {"pairs": len(train), "steps": step, "actions": len(actions)}
     if step < config.steps:
-        return Outcome(step, counts, card=None)
-    known = [pair for pair in aside if pair.entry.action in set(actions)]
-    start.model.eval()
-    verdict = judge(start, known, np.stack(list(examples.read_all(known, config.resolution))))
-    if job.accelerator.is_main_process:
-        _publish(job, start, verdict)
-    counts |= {"scored": verdict.samples, "top_1": verdict.first, "top_5": verdict.first_five}
-    counts["unknown_action"] = len(aside) - len(known)
-    return Outcome(step, counts, _card(job, config, learned, actions, verdict))
+        return TrainResult(step, counts, card=None)
+    trained = replace(recognizer, model=state.unwrapped_model.eval())
+    scored = [pair for pair in test if pair.entry.action in set(actions)]
+    score = score_recognizer(trained, scored, np.stack(list(examples.iter_pairs(scored, config.resolution))))
+    if run.accelerator.is_main_process:
+        _publish(run, trained, score)
+    counts |= {"scored": score.samples, "top_1": score.top_1, "top_5": score.top_5}
+    counts["unknown_action"] = len(test) - len(scored)
+    return TrainResult(step, counts, _card(run, config.clips, len(train), actions, score))
 
 
-def _divided(job: Job, config: RecognizerConfig) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """What is learned from, and what is scored with: the test splits, or a share where there are none."""
-    pairs, aside = examples.training(job.shards), examples.testing(job.shards)
-    if not aside:
-        pairs, aside = hold_out(pairs, share=config.held_out, seed=config.seed)
-    if not pairs or not any(pair.entry.action in {one.entry.action for one in pairs} for pair in aside):
+def _split(run: TrainRun, *, held_out: float, seed: int) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """The training and the test pairs. Without test splits, a share of the training pairs is held out."""
+    train, test = examples.load_train(run.shards), examples.load_test(run.shards)
+    if not test:
+        train, test = hold_out(train, share=held_out, seed=seed)
+    actions = {pair.entry.action for pair in train}
+    if not any(pair.entry.action in actions for pair in test):
         raise TrainingError(
-            f"{len(pairs)} pairs to learn from leave none of the same actions to score with.",
+            f"There are {len(train)} pairs to train on, and none of the same actions to score with.",
             cure="Give more pairs, or set `held_out` higher.",
         )
-    return pairs, aside
+    return train, test
 
 
-def _start(config: RecognizerConfig, actions: Sequence[str]) -> Recognizer:
+def _load_or_build(config: RecognizerConfig, actions: Sequence[str]) -> Recognizer:
     if config.source is not None:
-        return timesformer.begin(
-            config.source,
-            actions,
-            resolution=config.resolution,
-            frames=config.frames,
-            seed=config.seed,
+        return timesformer.from_pretrained(
+            config.source, actions, resolution=config.resolution, frames=config.frames, seed=config.seed
         )
     sizes = Sizes(
         resolution=config.resolution,
@@ -92,49 +97,47 @@ def _start(config: RecognizerConfig, actions: Sequence[str]) -> Recognizer:
         width=config.width,
         layers=config.layers,
         heads=config.heads,
-        shown=config.shown,
+        input=config.input,
     )
     return timesformer.build(actions, sizes, seed=config.seed)
 
 
-def _pictures(
-    job: Job, config: RecognizerConfig, pairs: Sequence[Example], filmed: Sequence[SegmentClip]
+def _decode(
+    run: TrainRun, config: RecognizerConfig, pairs: Sequence[Example], clips: Sequence[SegmentClip]
 ) -> np.ndarray:
-    """Every pair's two pictures, or frames of its segment, decoded once into the cache: N P S S 3, uint8."""
-    size, workers = config.resolution, job.workers
+    """The pictures of every pair, or the frames of its segment, decoded once into the cache: N P S S 3, uint8."""
+    size, workers = config.resolution, run.workers
 
     def compute() -> Iterator[np.ndarray]:
-        if job.videos:
-            found = clips.read_all(filmed, job.videos, frames=config.frames, size=size, workers=workers)
+        if run.videos:
+            decoded = decode_clips(clips, run.videos, frames=config.frames, size=size, workers=workers)
         else:
-            found = examples.read_all(pairs, size, workers=workers)
-        for pictures in found:
+            decoded = examples.iter_pairs(pairs, size, workers=workers)
+        for pictures in decoded:
             yield pictures[None]
 
-    signature = [str(size), config.clips, str(config.frames), *cache.contents(pairs)]
-    return cache.array(job.cache, "pictures", signature, compute, count=len(pairs))
+    signature = [str(size), config.clips, str(config.frames), *cache.example_signatures(pairs)]
+    return cache.cached_array(run.cache, "pictures", signature, compute, count=len(pairs))
 
 
-def _publish(job: Job, trained: Recognizer, verdict: Verdict) -> None:
-    folder = job.out / ".model"
+def _publish(run: TrainRun, trained: Recognizer, score: RecognizerScore) -> None:
+    folder = run.out / ".model"
     trained.save(folder)
-    (folder / CONFUSION_FILE).write_bytes(confusion_table(verdict, trained.actions))
-    checkpoints.publish_contents(folder, job.out)
+    (folder / CONFUSION_FILE).write_bytes(confusion_csv(score, trained.actions))
+    checkpoints.publish_contents(folder, run.out)
 
 
-def _card(
-    job: Job, config: RecognizerConfig, pairs: Sequence[Example], actions: Sequence[str], verdict: Verdict
-) -> Card:
-    first, five = verdict.first / verdict.samples, verdict.first_five / verdict.samples
-    return Card(
+def _card(run: TrainRun, clips: str, count: int, actions: Sequence[str], score: RecognizerScore) -> ModelCard:
+    top_1, top_5 = score.top_1 / score.samples, score.top_5 / score.samples
+    return ModelCard(
         title="Action recognizer",
         library="transformers",
         tag="video-classification",
-        use=_USE,
+        usage=_USAGE,
         facts=[
-            f"Learned {len(actions)} actions from {len(pairs)} {_SHOWN[config.clips]}",
-            f"On {verdict.samples} pairs of first and last frame that it had not seen: top-1 {first:.1%}, "
-            f"top-5 {five:.1%} (chance is {1 / len(actions):.1%}). `confusion.csv` says what was taken for what.",
+            f"Trained on {len(actions)} actions, from {count} {_CLIP_WORDS[clips]}.",
+            f"On {score.samples} pairs of first and last frame that it was not trained on: top-1 {top_1:.1%}, "
+            f"top-5 {top_5:.1%} (chance is {1 / len(actions):.1%}). `confusion.csv` has the confusion matrix.",
         ],
-        losses=metric_log.last(job.out / metric_log.TABLE_FILE),
+        losses=metric_log.final_means(run.out / metric_log.TABLE_FILE),
     )

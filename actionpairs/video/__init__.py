@@ -1,1 +1,1 @@
-"""Videos in, wanted frames out: exact to the frame, and no frame decoded that nobody needs."""
+"""Decode chosen frames of a video: frame-exact, and without decoding frames that are not needed."""

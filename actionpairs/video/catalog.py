@@ -1,4 +1,4 @@
-"""Which file a video's name in an annotation means: only files that stand in the folder can be meant."""
+"""Match a video's name in an annotation to a file of the videos folder."""
 
 from __future__ import annotations
 
@@ -14,74 +14,74 @@ SUFFIXES = frozenset(
 )
 
 
-def _composed(name: str) -> str:
-    # Not NFKC: that makes one name of files that anybody sees to be two, such as `clip²` and `clip2`.
+def _nfc(name: str) -> str:
+    # Not NFKC: it would make `clip²` and `clip2` the same name.
     return normalize("NFC", name)
 
 
-def _folded(name: str) -> str:
-    return _composed(_composed(name).casefold())
+def _casefold(name: str) -> str:
+    return _nfc(_nfc(name).casefold())
 
 
-def _tidied(name: str) -> str:
-    plain = name.strip().replace("\\", "/")
-    return str(PurePosixPath(plain)) if "./" in plain or "//" in plain or plain.endswith(("/", "/.")) else plain
+def _normalize_path(name: str) -> str:
+    stripped = name.strip().replace("\\", "/")
+    is_plain = "./" not in stripped and "//" not in stripped and not stripped.endswith(("/", "/."))
+    return stripped if is_plain else str(PurePosixPath(stripped))
 
 
-def loosest(name: str) -> str:
-    """What names have in common that can find each other at all."""
-    return _folded(_tidied(name))
+def loose_key(name: str) -> str:
+    """A key that is equal for all names that `Catalog` could match."""
+    return _casefold(_normalize_path(name))
 
 
-def listed(files: Sequence[str], *, most: int = 3) -> str:
-    """The first few files for a message; names that look alike, or cannot be printed, are spelt out in ASCII."""
-    names = [file if file.isprintable() and _composed(file) == file else ascii(file) for file in files[:most]]
-    more = [f"{len(files) - most} more"] if len(files) > most else []
+def list_names(files: Sequence[str], *, limit: int = 3) -> str:
+    """The first `limit` files, for a message; names that are not plain NFC text are written in ASCII."""
+    names = [file if file.isprintable() and _nfc(file) == file else ascii(file) for file in files[:limit]]
+    more = [f"{len(files) - limit} more"] if len(files) > limit else []
     return ", ".join([*names, *more])
 
 
 class Catalog:
-    """The videos of a folder, found by path, by file name or by stem.
+    """The videos of a folder, looked up by path, by file name or by stem.
 
-    `P01_01` finds `P01/videos/P01_01.MP4` as well as `P01_01.mp4`. Names are compared letter by letter first, then
-    in one Unicode form (NFC), then without regard to upper and lower case; then all three once more with `\\` read
-    as `/`, and without a `./` or spaces around. A name never becomes a path: it is looked up among the files
-    listed, so `../x` or a URL finds nothing.
+    `P01_01` matches `P01/videos/P01_01.MP4` as well as `P01_01.mp4`. Names are compared exactly, then in Unicode
+    form NFC, then without case. If none matches, all three are tried again with `\\` as `/`, and without `./` and
+    outer spaces. A name is never used as a path: `../x` or a URL matches no file.
     """
 
     def __init__(self, names: Iterable[str], *, suffixes: frozenset[str] = SUFFIXES) -> None:
         self._suffixes = suffixes
-        self._found: dict[str, tuple[str, ...]] = {}  # many rows name one video
-        self._alike: dict[str, list[str]] = defaultdict(list)
+        self._matches: dict[str, tuple[str, ...]] = {}  # a cache: many rows name one video
+        self._candidates: dict[str, list[str]] = defaultdict(list)
         for file in names:
-            path = loosest(file)
+            path = loose_key(file)
             for name in {path, *self._names(path)}:
-                self._alike[name].append(file)
+                self._candidates[name].append(file)
 
     def find(self, video: str) -> tuple[str, ...]:
-        """The files that a name can mean: none, one, or several that the name does not tell apart.
+        """The files that match a name: none, one, or several if the name is ambiguous.
 
-        The first comparison that finds any file decides.
+        The first comparison that matches any file decides.
         """
-        if video not in self._found:
-            self._found[video] = self._search(video)
-        return self._found[video]
+        if video not in self._matches:
+            self._matches[video] = self._match(video)
+        return self._matches[video]
 
-    def _search(self, video: str) -> tuple[str, ...]:
-        alike = self._alike.get(loosest(video), ())
-        for tidy in (str, _tidied):
-            for form in (str, _composed, _folded):
-                wanted = form(tidy(video))
-                paths = {file: form(tidy(file)) for file in alike}
-                found = [file for file, path in paths.items() if path == wanted]
-                found = found or [file for file, path in paths.items() if wanted in self._names(path)]
-                if found:
-                    return tuple(found)
+    def _match(self, video: str) -> tuple[str, ...]:
+        candidates = self._candidates.get(loose_key(video), ())
+        for normalize_path in (str, _normalize_path):
+            for form in (str, _nfc, _casefold):
+                target = form(normalize_path(video))
+                paths = {file: form(normalize_path(file)) for file in candidates}
+                matches = [file for file, path in paths.items() if path == target]
+                matches = matches or [file for file, path in paths.items() if target in self._names(path)]
+                if matches:
+                    return tuple(matches)
         return ()
 
     def _names(self, path: str) -> tuple[str, ...]:
-        """What a file is called besides its path."""
+        """A file's name, and its stem if the file is a video."""
         name = path.rpartition("/")[2]
         stem, suffix = splitext(name)
-        # A file under an annotated name is meant even where it is no video: opening it says so.
+        # A full file name matches even if the file is no video; opening it then fails with a clear error.
         return (name, stem) if suffix.lower() in self._suffixes else (name,)

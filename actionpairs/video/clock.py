@@ -1,4 +1,4 @@
-"""The times of decoded frames as FFmpeg gives them, where a container has none or contradicts itself."""
+"""Timestamps of decoded frames, computed as FFmpeg does where the container has none or contradicts itself."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _BACK_SECONDS = Fraction(1, 10)  # ffmpeg_demux.c, ts_discontinuity_detect
 
 
 class FrameClock:
-    """The best-effort time of each frame, in the order in which a decoder gives them.
+    """The best-effort timestamp of each frame; call it with frames in decoder output order.
 
-    PyAV does not hand libavcodec's `best_effort_timestamp` on; this is its rule (decode.c, guess_correct_pts):
-    presentation times, unless these have gone back more often than the decoding times have. A frame with neither
-    follows the one before it, as in the ffmpeg command (ffmpeg_dec.c, video_duration_estimate). step: ticks from
-    one frame to the next by the stream's rate.
+    PyAV does not expose libavcodec's `best_effort_timestamp`. This is its rule (decode.c, guess_correct_pts): use
+    the pts, unless the pts have gone back more often than the dts. A frame with neither follows the frame before
+    it, as in the ffmpeg command (ffmpeg_dec.c, video_duration_estimate). step: ticks from one frame to the next at
+    the stream's rate.
     """
 
     def __init__(self, step: int = 0) -> None:
@@ -29,7 +29,7 @@ class FrameClock:
         self._next = 0
 
     def time_of(self, frame: VideoFrame) -> int:
-        """When the frame is shown, in ticks of its stream."""
+        """The frame's presentation time, in ticks of its stream."""
         pts, dts = frame.pts, frame.dts
         if dts is not None:
             self._faulty_dts += self._last_dts is not None and dts <= self._last_dts
@@ -46,7 +46,7 @@ class FrameClock:
         if time is None:
             time = self._next
         gap = 0 if self._last is None else time - self._last
-        # A duration of one tick is made up where frames are further apart.
+        # FFmpeg makes up a duration of one tick; it is wrong where frames are further apart.
         is_real = frame.duration > 0 and not (frame.duration == 1 and gap > 2)
         length = frame.duration if is_real else gap if gap > 0 else frame.duration or self._step
         self._next = time + length
@@ -54,26 +54,26 @@ class FrameClock:
         return time
 
 
-class Joined:
-    """Packets of transport and program streams whose clock starts anew, on one clock.
+class DiscontinuityFixer:
+    """Make the timestamps of a transport or program stream continuous where its clock restarts.
 
-    Recordings joined end to end are shown one after the other (ffmpeg_demux.c, ts_discontinuity_detect). `seams`
-    counts how often the clock went back.
+    Recordings that were joined play one after the other (ffmpeg_demux.c, ts_discontinuity_detect).
+    `discontinuities` counts how often the clock went back.
     """
 
     def __init__(self, time_base: Fraction) -> None:
-        self.seams = 0
+        self.discontinuities = 0
         self._offset = 0
         self._last: int | None = None
         self._next = 0
-        self._far_back = _BACK_SECONDS / time_base
+        self._tolerance = _BACK_SECONDS / time_base
 
     def correct(self, packet: Packet[Any]) -> None:
-        """Move a packet's times, in place."""
+        """Shift a packet's timestamps, in place."""
         if packet.dts is not None:
             dts = packet.dts + self._offset
-            if self._last is not None and dts + self._far_back < self._last:
-                self.seams += 1
+            if self._last is not None and dts + self._tolerance < self._last:
+                self.discontinuities += 1
                 self._offset += self._next - dts
                 dts = self._next
             self._last, self._next = dts, dts + max(packet.duration or 0, 1)

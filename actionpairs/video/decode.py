@@ -1,4 +1,4 @@
-"""The wanted frames of a video: by a plan that proves itself, or else by a full decode."""
+"""Decode wanted frames of a video: only the packets that they need, or the whole video if the plan fails."""
 
 from __future__ import annotations
 
@@ -17,52 +17,53 @@ from av.video.frame import PictureType, VideoFrame
 from actionpairs.storage import Folder
 from actionpairs.video import headers
 from actionpairs.video.full_decode import FullDecode
-from actionpairs.video.reader import NotAsPlannedError, Reader
-from actionpairs.video.runs import Run, plan
+from actionpairs.video.reader import NotAsPlannedError, PacketReader
+from actionpairs.video.runs import Run, plan_runs
 from actionpairs.video.scaling import FrameError, Picture, Scaler
 from actionpairs.video.timeline import Timeline, TimeZero
 
-Way = Literal["planned", "read through"]
-# Codecs whose non-reference frames no other frame ever needs. Not HEVC: a frame that its own layer does not
-# need may be needed by a higher one.
-_DROPPABLE = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video"})
+DecodeMode = Literal["planned", "read through"]
+# Codecs whose non-reference frames are never needed by other frames. Not HEVC: a frame that is not a reference in
+# its own layer may be one for a higher layer.
+_DROPPABLE_CODECS = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video"})
 
 
-def _nothing() -> None:
+def _ignore() -> None:
     pass
 
 
 @contextmanager
-def opened(
+def open_video(
     folder: Folder,
     file: str,
     *,
     short_side: int,
     hdr: Literal["refuse", "tonemap"] = "refuse",
     time_zero: TimeZero = "first frame",
-    at_work: Callable[[], object] = _nothing,
+    on_packet: Callable[[], object] = _ignore,
 ) -> Iterator[Video]:
-    """Open a folder's video: by its path where it lies on this disk, which reads fastest, else as a file."""
+    """Open a video of a folder: by path on a local disk, which is fastest, otherwise as a file object."""
     if folder.is_local:
         path = str(folder.local_path(file))
-        with Video(path, short_side=short_side, hdr=hdr, time_zero=time_zero, at_work=at_work) as video:
+        with Video(path, short_side=short_side, hdr=hdr, time_zero=time_zero, on_packet=on_packet) as video:
             yield video
     else:
         with (
             folder.open(file) as source,
-            Video(source, short_side=short_side, hdr=hdr, time_zero=time_zero, at_work=at_work) as video,
+            Video(source, short_side=short_side, hdr=hdr, time_zero=time_zero, on_packet=on_packet) as video,
         ):
             yield video
 
 
 class Video:
-    """An open video: when its frames are shown, and the pictures at wanted positions.
+    """An open video: its timeline, and the pictures at chosen positions.
 
-    source: a path, or a file that can seek. short_side: pixels; pictures are made smaller, never larger. hdr: what
-    becomes of high dynamic range. time_zero: what the annotations' time 0 means. at_work: called before every
-    packet that is read. Raises VideoError where it cannot be opened as a video.
+    source: a path, or a seekable file. short_side: pixels; pictures are scaled down, never up. hdr: refuse or
+    tone-map high dynamic range. time_zero: what the annotations' time 0 means. on_packet: called before every
+    packet that is read, as a sign of progress. Raises VideoError if it cannot be opened as a video.
 
-    `way` says whether frames come by plan or by reading through, and `reason` why not by plan.
+    decode_mode: "planned" (only the needed packets are decoded) or "read through" (the whole video is decoded);
+    fallback_reason: why it is read through, or "".
     """
 
     def __init__(
@@ -72,26 +73,26 @@ class Video:
         short_side: int,
         hdr: Literal["refuse", "tonemap"] = "refuse",
         time_zero: TimeZero = "first frame",
-        at_work: Callable[[], object] = _nothing,
+        on_packet: Callable[[], object] = _ignore,
     ) -> None:
-        self._reader = Reader(source, time_zero=time_zero, at_work=at_work)
+        self._reader = PacketReader(source, time_zero=time_zero, on_packet=on_packet)
         self._scaler = Scaler(self._reader.stream, short_side=short_side, hdr=hdr)
-        self._truth: FullDecode | None = None
-        self.way: Way = "planned"
-        self.reason = ""
-        self.decoded_frames = 0  # so far; what a plan is worth can be read off it
-        if self._reader.table.doubt:
-            self.read_through(self._reader.table.doubt)
+        self._full_decode: FullDecode | None = None
+        self.decode_mode: DecodeMode = "planned"
+        self.fallback_reason = ""
+        self.decoded_frames = 0  # so far; benchmarks compare it with the number needed
+        if self._reader.table.problem:
+            self.read_through(self._reader.table.problem)
 
     @property
     def timeline(self) -> Timeline:
-        """When every frame is shown: as the packet table foretells, or as a full decode has shown."""
-        return self._truth.timeline if self._truth else self._reader.table.timeline
+        """When every frame is shown, by the packet table or, once read through, by the full decode."""
+        return self._full_decode.timeline if self._full_decode else self._reader.table.timeline
 
     @property
-    def stopped(self) -> str:
-        """What ended the reading of the file early, or ""."""
-        return self._reader.table.stopped
+    def read_error(self) -> str:
+        """The error that ended the reading of the file early, or ""."""
+        return self._reader.table.read_error
 
     def __enter__(self) -> Video:
         return self
@@ -102,37 +103,37 @@ class Video:
         self._reader.close()
 
     def read_through(self, reason: str) -> None:
-        """Decode the whole video and trust nothing else from here on; the timeline may become another."""
-        self._truth = FullDecode(self._reader)
-        self.decoded_frames += self._truth.frame_count
-        self.way, self.reason = "read through", reason
+        """Decode the whole video from now on; the timeline may change. reason: why the plan was not used."""
+        self._full_decode = FullDecode(self._reader)
+        self.decoded_frames += self._full_decode.frame_count
+        self.decode_mode, self.fallback_reason = "read through", reason
 
     def pictures(self, positions: Sequence[int]) -> Iterator[tuple[int, Picture | FrameError]]:
         """The pictures at positions of the timeline, upright and with square pixels, in ascending order.
 
-        Where one cannot be had whole, the reason. Raises NotAsPlannedError where what is decoded is not what was
-        planned: then everything that came of this video is in doubt, until it has been read through.
+        A frame that cannot be used comes as a FrameError. Raises NotAsPlannedError if the decoder's output differs
+        from the plan: then discard all pictures of this video, call `read_through`, and call this again.
         """
-        if self._truth:
-            yield from self._truth.pictures(positions, self._scaler)
+        if self._full_decode:
+            yield from self._full_decode.pictures(positions, self._scaler)
             return
-        wanted, times = set(positions), self.timeline.shown
+        wanted, times = set(positions), self.timeline.frame_times
         # The first frame is always decoded: seconds count from it.
         left = {times[position]: position for position in wanted | {0}}
         while left:
             try:
-                for run in plan(self._reader.table, sorted(left)):
-                    for time, frame in self._run(run):
+                for run in plan_runs(self._reader.table, sorted(left)):
+                    for time, frame in self._decode_run(run):
                         position = left.pop(time)
                         if position in wanted:
                             yield position, self._scaler.picture(frame)
-            except _NoEntryError as error:  # decode from the one before
-                self._reader.strike_entry(error.place)
+            except _BadEntryError as error:  # start at the entry before
+                self._reader.remove_entry(error.index)
 
-    def _run(self, run: Run) -> Iterator[tuple[int, VideoFrame]]:
-        """The wanted frames of a run by their times; each that is decoded is held against the packet table."""
+    def _decode_run(self, run: Run) -> Iterator[tuple[int, VideoFrame]]:
+        """The wanted frames of a run with their times; every decoded frame is checked against the packet table."""
         table, last, left = self._reader.table, None, deque(run.wanted)
-        for frame in self._decoded(run):
+        for frame in self._decode_packets(run):
             self.decoded_frames += 1
             is_entry = frame.pts == table.times[run.first] and (
                 frame.key_frame or frame.pict_type == PictureType.I
@@ -153,27 +154,27 @@ class Video:
         if left:
             raise NotAsPlannedError("frames that do not come out of the decoder")
 
-    def _decoded(self, run: Run) -> Iterator[VideoFrame]:
-        """Feed a run to the decoder, without what nobody needs."""
+    def _decode_packets(self, run: Run) -> Iterator[VideoFrame]:
+        """Decode a run's packets, but skip those that no wanted frame needs."""
         wanted, start = set(run.wanted), self._reader.table.times[run.first]
-        check = _HeaderCheck(self._reader, run.first) if self._reader.is_planned_blank else None
-        # Pictures that are shown before the last wanted one may stand behind it.
+        check = _HeaderCheck(self._reader, run.first) if self._reader.is_from_index else None
+        # Pictures shown before the last wanted one may come after it in the file.
         ahead = self._reader.reorder_depth + 1 if check else 0
         context = None
         try:
-            for place, packet in enumerate(self._reader.stretch(run.first, run.last + ahead), run.first):
+            for index, packet in enumerate(self._reader.packets(run.first, run.last + ahead), run.first):
                 context = self._reader.stream.codec_context
                 if packet.pts not in wanted and _is_before(packet.pts, start):
-                    continue  # an open GOP's leading frames need the entry before; nothing that follows needs them
+                    continue  # an open GOP's leading frames need the previous entry; no later frame needs them
                 if check is not None:
                     check.add(packet)
-                if place > run.last:
+                if index > run.last:
                     continue
-                droppable = context.name in _DROPPABLE and packet.pts not in wanted
+                droppable = context.name in _DROPPABLE_CODECS and packet.pts not in wanted
                 context.skip_frame = "NONREF" if droppable else "DEFAULT"
-                complaints = _complaints()
+                errors_before = _logged_errors()
                 frames = context.decode(packet)
-                if _complaints() != complaints:
+                if _logged_errors() != errors_before:
                     raise NotAsPlannedError("pictures that the decoder complains of")
                 yield from frames
             if context is not None:
@@ -185,52 +186,52 @@ class Video:
                 context.flush_buffers()
 
 
-def _complaints() -> int:
-    """How many errors FFmpeg has logged in this process: it does not flag every frame that it paints over."""
+def _logged_errors() -> int:
+    """How many errors FFmpeg has logged in this process: it does not flag every frame that it conceals."""
     if av.logging.get_level() is None:
-        av.logging.set_level(av.logging.FATAL)  # errors are counted then, and hardly anything is logged
+        av.logging.set_level(av.logging.FATAL)  # errors are counted from then on, and hardly any are printed
     return av.logging.get_last_error()[0]
 
 
 def _is_before(time: int | None, other: int | None) -> bool:
-    """Whether both times are known, and one comes first."""
+    """Whether both times exist, and the first is earlier."""
     return time is not None and other is not None and time < other
 
 
-class _NoEntryError(Exception):
-    """Decoding cannot begin at a place where a far file's index says so."""
+class _BadEntryError(Exception):
+    """Decoding cannot start at a packet that the container's index marks as a key frame."""
 
-    def __init__(self, place: int) -> None:
+    def __init__(self, index: int) -> None:
         super().__init__()
-        self.place = place
+        self.index = index
 
 
 class _HeaderCheck:
-    """Holds the pictures of a far file's run against its container's times, which nothing has proven before."""
+    """Checks the picture headers of a run against a table that was built from the container's index alone."""
 
-    def __init__(self, reader: Reader, first: int) -> None:
-        self._headers = headers.reader(reader.stream.codec_context)
+    def __init__(self, reader: PacketReader, first: int) -> None:
+        self._parser = headers.make_parser(reader.stream.codec_context)
         self._first = first
-        self._shown: list[tuple[tuple[int, int], int]] = []
+        self._pictures: list[tuple[tuple[int, int], int]] = []
         self._has_begun = False
 
     def add(self, packet: Packet[Any]) -> None:
-        """Take the next packet of the run; NotAsPlannedError where it contradicts what was planned."""
-        if self._headers is None:
+        """Check the next packet of the run; raises NotAsPlannedError if it contradicts the table."""
+        if self._parser is None:
             raise NotAsPlannedError("no reader of its picture headers")
         try:
-            picture = self._headers.read(memoryview(packet))
+            picture = self._parser.parse(memoryview(packet))
         except (ValueError, IndexError) as error:
             raise NotAsPlannedError(str(error)) from None
         if not self._has_begun and not picture.is_entry:
-            raise _NoEntryError(self._first)
-        if picture.sets_changed:
+            raise _BadEntryError(self._first)
+        if picture.parameter_sets_changed:
             raise NotAsPlannedError("parameter sets that change on the way")
         self._has_begun = True
         if picture.is_shown and packet.pts is not None:
-            here = ((picture.sequence, picture.order), packet.pts)
-            place = bisect_left(self._shown, here)
-            before, after = self._shown[place - 1 : place], self._shown[place : place + 1]
+            entry = ((picture.sequence, picture.order), packet.pts)
+            index = bisect_left(self._pictures, entry)
+            before, after = self._pictures[index - 1 : index], self._pictures[index : index + 1]
             if any(pts >= packet.pts for _, pts in before) or any(pts <= packet.pts for _, pts in after):
                 raise NotAsPlannedError("presentation times that are not in the order of the pictures")
-            self._shown.insert(place, here)
+            self._pictures.insert(index, entry)

@@ -1,6 +1,6 @@
-"""What a packet says of its picture by its own first bytes; nothing is decoded, and no container is believed.
+"""Parse picture headers: the display order of a packet's picture, and whether decoding can start there.
 
-That is when the picture is shown among the others, and whether decoding can begin there.
+Only the packet's own bytes are used: nothing is decoded, and the container is not trusted.
 """
 
 from __future__ import annotations
@@ -12,51 +12,51 @@ from av.video.codeccontext import VideoCodecContext
 
 
 class HeaderError(ValueError):
-    """A packet whose picture cannot be told from its header; the message says what it holds."""
+    """A packet whose header cannot be parsed or is not supported; the message says what it holds."""
 
 
 class PictureHeader(NamedTuple):
     """One packet's picture.
 
-    Pictures are shown in the order of (sequence, order). is_shown: false for a picture that is only referred to.
-    is_entry: decoding can begin here, and what is shown from here on comes out as from the beginning.
-    sets_changed: it brings parameter sets, of the sequence or the picture, in place of others.
+    Pictures are shown in the order of (sequence, order). is_shown: false for a picture that is only a reference.
+    is_entry: decoding can start here, and later pictures come out as if decoded from the beginning.
+    parameter_sets_changed: the packet replaces parameter sets of the sequence or the picture.
     """
 
     sequence: int
     order: int
     is_shown: bool = True
     is_entry: bool = False
-    sets_changed: bool = False
+    parameter_sets_changed: bool = False
 
 
-class HeaderReader(Protocol):
-    """Reads the packets of one stream, in their order from the first on."""
+class HeaderParser(Protocol):
+    """Parses the packets of one stream, in order from the first."""
 
-    def read(self, data: memoryview) -> PictureHeader:
-        """What a packet says of its picture; raises ValueError or IndexError where that cannot be told."""
+    def parse(self, data: memoryview) -> PictureHeader:
+        """The header of a packet's picture; raises ValueError or IndexError if it cannot be parsed."""
 
 
-def holds_picture(context: VideoCodecContext, data: memoryview) -> bool:
-    """Whether a packet has a picture, or a part of one, in it; true where that cannot be told."""
+def has_picture(context: VideoCodecContext, data: memoryview) -> bool:
+    """Whether a packet holds a picture or a part of one; true if that is unknown."""
     from actionpairs.video.nal_headers import NalHeaders
 
-    units = reader(context)
+    parser = make_parser(context)
     try:
-        return units.has_slice(data) if isinstance(units, NalHeaders) else True
+        return parser.has_slice(data) if isinstance(parser, NalHeaders) else True
     except (ValueError, IndexError):
         return True
 
 
-def reader(context: VideoCodecContext) -> HeaderReader | None:
-    """What reads the headers of a stream's codec; None where no reader knows it, or its first words are broken."""
+def make_parser(context: VideoCodecContext) -> HeaderParser | None:
+    """A parser for a stream's codec; None if the codec is not supported or its extradata is damaged."""
     try:
-        return _reader(context.codec, context.extradata)
+        return _make_parser(context.codec, context.extradata)
     except (ValueError, IndexError):
         return None
 
 
-def _reader(codec: Codec, extradata: bytes | None) -> HeaderReader | None:
+def _make_parser(codec: Codec, extradata: bytes | None) -> HeaderParser | None:
     from actionpairs.video import frame_headers, h264_headers, hevc_headers
 
     match codec.canonical_name:
@@ -75,5 +75,5 @@ def _reader(codec: Codec, extradata: bytes | None) -> HeaderReader | None:
         case "av1":
             return frame_headers.Av1Headers()
         case "mjpeg":
-            return frame_headers.IntraHeaders(needs=b"\xff\xdb")  # quantisation tables
+            return frame_headers.IntraHeaders(required=b"\xff\xdb")  # quantization tables
     return frame_headers.IntraHeaders() if codec.intra_only else None

@@ -1,4 +1,4 @@
-"""An open file: its video stream, its packet table, and any stretch of its packets."""
+"""Read packets of a video file: its stream, its packet table, and any range of its packets."""
 
 from __future__ import annotations
 
@@ -19,167 +19,168 @@ from av.video.stream import VideoStream
 
 from actionpairs.errors import NoVideoStreamError, VideoError
 from actionpairs.ranges import RangedFile
-from actionpairs.video import headers, index
-from actionpairs.video.clock import Joined
-from actionpairs.video.index import PacketTable
+from actionpairs.video import headers, packet_table
+from actionpairs.video.clock import DiscontinuityFixer
+from actionpairs.video.packet_table import PacketTable
 from actionpairs.video.timeline import TimeZero
 
-_INDEXED = "mov,mp4,m4a,3gp,3g2,mj2"  # its demuxer reads an index of every packet when it opens a file
-# Containers without an index to seek by: they are read from front to back.
+_MP4_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2"  # this demuxer loads an index of all packets when it opens a file
+# Containers without an index for seeking: they are read from start to end.
 _UNSEEKABLE = frozenset({"mpegts", "mpeg", "h264", "hevc", "m4v"})
-_WORTH_A_SEEK_PACKETS = 8
-_USUAL_RATE = Fraction(25)
-_BUFFER_BYTES = 32 << 10  # by which a demuxer reads ahead
+_MIN_SEEK_PACKETS = 8  # nearer packets are read and dropped, which is faster
+_DEFAULT_RATE = Fraction(25)
+_BUFFER_BYTES = 32 << 10  # how far a demuxer reads ahead
 
 
 class NotAsPlannedError(Exception):
-    """What comes out of a file is not what its packet table foretold; the message says what."""
+    """The decoded frames or packets differ from the packet table; the message says how."""
 
 
-class Reader:
-    """The video stream of a file that players show, and a cursor that moves over its packets.
+class PacketReader:
+    """The video stream that players show, and a cursor over its packets.
 
-    source: a path, or a file that can seek. at_work: called before every packet that is read, so that somebody
-    can watch whether things go on. Raises VideoError where it cannot be opened as a video.
+    source: a path, or a seekable file. on_packet: called before every packet that is read, so that a caller can
+    detect a hang. Raises VideoError if it cannot be opened as a video.
 
-    The table of a far file is made of its container's index where it has one, and no picture is read for it.
+    The table of a remote MP4 is built from the container's index; no picture is downloaded for it.
     """
 
-    def __init__(self, source: str | BinaryIO, *, time_zero: TimeZero, at_work: Callable[[], object]) -> None:
+    def __init__(self, source: str | BinaryIO, *, time_zero: TimeZero, on_packet: Callable[[], object]) -> None:
         self._source = source
-        self._far = source if isinstance(source, RangedFile) else None
-        self._at_work = at_work
+        self._ranged_file = source if isinstance(source, RangedFile) else None
+        self._on_packet = on_packet
         self.stream: VideoStream = self._open()
-        sends_ahead = self._joined is not None  # transport and program streams send sound before its pictures
-        self.start = index.Start(self._sound_seconds(), sends_ahead, time_zero)
+        # Transport and program streams send sound before the pictures that it belongs to.
+        sends_ahead = self._discontinuity_fixer is not None
+        self.origin_rule = packet_table.OriginRule(self._sound_seconds(), sends_ahead, time_zero)
         context = self.stream.codec_context
-        self.size = (context.width, context.height)  # in pixels, as the container or the first pictures say
+        self.size = (context.width, context.height)  # in pixels, by the container or the first picture
         self.reorder_depth = context.reorder_depth
-        rate = self.stream.average_rate or self.stream.base_rate or _USUAL_RATE
-        self.step = round(1 / (rate * self.stream.time_base)) if self.stream.time_base else 0
-        self.is_planned_blank = False
+        rate = self.stream.average_rate or self.stream.base_rate or _DEFAULT_RATE
+        self.frame_step = round(1 / (rate * self.stream.time_base)) if self.stream.time_base else 0
+        self.is_from_index = False
         self._packets: Iterator[Packet[Any]] = iter(())
         try:
-            self.table: PacketTable = self._indexed() or self._read()
+            self.table: PacketTable = self._table_from_index() or self._table_from_packets()
         except VideoError:
             self.close()
             raise
-        self._place_of = {time: place for place, time in enumerate(self.table.times) if time is not None}
-        self._place = len(self.table.times)  # of the packet that comes next
+        self._index_of = {time: index for index, time in enumerate(self.table.times) if time is not None}
+        self._next_index = len(self.table.times)  # of the packet that is read next
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the container."""
         self._container.close()
 
-    def stretch(self, first: int, last: int) -> Iterator[Packet[Any]]:
-        """The packets from one place of the table to another, both included.
+    def packets(self, first: int, last: int) -> Iterator[Packet[Any]]:
+        """The packets with indexes from `first` to `last` of the table, both included.
 
-        Raises NotAsPlannedError where they are not those of the table.
+        Raises NotAsPlannedError if they differ from the table.
         """
-        if self._far is not None and self.is_planned_blank:
+        if self._ranged_file is not None and self.is_from_index:
             entries = self.stream.index_entries[first : last + 1]
             stop = max(entry.pos + entry.size for entry in entries)
-            self._far.expect(min(entry.pos for entry in entries), stop + _BUFFER_BYTES)
+            self._ranged_file.expect(min(entry.pos for entry in entries), stop + _BUFFER_BYTES)
         last = min(last, len(self.table.times) - 1)
-        self._go_to(first)
-        while self._place <= last:
-            packet = self._next()
-            if packet is None or packet.pts != self.table.times[self._place]:
+        self._move_to(first)
+        while self._next_index <= last:
+            packet = self._next_packet()
+            if packet is None or packet.pts != self.table.times[self._next_index]:
                 raise NotAsPlannedError("the packets are others when they are read again")
-            self._place += 1
-            if self._place > first:  # the place behind the packet
+            self._next_index += 1
+            if self._next_index > first:  # it is already the index after the packet
                 yield packet
 
-    def strike_entry(self, place: int) -> None:
-        """Decoding cannot begin at a place of the table; NotAsPlannedError where there is none before."""
-        if place == 0:
+    def remove_entry(self, index: int) -> None:
+        """Remove an entry where decoding cannot start; raises NotAsPlannedError for the first packet."""
+        if index == 0:
             raise NotAsPlannedError("decoding cannot begin where the container says so")
-        self.table = replace(self.table, entries=tuple(entry for entry in self.table.entries if entry != place))
+        self.table = replace(self.table, entries=tuple(entry for entry in self.table.entries if entry != index))
 
-    def every(self) -> Iterator[Packet[Any]]:
-        """All packets that hold data, from the first to where the file ends or cannot be read on."""
+    def all_packets(self) -> Iterator[Packet[Any]]:
+        """All packets with data, from the first to the end of the file or to a read error."""
         self._reopen()
-        while (packet := self._next()) is not None:
+        while (packet := self._next_packet()) is not None:
             yield packet
 
-    def _read(self) -> PacketTable:
-        return self._table(self._demux(), blank=False)
+    def _table_from_packets(self) -> PacketTable:
+        return self._build_table(self._demux(), from_index=False)
 
-    def _table(self, packets: Iterator[Packet[Any]], *, blank: bool) -> PacketTable:
+    def _build_table(self, packets: Iterator[Packet[Any]], *, from_index: bool) -> PacketTable:
         if self.stream.time_base is None:
             raise VideoError("the video stream has no time base.", cure=_CURE)
-        table = index.read(
+        table = packet_table.build_packet_table(
             packets,
             self.stream.time_base,
-            start=self.start,
-            headers=headers.reader(self.stream.codec_context),
+            origin_rule=self.origin_rule,
+            parser=headers.make_parser(self.stream.codec_context),
             reorder_depth=self.reorder_depth,
-            blank=blank,
+            from_index=from_index,
         )
-        if self._joined is not None and self._joined.seams:
-            return replace(table, doubt=table.doubt or "a clock that starts anew on the way")
+        if self._discontinuity_fixer is not None and self._discontinuity_fixer.discontinuities:
+            return replace(table, problem=table.problem or "a clock that starts anew on the way")
         return table
 
-    def _indexed(self) -> PacketTable | None:
-        """The table of a far file by its container's index; None where it has none, or one of other packets."""
-        if self._far is None or not self._has_index:
+    def _table_from_index(self) -> PacketTable | None:
+        """The table of a remote file from its container's index; None if it has none, or one that is wrong."""
+        if self._ranged_file is None or not self._has_index:
             return None
         entries = [(entry.pos, entry.size, entry.is_keyframe) for entry in self.stream.index_entries]
-        agreed = 0
+        matched = 0
 
-        def noted() -> Iterator[Packet[Any]]:
-            nonlocal agreed
-            for packet in filter(index.is_frame, self._demux()):
-                if agreed == len(entries) or (packet.pos, packet.size) != entries[agreed][:2]:
-                    agreed = -1
+        def indexed_packets() -> Iterator[Packet[Any]]:
+            nonlocal matched
+            for packet in filter(packet_table.has_data, self._demux()):
+                if matched == len(entries) or (packet.pos, packet.size) != entries[matched][:2]:
+                    matched = -1
                     return
-                packet.is_keyframe = entries[agreed][2]  # the demuxer may have looked for keys in blank pictures
-                agreed += 1
+                packet.is_keyframe = entries[matched][2]  # the demuxer may have looked at the zeroed payload
+                matched += 1
                 yield packet
 
-        # The demuxer tells times and order by itself; what it reads of the pictures does not matter.
+        # Times and order come from the index, so the payload can be read as zeros instead of being downloaded.
         table = None
-        with suppress(VideoError), self._far.blanked(index.parts(self._container.streams)):
-            table = self._table(noted(), blank=True)
-        self._reopen()  # what the demuxer has read ahead is blank
-        if table is None or agreed < 0:
+        with suppress(VideoError), self._ranged_file.zeroed(packet_table.indexed_ranges(self._container.streams)):
+            table = self._build_table(indexed_packets(), from_index=True)
+        self._reopen()  # the demuxer has zeros in its buffer
+        if table is None or matched < 0:
             return None
-        self.is_planned_blank = True
+        self.is_from_index = True
         return table
 
     @property
     def _has_index(self) -> bool:
-        return self._far is not None and self._container.format.name == _INDEXED
+        return self._ranged_file is not None and self._container.format.name == _MP4_FORMATS
 
     def _open(self) -> VideoStream:
         if not isinstance(self._source, str):
             self._source.seek(0)
-        self._at_work()
+        self._on_packet()
         try:
             self._container: InputContainer = av.open(self._source, mode="r", metadata_errors="replace")
         except (av.FFmpegError, OSError) as error:
             text = getattr(error, "strerror", None) or error
             raise VideoError(f"cannot be opened as a video: {text}.", cure=_CURE) from None
-        # PyAV asks FFmpeg to make up times that are missing. ffmpeg does not, and leaves them to the decoder.
+        # PyAV makes FFmpeg invent missing times. The ffmpeg command does not: the decoder supplies them.
         self._container.flags &= ~int(ContainerFlags.gen_pts.value)  # type: ignore[call-overload]
         try:
-            stream = _shown_stream(self._container)
+            stream = _select_stream(self._container)
         except VideoError:
             self.close()
             raise
-        # As players do: a stream that nobody looks at must not end the reading where it is broken.
+        # As players do: damage in another stream must not end the reading.
         for other in self._container.streams:
             other.discard = Discard.default if other is stream else Discard.all
-        # One thread here, one process per core outside: frames come out in order and cores stay busy.
+        # One thread per decoder and one process per core: frames come out in order and all cores are used.
         stream.codec_context.thread_count = 1
-        stream.codec_context.copy_opaque = True  # a frame says which packet it came from
+        stream.codec_context.copy_opaque = True  # a frame carries the index of its packet
         flags = int(self._container.format.flags)
-        has_seams = bool(flags & int(Flags.ts_discont.value))  # type: ignore[call-overload]  # an int
-        self._joined = Joined(stream.time_base) if has_seams and stream.time_base else None
+        may_jump = bool(flags & int(Flags.ts_discont.value))  # type: ignore[call-overload]  # an int
+        self._discontinuity_fixer = DiscontinuityFixer(stream.time_base) if may_jump and stream.time_base else None
         return stream
 
     def _sound_seconds(self) -> Fraction | None:
-        """When sound begins, by the container; None where there is none."""
+        """When sound starts, according to the container; None if there is no sound."""
         begins = [
             each.start_time * each.time_base
             for each in self._container.streams.audio
@@ -188,66 +189,66 @@ class Reader:
         return min(begins, default=None)
 
     def _demux(self) -> Iterator[Packet[Any]]:
-        self._at_work()
+        self._on_packet()
         while True:
             try:
                 for packet in self._container.demux(self.stream):
-                    if self._joined is not None:
-                        self._joined.correct(packet)
+                    if self._discontinuity_fixer is not None:
+                        self._discontinuity_fixer.correct(packet)
                     yield packet
-                    self._at_work()
+                    self._on_packet()
             except IndexError:
-                continue  # a packet of a stream that began in mid-file, which PyAV does not know: it is behind us
+                continue  # PyAV raises for a packet of a stream that started in mid-file; that packet is skipped
             return
 
-    def _next(self) -> Packet[Any] | None:
-        # What cannot be read is not there, as for the ffmpeg command.
+    def _next_packet(self) -> Packet[Any] | None:
+        # A read error ends the file, as in the ffmpeg command.
         with suppress(av.FFmpegError):
             for packet in self._packets:
-                if index.is_frame(packet):
+                if packet_table.has_data(packet):
                     return packet
         return None
 
-    def _go_to(self, place: int) -> None:
-        """Stand at a packet, or at one not far before it."""
-        ahead = place - self._place
+    def _move_to(self, index: int) -> None:
+        """Move the cursor to a packet, or to one not far before it."""
+        ahead = index - self._next_index
         seekable = self._container.format.name not in _UNSEEKABLE
-        if ahead >= 0 and (ahead <= _WORTH_A_SEEK_PACKETS or not seekable):
+        if ahead >= 0 and (ahead <= _MIN_SEEK_PACKETS or not seekable):
             return
-        if not (seekable and self._seek(place)):
+        if not (seekable and self._seek(index)):
             self._reopen()
 
     def _reopen(self) -> None:
-        """Stand at the first packet."""
+        """Open the file again, with the cursor at the first packet."""
         self.close()
         self.stream = self._open()
-        self._packets, self._place = self._demux(), 0
+        self._packets, self._next_index = self._demux(), 0
 
-    def _seek(self, place: int) -> bool:
-        """Seek to a packet at or before a place; False where that leads behind it, or to one that is not known."""
-        target = self.table.times[place]
+    def _seek(self, index: int) -> bool:
+        """Seek to a packet at or before `index`; False if the seek lands after it or on an unknown packet."""
+        target = self.table.times[index]
         if target is None:
             return False
         try:
             self._container.seek(target, stream=self.stream, backward=True)
             packets = self._demux()
-            landed = next((packet for packet in packets if index.is_frame(packet)), None)
+            landed = next((packet for packet in packets if packet_table.has_data(packet)), None)
         except av.FFmpegError:
             return False
-        at = None if landed is None or landed.pts is None else self._place_of.get(landed.pts)
-        if landed is None or at is None or at > place:
+        at = None if landed is None or landed.pts is None else self._index_of.get(landed.pts)
+        if landed is None or at is None or at > index:
             return False
-        self._packets, self._place = chain([landed], packets), at
+        self._packets, self._next_index = chain([landed], packets), at
         return True
 
 
-def _shown_stream(container: InputContainer) -> VideoStream:
-    """The stream that players show: marked default, no still picture; of several, as FFmpeg finds the best."""
+def _select_stream(container: InputContainer) -> VideoStream:
+    """The stream that players show: FFmpeg's best video stream that is no still picture."""
     stills = Disposition.attached_pic | Disposition.timed_thumbnails
-    moving = [each for each in container.streams.video if not each.disposition & stills]
-    if not moving:
+    video_streams = [each for each in container.streams.video if not each.disposition & stills]
+    if not video_streams:
         raise NoVideoStreamError("no video stream.", cure="Give the file that has the pictures, not the sound.")
-    decodable = [each for each in moving if getattr(each, "codec_context", None) is not None]
+    decodable = [each for each in video_streams if getattr(each, "codec_context", None) is not None]
     if not decodable:
         raise VideoError("coded in a way that is not known here.", cure=_CURE)
     best = container.streams.best("video")

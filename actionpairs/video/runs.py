@@ -1,4 +1,4 @@
-"""The decode plan: which packets must be decoded for the frames that are wanted."""
+"""The decode plan: which packets must be decoded to get the wanted frames."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actionpairs.video.index import PacketTable
+from actionpairs.video.packet_table import PacketTable
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A stretch of packets to be decoded in one go.
+    """A range of packets to decode without a seek in between.
 
-    first, last: places in the table, both included. wanted: the times of the frames to keep, ascending.
+    first, last: packet indexes in the table, both included. wanted: the times of the frames to keep, ascending.
     """
 
     first: int
@@ -21,25 +21,25 @@ class Run:
     wanted: tuple[int, ...]
 
 
-def plan(table: PacketTable, wanted: Sequence[int]) -> list[Run]:
-    """Group wanted frames by the entry before them; stretches that touch become one.
+def plan_runs(table: PacketTable, wanted: Sequence[int]) -> list[Run]:
+    """The runs that decode the frames at the `wanted` times.
 
-    wanted: times of shown frames. A frame's stretch goes from the last entry at which decoding can begin for it to
-    the packet that holds it: what lies between two stretches is not decoded at all.
+    A run goes from the last entry from which a frame can be decoded to the packet that holds the frame. Runs that
+    touch are merged. Packets between two runs are not decoded.
     """
-    place_of = {time: place for place, time in enumerate(table.times)}
-    timed = [(table.times[place], place) for place in table.entries]
-    # Open GOPs: frames that follow an entry in the file but are shown before it need the entry before that.
-    entries = sorted((time, place) for time, place in timed if time is not None)
+    index_of = {time: index for index, time in enumerate(table.times)}
+    timed = [(table.times[index], index) for index in table.entries]
+    # Open GOPs: frames that follow an entry in the file but are shown before it need the previous entry.
+    entries = sorted((time, index) for time, index in timed if time is not None)
     starts = [time for time, _ in entries]
     runs: list[Run] = []
     for time in sorted(set(wanted)):
         entry = bisect_right(starts, time) - 1
         first = entries[entry][1] if entry >= 0 else 0
-        first = min(first, place_of[time])
+        first = min(first, index_of[time])
         if runs and first <= runs[-1].last + 1:
             before = runs.pop()
-            runs.append(Run(before.first, max(before.last, place_of[time]), (*before.wanted, time)))
+            runs.append(Run(before.first, max(before.last, index_of[time]), (*before.wanted, time)))
         else:
-            runs.append(Run(first, place_of[time], (time,)))
+            runs.append(Run(first, index_of[time], (time,)))
     return runs

@@ -1,4 +1,4 @@
-"""When a video's frames are shown, and which of them is on screen at a time."""
+"""The presentation times of a video's frames, and which frame is on screen at a time."""
 
 from __future__ import annotations
 
@@ -9,73 +9,74 @@ from typing import Literal
 
 from actionpairs import rates
 
-# What an annotation's time 0 means: where players begin to count, or the file's own clock.
+# What an annotation's time 0 means: where players start counting, or pts 0.
 TimeZero = Literal["first frame", "pts"]
-# An annotation's time is a rounded number; a frame this near to it counts as shown at it.
+# An annotation's time is rounded: a frame this close to it counts as exactly at it.
 _SLACK_SECONDS = Fraction(1, 1_000_000)
-# Sound that begins this much before the pictures is an encoder's priming or the grid of its packets.
+# Audio that starts this much before the first frame is encoder priming or packet alignment.
 _PRIMING_SECONDS = Fraction(50, 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """When every frame is shown; times are in units of `time_base` seconds.
+    """The presentation times of all frames, in ticks of `time_base` seconds.
 
-    shown: the times of the frames, ascending; a frame's place in it is its position. end: when the last one leaves
-    the screen. origin: the time that seconds count from.
+    frame_times: ascending; a frame's index in it is its position. end: when the last frame ends. origin: the time
+    that is second 0.
     """
 
     time_base: Fraction
-    shown: tuple[int, ...]
+    frame_times: tuple[int, ...]
     end: int
     origin: int
 
     @property
     def end_seconds(self) -> float:
-        """When the last frame leaves the screen."""
+        """When the last frame ends, in seconds from the origin."""
         return float((self.end - self.origin) * self.time_base)
 
     @property
     def rate(self) -> Fraction | None:
-        """Frames per second over the whole video; None where there are not two."""
-        span = (self.shown[-1] - self.shown[0]) * self.time_base
-        return (len(self.shown) - 1) / span if span else None
+        """Frames per second over the whole video; None if there are fewer than two frame times."""
+        span = (self.frame_times[-1] - self.frame_times[0]) * self.time_base
+        return (len(self.frame_times) - 1) / span if span else None
 
     def seconds_of(self, position: int) -> float:
-        """When a frame comes on screen, in seconds from the origin."""
-        return float((self.shown[position] - self.origin) * self.time_base)
+        """When a frame starts, in seconds from the origin."""
+        return float((self.frame_times[position] - self.origin) * self.time_base)
 
     def on_screen_at(self, seconds: float) -> int:
         """The position of the frame on screen at a time."""
-        return max(bisect_right(self.shown, self._ticks(seconds) + self._slack) - 1, 0)
+        return max(bisect_right(self.frame_times, self._ticks(seconds) + self._slack) - 1, 0)
 
     def last_before(self, seconds: float) -> int:
-        """The position of the last frame that comes on screen before a time."""
-        return max(bisect_left(self.shown, self._ticks(seconds) - self._slack) - 1, 0)
+        """The position of the last frame that starts before a time."""
+        return max(bisect_left(self.frame_times, self._ticks(seconds) - self._slack) - 1, 0)
 
-    def numbered(self, seconds: float, *, half_frame_seconds: float, earlier: int = 0) -> int:
-        """The position of the frame that a frame number means, by the time on which it falls by its own rate.
+    def for_frame_number(self, seconds: float, *, half_frame_seconds: float, earlier: int = 0) -> int:
+        """The position of the frame that an annotated frame number means.
 
-        half_frame_seconds: half a frame at that rate. earlier: how many numbers before it the frame is wanted.
+        seconds: the number's time at the annotation's rate. half_frame_seconds: half a frame at that rate.
+        earlier: how many frame numbers before that one.
         """
         half = Fraction(half_frame_seconds)
         at = self._ticks(seconds) - 2 * earlier * half / self.time_base
-        return rates.meant(self.shown, at, within=half / self.time_base)
+        return rates.nearest_frame(self.frame_times, at, within=half / self.time_base)
 
     @property
     def _slack(self) -> Fraction:
         return _SLACK_SECONDS / self.time_base
 
     def _ticks(self, seconds: float) -> Fraction:
-        # Fraction(str(…)) is the decimal number that the annotator wrote, not its binary neighbor.
+        # Fraction(str(…)) is the decimal number in the file, not its nearest binary float.
         return Fraction(str(seconds)) / self.time_base + self.origin
 
 
 def origin(first: int, time_base: Fraction, *, sound_seconds: Fraction | None, time_zero: TimeZero) -> int:
-    """The time, in ticks, that seconds count from.
+    """The time, in ticks, that is second 0.
 
-    first: the time of the first frame shown. Where sound begins before it, it is the sound's time, as in players,
-    which show nothing till then. Sound before the file's own zero is an encoder's priming and is not heard.
+    first: the time of the first frame. If sound begins earlier, second 0 is where the sound begins, as in players.
+    Sound before the file's own zero is encoder priming and is not played.
     """
     if time_zero == "pts":
         return 0

@@ -1,11 +1,11 @@
-"""The study: trains the rows of pipelines/study, holds their edits to the truth, and fills docs/study.md.
+"""The study: trains the rows of pipelines/study, scores their edits, and writes the tables of docs/study.md.
 
-    python docs/study cpu --out out/study                     # every row, from the base that ships
+    python docs/study cpu --out out/study                     # all rows, starting from the base that ships
     python docs/study cpu --out out/study --rows actions,no-action
-    python docs/study autoencoder --out out/base              # trains that base's autoencoder anew; then
-    python docs/study base --out out/base                     # the base; --ship puts either in place
+    python docs/study autoencoder --out out/base              # train that base's autoencoder again, then
+    python docs/study base --out out/base                     # the base; --ship copies the result into the package
 
-The same call again goes on where it stopped, row by row.
+Run the same command again to continue after an interruption: finished rows are skipped.
 """
 
 from __future__ import annotations
@@ -17,135 +17,139 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import scoring
 import tables
-import truth
 import yaml
 from diffusers import AutoencoderKL
 from sizes import RECIPES, ROOT, ROWS, SHIPPED, SIZES, Base
 
 from actionpairs.data import examples
 from actionpairs.editors import instruct_pix2pix, tiny
+from actionpairs.evaluation.records import COPY, TRUTH
 from actionpairs.recipe import load
-from actionpairs.stages.eval import COPY, TRUTH, evaluate
+from actionpairs.stages.eval import evaluate
 from actionpairs.stages.train import train
 from actionpairs.storage import Folder
-from actionpairs.synthetic.synthetic_shards import SyntheticSet, paint
+from actionpairs.synthetic.synthetic_shards import SyntheticSet, write_synthetic_shards
 from actionpairs.training import devices
 
 WEIGHTS = ROOT / "actionpairs/weights/tabletop"
 
 
 def main() -> None:
-    """Do what the command line asks."""
+    """Parse the command line and run it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("size", choices=(*SIZES, "autoencoder", "base"))
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--rows", type=lambda text: text.split(","), default=list(ROWS))
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--ship", action="store_true", help="put what was trained into the package")
-    asked = parser.parse_args()
-    if asked.size == "autoencoder":
-        vae = train_autoencoder(SHIPPED, asked.out, device=asked.device)
-        if asked.ship:
+    parser.add_argument(
+        "size", choices=(*SIZES, "autoencoder", "base"), help="a study of this size, or a part of the base"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for sets, models, reports and scores")
+    parser.add_argument("--rows", type=lambda text: text.split(","), default=list(ROWS), help="names, with commas")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
+    parser.add_argument("--ship", action="store_true", help="copy the trained model into the package")
+    options = parser.parse_args()
+    if options.size == "autoencoder":
+        vae = train_autoencoder(SHIPPED, options.out, device=options.device)
+        if options.ship:
             vae.half().save_pretrained(WEIGHTS / "vae")
-    elif asked.size == "base":
-        train_base(SHIPPED, asked.out, device=asked.device)
-        if asked.ship:
-            ship(asked.out / "base")
+    elif options.size == "base":
+        train_base(SHIPPED, options.out, device=options.device)
+        if options.ship:
+            ship(options.out / "base")
     else:
-        study(asked.size, asked.out, rows=asked.rows, device=asked.device)
+        study(options.size, options.out, rows=options.rows, device=options.device)
 
 
 def train_autoencoder(base: Base, out: Path, *, device: str) -> AutoencoderKL:
-    """Train the autoencoder that a base's recipe describes, on the base's pictures."""
-    for painted in base.sets:
-        paint(painted, out=str(out / painted.name))
-    pairs = examples.training([Folder(out / painted.name) for painted in base.sets])
+    """Train the autoencoder of a base's recipe on the pictures of the base's sets."""
+    pairs = examples.load_train([Folder(folder) for folder in _write_sets(base.sets, out)])
     config = load(base.recipe).train
-    pictures = np.concatenate(list(examples.read_all(pairs, config.resolution)))
-    place = devices.begin(device).device
-    return tiny.make_autoencoder(config.model, pictures, seed=config.seed, device=place)
+    pictures = np.concatenate(list(examples.iter_pairs(pairs, config.resolution)))
+    torch_device = devices.create_accelerator(device).device
+    return tiny.make_autoencoder(config.model, pictures, seed=config.seed, device=torch_device)
 
 
 def train_base(base: Base, out: Path, *, device: str) -> str:
-    """Train the small editor that knows static edits alone; returns its folder."""
-    for painted in base.sets:
-        paint(painted, out=str(out / painted.name))
-    shards = [str(out / painted.name) for painted in base.sets]
-    train(base.recipe, shards=shards, out=str(out / "base"), device=device)
+    """Train the small editor on static edits only. Returns its folder."""
+    train(base.recipe, shards=_write_sets(base.sets, out), out=str(out / "base"), device=device)
     return str(out / "base")
 
 
 def ship(base: Path) -> None:
-    """Put a trained base into the package at half precision, with its recipe and the digests of its training."""
-    made = instruct_pix2pix.load(str(base))
-    for part in (made.unet, made.vae, made.text_encoder):
+    """Save a trained base into the package in half precision, with the manifest of its training."""
+    editor = instruct_pix2pix.load(str(base))
+    for part in (editor.unet, editor.vae, editor.text_encoder):
         part.half()
     shutil.rmtree(WEIGHTS, ignore_errors=True)
-    made.save(WEIGHTS)
+    editor.save(WEIGHTS)
     shutil.copy(base / "manifest.json", WEIGHTS / "training.json")
 
 
 def study(size: str, out: Path, *, rows: Sequence[str], device: str) -> None:
-    """Paint, train and judge each row, then write the tables of what is there."""
+    """Render the sets, train and score each row, and write the tables after each."""
     plan = SIZES[size]
-    for painted in (*plan.sets, plan.static):
-        paint(painted, out=str(out / painted.name))
+    folders = _write_sets(plan.sets, out)
+    _write_sets([plan.static], out)
     base = train_base(plan.base, out, device=device) if plan.base else "tabletop"
-    folders = [str(out / painted.name) for painted in plan.sets]
     train(RECIPES / size / "recognizer.yaml", shards=folders, out=str(out / "recognizer"), device=device)
     score("base", base if plan.base else str(WEIGHTS), size, out, device=device)
     tables.write(size, out)
     for row, seed in plan.runs(rows):
         name = f"{row}-seed{seed}"
-        recipe = _recipe(out / "recipes" / f"{name}.yaml", RECIPES / size / row, base=base, seed=seed)
+        recipe = _write_recipe(out / "recipes" / f"{name}.yaml", RECIPES / size / row, base=base, seed=seed)
         train(recipe, shards=folders, out=str(out / name), device=device)
         score(name, str(out / name), size, out, device=device)
         tables.write(size, out)
 
 
-def _recipe(path: Path, row: Path, *, base: str, seed: int) -> Path:
-    """A row's recipe with its base and its seed."""
+def _write_recipe(path: Path, row: Path, *, base: str, seed: int) -> Path:
+    """Write a row's recipe with its base and its seed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump({"extends": str(row), "train": {"seed": seed, "model": {"source": base}}}))
     return path
 
 
 def score(name: str, model: str, size: str, out: Path, *, device: str) -> None:
-    """Let a model edit every test set, and keep what the truth says of it in OUT/scores."""
-    for painted in (*SIZES[size].sets, SIZES[size].static):
-        made = _edits(name, model, size, out, painted, device=device)
-        answers, scores = truth.Truth(out / painted.name, painted), out / "scores" / painted.name
-        contestants = {name: made}
+    """Let a model edit every test set, and save the scores of its edits in OUT/scores."""
+    for spec in (*SIZES[size].sets, SIZES[size].static):
+        test_set, folder = scoring.TestSet(out / spec.name, spec), out / "scores" / spec.name
+        edits_of = {name: _load_edits(name, model, size, out, spec, device=device)}
         if name == "base":
-            truths = {key: pair[1] for key, pair in answers.pairs.items()}
-            contestants[COPY] = {key: pair[0] for key, pair in answers.pairs.items()}
-            contestants[TRUTH] = truths
-            contestants[tables.ROUND_TRIP] = truth.through_autoencoder(model, truths)
-        for model, edits in contestants.items():
-            if not (scores / f"{model}.json").exists():
-                truth.write(scores / f"{model}.json", answers.judge(edits))
+            truths = {key: pair[1] for key, pair in test_set.pairs.items()}
+            edits_of[COPY] = {key: pair[0] for key, pair in test_set.pairs.items()}
+            edits_of[TRUTH] = truths
+            edits_of[tables.RECONSTRUCTION] = scoring.reconstruct(model, truths)
+        for row, edits in edits_of.items():
+            if not (folder / f"{row}.json").exists():
+                scoring.save_scores(folder / f"{row}.json", test_set.score(edits))
 
 
-def _edits(
-    name: str, model: str, size: str, out: Path, painted: SyntheticSet, *, device: str
+def _load_edits(
+    name: str, model: str, size: str, out: Path, spec: SyntheticSet, *, device: str
 ) -> dict[str, np.ndarray]:
-    """The model's edits of a test set by key, S S 3 RGB, made and scored by `actionpairs eval`."""
-    folder = out / "reports" / painted.name / name
+    """The model's edits of a test set by key (S S 3 RGB), made and scored by `actionpairs eval`."""
+    folder = out / "reports" / spec.name / name
     report = evaluate(
         RECIPES / size / "actions.yaml",
         models=[model],
-        shards=str(out / painted.name),
-        split=painted.test,
+        shards=str(out / spec.name),
+        split=spec.test,
         out=str(folder),
-        recognizer=None if painted.shown == "static edits" else str(out / "recognizer"),
+        recognizer=None if spec.kind == "static edits" else str(out / "recognizer"),
         device=device,
     )
-    pictures = folder / "edits" / report.rows[0].name
+    pictures = folder / "predictions" / report.rows[0].name
     return {
         sample.key: cv2.cvtColor(cv2.imread(str(pictures / f"{sample.key}.png")), cv2.COLOR_BGR2RGB)
         for sample in report.samples
     }
+
+
+def _write_sets(specs: Sequence[SyntheticSet], out: Path) -> list[str]:
+    """Render synthetic sets. Returns their shards folders."""
+    folders = [str(out / spec.name) for spec in specs]
+    for spec, folder in zip(specs, folders, strict=True):
+        write_synthetic_shards(spec, out=folder)
+    return folders
 
 
 if __name__ == "__main__":

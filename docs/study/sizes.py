@@ -1,4 +1,4 @@
-"""How large a study is: what is painted, what every row starts from, and which rows there are."""
+"""The sizes of the study: its synthetic sets, its base models and its rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROWS = (*MAIN_ROWS, "hinge", "negated", "action-weight-1", "reg-weight-1", "unwe
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """How the model that every row starts from is trained, and on what."""
+    """The recipe and the synthetic sets of the model that every row starts from."""
 
     recipe: Path
     sets: tuple[SyntheticSet, ...]
@@ -25,10 +25,10 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a study is.
+    """The synthetic sets, seeds and base of a study.
 
-    static: edits that show what was forgotten. seeds: of the main rows; the others have `other_seeds`. base: null
-    takes the one that ships.
+    static: a set of static edits, which shows what a row forgot. seeds: those of the main rows; other rows have
+    `other_seeds`. base: None means the base that ships with the package.
     """
 
     sets: tuple[SyntheticSet, ...]
@@ -38,12 +38,12 @@ class Size:
     base: Base | None
 
     def runs(self, rows: Sequence[str]) -> list[tuple[str, int]]:
-        """These rows with their seeds: all with the first seed first."""
+        """Return these rows with their seeds, ordered by seed."""
         return [(row, seed) for seed in self.seeds for row in rows if row in MAIN_ROWS or seed in self.other_seeds]
 
 
 def _base(recipe: str, scenes: int, side: int) -> Base:
-    """Static edits under both cameras, twice as many under the one that stands still."""
+    """A base trained on static edits with both cameras, twice as many with the fixed one."""
     return Base(
         RECIPES / recipe,
         (

@@ -1,4 +1,4 @@
-"""Reading files of a format in one call."""
+"""Read files of a format in one call."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def config(**keys: Any) -> AnnotationFormat:
 
 
 def rows_of(paths: list[Path], **keys: Any) -> list[Segment | Rejection]:
-    """What reading files gives."""
+    """All rows of files, as segments and rejections."""
     return list(read([str(path) for path in paths], config(**keys)))
 
 
 def segments_of(paths: list[Path], **keys: Any) -> list[Segment]:
-    """The segments among what reading files gives."""
+    """The segments of files."""
     return [row for row in rows_of(paths, **keys) if isinstance(row, Segment)]
 
 
 def shared(name: str) -> Path:
-    """A genuine file; the test is skipped where the shared data is not there."""
+    """A genuine file; skips the test if the shared data is not on this machine."""
     if not (SHARED / name).exists():
         pytest.skip("the genuine annotation files are not on this machine")
     return SHARED / name

@@ -1,4 +1,4 @@
-"""A small file in every format, written here, and what must come of it."""
+"""A small file in every format, with its expected result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 @dataclass(frozen=True)
 class Example:
-    """Files of one format: `rows` outcomes, `segments` of them good, the first of them as stated."""
+    """Files of one format: the number of rows, how many become segments, and the first segment."""
 
     keys: dict[str, Any]
     files: dict[str, bytes]
@@ -54,7 +54,7 @@ def _parquet() -> bytes:
 
 
 def mpii2_file(*, intervals: int = 3) -> bytes:
-    """A file of the structure that the genuine .mat has: references to UTF-16 numbers, doubles, iaMat."""
+    """A file with the structure of the genuine .mat: references to UTF-16 numbers, doubles, iaMat."""
     import h5py
 
     sink = io.BytesIO()

@@ -1,10 +1,11 @@
-"""Every format alike: each row becomes a Segment or a Rejection with a reason, whatever the file holds."""
+"""Every format: each row becomes a Segment or a Rejection with a reason, whatever the file holds."""
 
 from __future__ import annotations
 
 import json
 import math
 import random
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from actionpairs.annotations import read
 from actionpairs.errors import AnnotationError
 from actionpairs.formats import AnnotationFormat
-from actionpairs.records import Rejection, Segment
+from actionpairs.records import Reason, Rejection, Segment
 from tests.annotations.conftest import config, rows_of
 from tests.annotations.examples import EXAMPLES, Example
 
@@ -62,16 +63,50 @@ def test_a_file_given_twice_adds_no_segment(example: Example, tmp_path: Path) ->
     assert len(segments) == example.segments
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
-def test_other_encodings_are_refused_by_name(example: Example, encoding: str, tmp_path: Path) -> None:
-    paths = example.write(tmp_path)
+def _is_text(example: Example) -> bool:
     try:
-        text = paths[0].read_bytes().decode()
+        return bool(next(iter(example.files.values())).decode())
     except UnicodeDecodeError:
-        return  # a binary format
-    paths[0].write_bytes(text.encode(encoding))
+        return False
+
+
+TEXT_FORMATS = [name for name, item in EXAMPLES.items() if _is_text(item)]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "reason"),
+    [("utf-16", "this is UTF-16"), ("utf-32", "this is UTF-16"), ("latin-1", "not UTF-8 text")],
+)
+@pytest.mark.parametrize("name", TEXT_FORMATS)
+def test_a_file_that_is_not_utf8_is_an_error_that_names_file_and_encoding(
+    name: str, encoding: str, reason: str, tmp_path: Path
+) -> None:
+    example = EXAMPLES[name]
+    paths = example.write(tmp_path)
+    text = paths[0].read_bytes().decode()
+    paths[0].write_bytes(text.replace("a", "é").encode(encoding))
+    with pytest.raises(AnnotationError, match=rf"{re.escape(paths[0].name)}: {reason}") as caught:
+        rows_of(paths, **example.keys)
+    assert "UTF-8" in caught.value.cure
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+@pytest.mark.parametrize("name", TEXT_FORMATS)
+def test_utf16_without_a_byte_order_mark_is_an_error_or_every_row_is_rejected(
+    name: str, encoding: str, tmp_path: Path
+) -> None:
+    """Such a file is valid UTF-8 with NULs, so only its content shows that something is wrong."""
+    example = EXAMPLES[name]
+    paths = example.write(tmp_path)
+    paths[0].write_bytes(paths[0].read_bytes().decode().encode(encoding))
     outcome = _outcome(paths, example)
-    assert not isinstance(outcome, list) or not any(isinstance(row, Segment) for row in outcome)
+    if isinstance(outcome, list):
+        assert len(outcome) >= paths[0].read_bytes().count(b"\n")
+        assert {row.reason if isinstance(row, Rejection) else "segment" for row in outcome} == {
+            Reason.UNREADABLE_ROW
+        }
+    else:
+        assert paths[0].name in outcome.message
 
 
 def test_a_byte_order_mark_and_windows_line_ends_change_nothing(example: Example, tmp_path: Path) -> None:
@@ -84,7 +119,7 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(example: Example
     assert rows_of(paths, **example.keys) == plain
 
 
-# What people's files hold, and what attackers' might.
+# Values that real files contain, and values that an attacker might use.
 NASTY: list[Any] = [
     None, True, -1, 0, 10**400, float("nan"), float("inf"), "", " ", "nan", "inf", "1e999", "1_0", "٣", "12:99:99",
     "-3", "=1+1", '=HYPERLINK("http://x")', "../../etc/passwd", "/etc/passwd", "http://x/y", "\0", "\ud800",
@@ -107,7 +142,7 @@ def test_damaged_bytes_never_raise_anything_else(name: str, data: st.DataObject)
 
 
 def _damaged(whole: bytes, data: st.DataObject) -> bytes:
-    """VideoResult, splice, repeat or overwrite bytes."""
+    """Truncate, splice, repeat or overwrite bytes."""
     place = data.draw(st.integers(0, len(whole)))
     junk = data.draw(
         st.one_of(
@@ -204,7 +239,7 @@ def test_the_order_of_rows_changes_no_id(tmp_path: Path) -> None:
 
 
 def _outcome(paths: list[Path], example: Example) -> list[Segment | Rejection] | AnnotationError:
-    """What reading gives; an AnnotationError must name one of the files."""
+    """The rows, or the AnnotationError, which must name one of the files."""
     try:
         rows = list(read([str(path) for path in paths], config(**example.keys)))
     except AnnotationError as error:

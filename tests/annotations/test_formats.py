@@ -1,4 +1,4 @@
-"""What is peculiar to one format."""
+"""Behavior of single formats."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actionpairs.annotations import files, untold
+from actionpairs.annotations import list_files, missing_names
 from actionpairs.errors import AnnotationError, MissingExtraError
 from actionpairs.records import Reason, Rejection
 from tests.annotations.conftest import config, rows_of, segments_of
@@ -41,12 +41,12 @@ def test_an_epic_action_is_its_pair_of_classes_however_it_is_worded(tmp_path: Pa
     assert (alone.action, alone.verb, alone.noun) == ("verb 1 noun 33", "put-down", "box:lunch")
 
 
-def test_class_keys_without_their_tables_are_said_to_be_missing(tmp_path: Path) -> None:
+def test_class_keys_without_their_tables_are_reported_as_missing(tmp_path: Path) -> None:
     train, verbs, nouns = (str(path) for path in write_epic(tmp_path))
     keyed, worded = config(format="epic100", names="class keys"), config(format="epic100", names="words")
-    assert "EPIC_100_verb_classes.csv" in untold([train, nouns], keyed)[0]
-    assert untold([train], worded) == untold([train, verbs, nouns], keyed) == ()
-    assert untold([train], config(format="epic100", instruction="{label}"))
+    assert "EPIC_100_verb_classes.csv" in missing_names([train, nouns], keyed)[0]
+    assert missing_names([train], worded) == missing_names([train, verbs, nouns], keyed) == ()
+    assert missing_names([train], config(format="epic100", instruction="{label}"))
 
 
 def test_a_class_that_the_table_lacks_is_a_rejection(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_mpii_objects_are_those_of_the_interval_without_the_hand(tmp_path: Path)
 
 
 @pytest.mark.parametrize(("first_frame", "end_included", "start"), [(0, True, 295 / 29.4), (1, False, 10.0)])
-def test_mpii_frames_are_the_recipes_business(
+def test_mpii_frame_numbering_follows_the_recipe(
     tmp_path: Path, first_frame: int, end_included: bool, start: float
 ) -> None:
     paths = EXAMPLES["mpii2012"].write(tmp_path)
@@ -115,10 +115,10 @@ def test_charades_counts_what_ends_after_the_video_and_what_runs_backwards(tmp_p
     assert len(segments_of(paths, format="charades", past_length_seconds=0.5)) == 2
 
 
-def test_charades_without_its_classes_says_so(tmp_path: Path) -> None:
+def test_charades_without_its_class_table_reports_it_missing(tmp_path: Path) -> None:
     test, classes = (str(path) for path in EXAMPLES["charades"].write(tmp_path))
-    assert untold([test, classes], config(format="charades")) == ()
-    assert "Charades_v1_classes.txt" in untold([test], config(format="charades"))[0]
+    assert missing_names([test, classes], config(format="charades")) == ()
+    assert "Charades_v1_classes.txt" in missing_names([test], config(format="charades"))[0]
 
 
 def test_a_sentence_on_the_same_frames_counts_once(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_sentence_on_the_same_frames_counts_once(tmp_path: Path) -> None:
     assert [row.reason for row in rows if isinstance(row, Rejection)] == [Reason.PAST_END, Reason.DUPLICATE_ID]
 
 
-def test_ego4d_seconds_are_there_for_the_asking(tmp_path: Path) -> None:
+def test_ego4d_span_action_uses_seconds(tmp_path: Path) -> None:
     path = tmp_path / "fho.json"
     path.write_text(
         '{"videos": [{"video_uid": "v", "annotated_intervals": [{"narrated_actions": [{"uid": "u",'
@@ -142,17 +142,17 @@ def test_salads_need_the_timestamps_of_their_video(tmp_path: Path) -> None:
         rows_of([annotation], format="salads50")
 
 
-def test_a_folder_stands_for_its_files(tmp_path: Path) -> None:
+def test_a_folder_is_replaced_by_its_files(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     paths = EXAMPLES["salads50"].write(tmp_path / "below")
-    assert files([str(tmp_path)]) == [str(path) for path in paths]
+    assert list_files([str(tmp_path)]) == [str(path) for path in paths]
 
 
 @pytest.mark.parametrize(
-    ("keys", "says"),
+    ("keys", "message"),
     [
-        ({"format": "epic100", "instruction": "{verb.__class__}"}, "is not told here"),
-        ({"format": "epic100", "instruction": "{verb!r}"}, "is not told here"),
+        ({"format": "epic100", "instruction": "{verb.__class__}"}, "is not a field of this format"),
+        ({"format": "epic100", "instruction": "{verb!r}"}, "is not a field of this format"),
         ({"format": "breakfast", "instruction": "{noun}"}, "the fields are: {label}"),
         ({"format": "epic100", "instruction": "{"}, "Single '{'"),
         ({"format": "table", "instruction": "{noun}"}, "names no column for it"),
@@ -162,6 +162,6 @@ def test_a_folder_stands_for_its_files(tmp_path: Path) -> None:
         ({"format": "epic100", "video": "one.mp4"}, "would mean one file"),
     ],
 )
-def test_a_format_that_cannot_be_is_refused(keys: dict[str, Any], says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_an_invalid_format_config_is_refused(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         config(**keys)

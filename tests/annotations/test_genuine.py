@@ -1,4 +1,4 @@
-"""The genuine files, where they are at hand: counts as published, times as their own frame columns have them."""
+"""The genuine files, if they are on this machine: published counts, and times that match their frame columns."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ EPIC100, CHARADES, EGTEA = "epic100/EPIC_100_{}.csv", "charades/Charades_v1_{}",
 def test_every_row_of_a_genuine_file_is_accounted_for(
     names: list[str], keys: dict[str, Any], rows: int, rejected: dict[Reason, int]
 ) -> None:
-    found = rows_of([shared(name) for name in names], **keys)
-    assert len(found) == rows
-    assert Counter(row.reason for row in found if isinstance(row, Rejection)) == rejected
-    ids = [row.id for row in found if isinstance(row, Segment)]
+    outcomes = rows_of([shared(name) for name in names], **keys)
+    assert len(outcomes) == rows
+    assert Counter(row.reason for row in outcomes if isinstance(row, Rejection)) == rejected
+    ids = [row.id for row in outcomes if isinstance(row, Segment)]
     assert len(set(ids)) == len(ids)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from actionpairs.annotations import stated_rate
 from actionpairs.annotations.times import Times
-from actionpairs.rates import differ, exact, meant, stated, written
+from actionpairs.rates import differ, format_rate, nearest_frame, parse_rate, rate_from_tolerance
 from tests.annotations.conftest import config, segments_of
 from tests.annotations.examples import EXAMPLES, Example
 
@@ -54,10 +54,10 @@ NTSC = {rate: Fraction(rate * 1000, 1001) for rate in (15, 24, 30, 48, 60, 120, 
         (12.5, Fraction(25, 2)),
     ],
 )
-def test_a_rate_is_read_as_it_was_meant(value: object, rate: Fraction) -> None:
-    assert exact(value) == rate
-    assert exact(written(value)) == rate
-    assert written(written(value)) == written(value)
+def test_a_rate_is_parsed_as_its_exact_fraction(value: object, rate: Fraction) -> None:
+    assert parse_rate(value) == rate
+    assert parse_rate(format_rate(value)) == rate
+    assert format_rate(format_rate(value)) == format_rate(value)
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_a_rate_is_read_as_it_was_meant(value: object, rate: Fraction) -> None:
     [0, -30, 0.0, "0/1", "1/0", "30/0.0", float("nan"), float("inf"), 1e9, 1e-9, "", "fast", "29,97", "1_0", "٣٠",
      "-1/2", "1/2/3", "30fps", "1e2", None, True, [30], {}, 10**400, "9" * 5000],
 )  # fmt: skip
-def test_what_is_no_rate_is_refused(value: object) -> None:
+def test_an_invalid_rate_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"not a frame rate|integer string conversion"):
-        exact(value)
+        parse_rate(value)
     if value is not None:
         with pytest.raises(ValueError, match="rate"):
             config(format="table", unit="frames", rate=value)
@@ -85,7 +85,7 @@ def test_a_recipe_keeps_a_rate_in_one_form(value: object, kept: object) -> None:
     assert recipe.digest() == config(format="table", unit="frames", rate=kept).digest()
 
 
-def test_what_a_recipe_says_of_whole_rates_did_not_change() -> None:
+def test_whole_rates_in_a_recipe_stay_numbers() -> None:
     assert config(format="mpii2012").model_dump(mode="json")["rate"] == 29.4
     assert type(config(format="breakfast").model_dump()["rate"]) is float
 
@@ -105,7 +105,7 @@ def test_what_a_recipe_says_of_whole_rates_did_not_change() -> None:
         ({"format": "epic100"}, None),
     ],
 )
-def test_a_recipe_tells_its_rate(keys: dict[str, Any], rate: Fraction | None) -> None:
+def test_stated_rate_is_the_rate_of_the_recipe(keys: dict[str, Any], rate: Fraction | None) -> None:
     assert stated_rate(config(**keys)) == rate
 
 
@@ -117,8 +117,8 @@ RATES = {
 
 def test_segments_in_frames_have_a_tolerance_and_no_others(example: Example, tmp_path: Path) -> None:
     name = next(name for name in EXAMPLES if EXAMPLES[name] is example)
-    found = {segment.tolerance_seconds for segment in segments_of(example.write(tmp_path), **example.keys)}
-    assert {stated(tolerance) for tolerance in found} == {RATES.get(name)}
+    tolerances = {segment.tolerance_seconds for segment in segments_of(example.write(tmp_path), **example.keys)}
+    assert {rate_from_tolerance(tolerance) for tolerance in tolerances} == {RATES.get(name)}
 
 
 WRITTEN = [12, 14.985, 15, 23.976, "23.98", 24, 25, 29.4, 29.97, "30000/1001", 30, 47.952, 48, 50, 59.94, 60,
@@ -128,10 +128,10 @@ NUMBERS = st.integers(0, 10_000_000)
 
 @settings(max_examples=500, deadline=None)
 @given(rate=st.sampled_from(WRITTEN), first=NUMBERS, length=st.integers(0, 1000))
-def test_a_rate_is_told_by_the_tolerance_and_times_come_back(rate: object, first: int, length: int) -> None:
-    per_second = exact(rate)
+def test_rate_and_frame_numbers_can_be_computed_from_the_segment(rate: object, first: int, length: int) -> None:
+    per_second = parse_rate(rate)
     times = Times("frames", per_second, end_included=True)
-    assert stated(times.tolerance_seconds) == per_second
+    assert rate_from_tolerance(times.tolerance_seconds) == per_second
     start, stop = times.span(first, first + length)
     assert round(Fraction(start) * per_second) == first
     assert round(Fraction(stop - 2 * times.tolerance_seconds) * per_second) == first + length
@@ -148,27 +148,28 @@ def test_a_rate_is_told_by_the_tolerance_and_times_come_back(rate: object, first
 @example(rate=29.97, number=10_000_000, tick=1000, first_pts=Fraction(0), more=1)
 @example(rate=29.97, number=150, tick=None, first_pts=Fraction(0), more=1)
 @example(rate=30, number=150, tick=None, first_pts=Fraction(0), more=2)  # re-encoded at 60: a tie at half a frame
-def test_the_frame_meant_is_the_nearest_whatever_the_container_ticks_in(
+def test_a_frame_number_means_the_nearest_frame_in_any_time_base(
     rate: object, number: int, tick: int | None, first_pts: Fraction, more: int
 ) -> None:
     """A file of the stated rate, or of a multiple of it, whose times its container rounds."""
-    own = exact(rate) * more
+    own = parse_rate(rate) * more
     if tick is None or own > tick // 4:
         tick = 90_000 * own.numerator  # exact
     first, number_in_file = round(first_pts * tick), number * more
     places = range(max(number_in_file - 9, 0), number_in_file + 9)
-    shown = [round((first_pts + place / own) * tick) for place in places]
+    frame_times = [round((first_pts + place / own) * tick) for place in places]
 
-    times = Times("frames", exact(rate), end_included=True)
+    times = Times("frames", parse_rate(rate), end_included=True)
     start, stop = times.span(str(number), number)
     wanted = [Fraction(str(start)), Fraction(str(stop)) - 2 * Fraction(times.tolerance_seconds)]
+    half_frame = Fraction(times.tolerance_seconds) * tick
     for at in wanted:
-        found = shown[meant(shown, at * tick + first, within=Fraction(times.tolerance_seconds) * tick)]
-        assert places[shown.index(found)] == number_in_file
+        nearest = frame_times[nearest_frame(frame_times, at * tick + first, within=half_frame)]
+        assert places[frame_times.index(nearest)] == number_in_file
 
 
 @pytest.mark.parametrize(
-    ("shown", "at", "frame"),
+    ("frame_times", "at", "frame"),
     [
         ([0, 10, 20], Fraction(10), 10),
         ([0, 10, 20], Fraction(99, 10), 10),
@@ -183,8 +184,8 @@ def test_the_frame_meant_is_the_nearest_whatever_the_container_ticks_in(
         ([0, 10], Fraction(16), 10),
     ],
 )
-def test_which_frame_is_meant(shown: list[int], at: Fraction, frame: int) -> None:
-    assert shown[meant(shown, at, within=Fraction(5))] == frame
+def test_nearest_frame(frame_times: list[int], at: Fraction, frame: int) -> None:
+    assert frame_times[nearest_frame(frame_times, at, within=Fraction(5))] == frame
 
 
 @pytest.mark.parametrize(
@@ -204,5 +205,5 @@ def test_which_frame_is_meant(shown: list[int], at: Fraction, frame: int) -> Non
     ],
 )
 def test_rates_differ_where_their_frames_part(one: object, other: object, seconds: float, apart: bool) -> None:
-    assert differ(exact(one), exact(other), seconds=seconds) is apart
-    assert differ(exact(other), exact(one), seconds=seconds) is apart
+    assert differ(parse_rate(one), parse_rate(other), seconds=seconds) is apart
+    assert differ(parse_rate(other), parse_rate(one), seconds=seconds) is apart

@@ -1,4 +1,4 @@
-"""Times are read as they were written, or refused."""
+"""Times are parsed exactly, or refused."""
 
 from __future__ import annotations
 

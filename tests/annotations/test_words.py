@@ -1,4 +1,4 @@
-"""Keys are said as people say them."""
+"""Keys become plain words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from actionpairs.annotations.words import spoken
 
 
 @pytest.mark.parametrize(
-    ("key", "said"),
+    ("key", "instruction"),
     [
         ("put-down", "put down"),
         ("box:lunch", "lunch box"),
@@ -20,5 +20,5 @@ from actionpairs.annotations.words import spoken
         (" peel ", "peel"),
     ],
 )
-def test_a_key_is_spoken(key: str, said: str) -> None:
-    assert spoken(key) == said
+def test_a_key_becomes_plain_words(key: str, instruction: str) -> None:
+    assert spoken(key) == instruction

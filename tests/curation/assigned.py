@@ -1,4 +1,4 @@
-"""Who is in which split, by id."""
+"""The split of each segment, by id."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from actionpairs.records import Segment
 
 def assigned(pool: Sequence[Segment], config: SplitConfig) -> dict[str, str]:
     """Segment id → split."""
-    told = ([getattr(each, name) for each in pool] for name in ("id", "video", "verb", "group"))
-    found = splits.assign(config, *told)
-    return {item.id: config.names[number] for item, number in zip(pool, found, strict=True)}
+    columns = ([getattr(segment, name) for segment in pool] for name in ("id", "video", "verb", "group"))
+    numbers = splits.assign(config, *columns)
+    return {segment.id: config.names[number] for segment, number in zip(pool, numbers, strict=True)}

@@ -132,7 +132,7 @@ def test_a_subset_takes_the_largest_with_so_many_of_an_action_and_ties_by_id() -
     pool = [(far[n], f"id{n}", "take" if n < 4 else "put") for n in far]
     config = SubsetConfig(of="test", count=3, max_per_action=2)
     for order in (pool, pool[::-1]):
-        assert splits.choose(order, config).ids == ("id1", "id2", "id4")
+        assert splits.choose_subset(order, config).ids == ("id1", "id2", "id4")
 
 
 @pytest.mark.parametrize(

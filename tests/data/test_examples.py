@@ -1,7 +1,9 @@
-"""Pairs of several folders, and pictures that are never squashed."""
+"""Pairs of several folders, and pictures that keep their aspect ratio."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,31 +18,43 @@ from tests.training.squares import SIDE, write_squares
 
 def test_training_pairs_of_two_folders_are_taken_together(squares: Path, tmp_path: Path) -> None:
     write_squares(tmp_path / "other", 8, tests=2, name="OTHER")
-    both = examples.training([Folder(squares), Folder(tmp_path / "other")])
+    both = examples.load_train([Folder(squares), Folder(tmp_path / "other")])
     assert len(both) == 20 + 6
     assert {pair.entry.split for pair in both} == {"SQ-train", "OTHER-train"}
-    swapped = examples.training([Folder(tmp_path / "other"), Folder(squares)])
+    swapped = examples.load_train([Folder(tmp_path / "other"), Folder(squares)])
     assert [pair.name for pair in both] == [pair.name for pair in swapped]
-    assert len(examples.testing([Folder(squares), Folder(tmp_path / "other")])) == 4 + 2
+    assert len(examples.load_test([Folder(squares), Folder(tmp_path / "other")])) == 4 + 2
 
 
 def test_the_same_folder_twice_is_refused(squares: Path) -> None:
     with pytest.raises(TrainingError, match="20 pairs come twice"):
-        examples.training([Folder(squares), Folder(squares)])
+        examples.load_train([Folder(squares), Folder(squares)])
 
 
-def test_a_folder_without_recipe_is_refused(squares: Path, tmp_path: Path) -> None:
-    (tmp_path / "recipe.json").write_text("{}")
-    with pytest.raises(ShardError, match="does not say which split trains"):
-        examples.training([Folder(tmp_path)])
+def test_a_folder_that_is_no_shards_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "index.json").write_text("{}")
+    with pytest.raises(ShardError, match=r"does not say which split trains|not an index"):
+        examples.load_train([Folder(tmp_path)])
 
 
 def test_pictures_come_in_order_original_first_whatever_the_threads(pairs: tuple[Example, ...]) -> None:
-    alone, shared = (list(examples.read_all(pairs, SIDE, workers=workers)) for workers in (0, 3))
+    alone, shared = (list(examples.iter_pairs(pairs, SIDE, workers=workers)) for workers in (0, 3))
     assert all(np.array_equal(one, other) for one, other in zip(alone, shared, strict=True))
     left = next(both for pair, both in zip(pairs, alone, strict=True) if pair.entry.action == "move left")
     columns = [np.abs(picture.astype(int) - 200).sum((0, 2)).argmax() for picture in left]
     assert columns[1] < columns[0]
+
+
+def test_pairs_of_an_index_without_split_names_are_found_by_the_recipe(squares: Path, tmp_path: Path) -> None:
+    """Version 0.1 wrote the names of the splits into recipe.json alone."""
+    shutil.copytree(squares, tmp_path / "old")
+    path = tmp_path / "old/index.json"
+    index = json.loads(path.read_text())
+    del index["train_split"], index["test_splits"]
+    path.write_text(json.dumps(index))
+    for load in (examples.load_train, examples.load_test):
+        names = [[pair.name for pair in load([Folder(folder)])] for folder in (squares, tmp_path / "old")]
+        assert names[0] == names[1] != []
 
 
 @pytest.mark.parametrize("shape", [(40, 90), (90, 40), (10, 24), (33, 33)])

@@ -1,4 +1,4 @@
-"""Loading says what is wrong, freezing says what is frozen, and what is saved opens in diffusers."""
+"""Loading names the problem, freezing names what is frozen, and a saved editor opens in diffusers."""
 
 from __future__ import annotations
 
@@ -32,18 +32,17 @@ def test_attn2_names_the_16_cross_attentions_of_stable_diffusion() -> None:
         unet = UNet2DConditionModel(**SD15)
     frozen = instruct_pix2pix.freeze(unet, ["attn2"])
     blocks = {name.split(".attn2.")[0] for name in frozen}
-    places = [block.split(".attentions")[0] for block in blocks]
     assert len(blocks) == 16
-    assert sum(place.startswith("down") for place in places) == 6
-    assert sum(place.startswith("mid") for place in places) == 1
-    assert sum(place.startswith("up") for place in places) == 9
+    assert sum(block.startswith("down") for block in blocks) == 6
+    assert sum(block.startswith("mid") for block in blocks) == 1
+    assert sum(block.startswith("up") for block in blocks) == 9
     assert len(frozen) == 16 * 5  # to_q, to_k, to_v, to_out weight and bias
     trained = {name for name, parameter in unet.named_parameters() if parameter.requires_grad}
     assert trained
     assert not any("attn2" in name for name in trained)
 
 
-def test_a_pattern_that_names_nothing_is_refused(small_editor: Editor) -> None:
+def test_a_pattern_that_matches_nothing_is_refused(small_editor: Editor) -> None:
     with pytest.raises(ModelError, match="freeze: atn2"):
         instruct_pix2pix.freeze(small_editor.unet, ["atn2"])
 
@@ -53,7 +52,7 @@ def test_nothing_is_frozen_without_patterns(small_editor: Editor) -> None:
     assert instruct_pix2pix.freeze(small_editor.unet, []) == ()
 
 
-def test_the_frozen_copy_shares_what_is_frozen_and_keeps_the_rest(small_editor: Editor) -> None:
+def test_the_frozen_copy_shares_frozen_parameters_and_copies_the_rest(small_editor: Editor) -> None:
     frozen = set(instruct_pix2pix.freeze(small_editor.unet, ["attn2"]))
     copied = dict(instruct_pix2pix.frozen_copy(small_editor.unet).named_parameters())
     for name, parameter in small_editor.unet.named_parameters():
@@ -65,17 +64,16 @@ def test_the_frozen_copy_shares_what_is_frozen_and_keeps_the_rest(small_editor: 
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_a_rounded_frozen_copy_says_the_same_to_the_bit(small_editor: Editor, precision: str) -> None:
+def test_a_rounded_frozen_copy_predicts_the_same_to_the_bit(small_editor: Editor, precision: str) -> None:
     """Only what autocast rounds anyway is rounded, so L_reg begins at exactly 0; norms stay as they are."""
     instruct_pix2pix.freeze(small_editor.unet, ["attn2"])
     copied = instruct_pix2pix.frozen_copy(small_editor.unet, precision=precision)
     half = {"bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     assert copied.conv_in.weight.dtype == half
     assert copied.conv_norm_out.weight.dtype == torch.float32
-    question = torch.randn(2, 8, 16, 16), torch.tensor([3, 700]), torch.randn(2, 16, 16)
+    inputs = torch.randn(2, 8, 16, 16), torch.tensor([3, 700]), torch.randn(2, 16, 16)
     with torch.no_grad(), torch.autocast("cpu", half):
-        said, wanted = copied(*question).sample, small_editor.unet(*question).sample
-    assert torch.equal(said, wanted)
+        assert torch.equal(copied(*inputs).sample, small_editor.unet(*inputs).sample)
 
 
 def test_a_saved_editor_opens_in_diffusers_and_edits(
@@ -93,7 +91,7 @@ def test_a_saved_editor_opens_in_diffusers_and_edits(
     assert not list(editor_folder.rglob("*.pkl"))
 
 
-def test_what_is_loaded_is_what_was_saved(small_editor: Editor, tmp_path: Path) -> None:
+def test_a_saved_editor_is_loaded_unchanged(small_editor: Editor, tmp_path: Path) -> None:
     small_editor.save(tmp_path / "again")
     again = instruct_pix2pix.load(str(tmp_path / "again"))
     for part in ("unet", "vae", "text_encoder"):
@@ -119,33 +117,33 @@ def test_a_text_to_image_model_is_refused_by_its_channels(editor_folder: Path, t
     assert "widen" in caught.value.cure
 
 
-def test_widening_adds_channels_that_weigh_nothing(editor_folder: Path, tmp_path: Path) -> None:
+def test_widening_adds_channels_with_weights_of_zero(editor_folder: Path, tmp_path: Path) -> None:
     folder = narrowed(editor_folder, tmp_path / "narrow")
     narrow = UNet2DConditionModel.from_pretrained(folder / "unet")
     wide = instruct_pix2pix.load(str(folder), widen=True).unet
     latents, times, texts = torch.randn(2, 4, 16, 16), torch.tensor([3, 700]), torch.randn(2, 16, 16)
     originals = torch.randn(2, 4, 16, 16)
     with torch.no_grad():
-        wanted = narrow(latents, times, texts).sample
-        found = wide(torch.cat([latents, originals], 1), times, texts).sample
-    assert torch.allclose(found, wanted, atol=1e-5)
+        expected = narrow(latents, times, texts).sample
+        predicted = wide(torch.cat([latents, originals], 1), times, texts).sample
+    assert torch.allclose(predicted, expected, atol=1e-5)
     assert wide.config.in_channels == 8
     assert wide.conv_in.bias.eq(0.25).all()
 
 
 @pytest.mark.parametrize("source", ["no/such/folder", "/no/such/folder", "someone/absent-model"])
-def test_a_model_that_is_not_there_says_so(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_model_is_named(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ModelError, match=f"{source}: cannot be loaded"):
         instruct_pix2pix.load(source)
 
 
-def test_a_folder_of_something_else_says_so(tmp_path: Path) -> None:
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no model_index\.json"):
         instruct_pix2pix.load(str(tmp_path))
 
 
-def test_a_broken_weights_file_says_so(editor_folder: Path, tmp_path: Path) -> None:
+def test_a_broken_weights_file_is_refused(editor_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(editor_folder, tmp_path / "broken")
     (tmp_path / "broken/unet/diffusion_pytorch_model.safetensors").write_bytes(b"not weights")
     with pytest.raises(ModelError, match="cannot be loaded"):
@@ -161,21 +159,21 @@ def test_pickled_weights_are_not_loaded(editor_folder: Path, tmp_path: Path) -> 
         instruct_pix2pix.load(str(tmp_path / "pickled"))
 
 
-def test_an_autoencoder_can_be_taken_alone(editor_folder: Path) -> None:
-    taken, whole = (
+def test_an_autoencoder_can_be_loaded_alone(editor_folder: Path) -> None:
+    alone, whole = (
         instruct_pix2pix.load_autoencoder(str(editor_folder)),
         instruct_pix2pix.load(str(editor_folder)).vae,
     )
     for name, value in whole.state_dict().items():
-        assert torch.equal(taken.state_dict()[name], value)
+        assert torch.equal(alone.state_dict()[name], value)
 
 
-def test_an_autoencoder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_autoencoder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=f"{tmp_path}: no autoencoder"):
         instruct_pix2pix.load_autoencoder(str(tmp_path))
 
 
-def test_a_saved_folder_does_not_say_where_its_parts_came_from(editor_folder: Path, tmp_path: Path) -> None:
+def test_a_saved_folder_has_no_paths_of_this_machine(editor_folder: Path, tmp_path: Path) -> None:
     instruct_pix2pix.load(str(editor_folder)).save(tmp_path / "saved")
     for config in (tmp_path / "saved").rglob("*.json"):
         assert str(editor_folder) not in config.read_text()

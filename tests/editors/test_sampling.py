@@ -1,4 +1,4 @@
-"""Our sampler is diffusers' InstructPix2Pix, and nothing but a sample's own seed decides its noise."""
+"""Our sampler equals diffusers' InstructPix2Pix, and a sample's noise depends on its own seed alone."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, EulerAncestralDiscreteScheduler
 
-from actionpairs.editors import sampling as generate
+from actionpairs.editors import sampling
 from actionpairs.editors.instruct_pix2pix import Editor
 from actionpairs.editors.sampling import Sampling
 from actionpairs.errors import ModelError
 from tests.evaluation.conftest import MOVES, moved
 
-ANCESTRAL = Sampling("EulerAncestralDiscreteScheduler", steps=4, image_guidance=1.5, text_guidance=7.5)
+ANCESTRAL = Sampling("EulerAncestralDiscreteScheduler", steps=2, image_guidance=1.5, text_guidance=7.5)
 PICTURES = np.stack([moved(action, seed=number)[0] for number, action in enumerate(MOVES)])
 TEXTS = list(MOVES)
 
 
-def edit(editor: Editor, rows: list[int], sampling: Sampling = ANCESTRAL) -> np.ndarray:
-    return generate.edit(
-        editor, PICTURES[rows], [TEXTS[i] for i in rows], seeds=[10 + i for i in rows], sampling=sampling
+def edit(editor: Editor, rows: list[int], options: Sampling = ANCESTRAL) -> np.ndarray:
+    return sampling.edit(
+        editor, PICTURES[rows], [TEXTS[i] for i in rows], seeds=[10 + i for i in rows], sampling=options
     )
 
 
@@ -41,20 +41,20 @@ def gap(a: np.ndarray, b: np.ndarray) -> int:
 )
 def test_agrees_with_the_pipeline_of_diffusers(editor: Editor, name: str) -> None:
     pipeline = editor.pipeline()
-    pipeline.scheduler = generate._scheduler(name, editor.scheduler.config)
+    pipeline.scheduler = sampling._scheduler(name, editor.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
     expected = pipeline(
         TEXTS,
         image=torch.from_numpy(PICTURES).permute(0, 3, 1, 2).float() / 255,
-        num_inference_steps=4,
+        num_inference_steps=2,
         image_guidance_scale=1.5,
         guidance_scale=7.5,
         generator=[torch.Generator("cpu").manual_seed(10 + i) for i in range(4)],
         output_type="np",
     ).images
-    found = edit(editor, [0, 1, 2, 3], replace(ANCESTRAL, scheduler=name))
-    assert found.dtype == np.uint8
-    assert gap(found, (expected * 255).round().astype(np.uint8)) <= 1
+    edits = edit(editor, [0, 1, 2, 3], replace(ANCESTRAL, scheduler=name))
+    assert edits.dtype == np.uint8
+    assert gap(edits, (expected * 255).round().astype(np.uint8)) <= 1
 
 
 def test_batch_size_and_order_change_nothing(editor: Editor) -> None:
@@ -65,27 +65,27 @@ def test_batch_size_and_order_change_nothing(editor: Editor) -> None:
 
 def test_another_seed_gives_another_edit(editor: Editor) -> None:
     first, second = (
-        generate.edit(editor, PICTURES[:1], TEXTS[:1], seeds=[seed], sampling=ANCESTRAL) for seed in (1, 2)
+        sampling.edit(editor, PICTURES[:1], TEXTS[:1], seeds=[seed], sampling=ANCESTRAL) for seed in (1, 2)
     )
     assert gap(first, second) > 10
 
 
 def test_guidance_is_the_formula() -> None:
     neither, image_only, both = (torch.full((1, 4, 2, 2), value) for value in (1.0, 3.0, 10.0))
-    guided = generate.guide(torch.cat([neither, image_only, both]), 1.5, 7.5)
+    guided = sampling.guide(torch.cat([neither, image_only, both]), 1.5, 7.5)
     assert torch.equal(guided, torch.full((1, 4, 2, 2), 1 + 1.5 * 2 + 7.5 * 7))
 
 
 def test_a_size_that_does_not_fit_is_refused(editor: Editor) -> None:
     with pytest.raises(ModelError, match="multiples of 2 pixels, not 63×64"):
-        generate.edit(editor, PICTURES[:1, :, :63], TEXTS[:1], seeds=[0], sampling=ANCESTRAL)
+        sampling.edit(editor, PICTURES[:1, :, :63], TEXTS[:1], seeds=[0], sampling=ANCESTRAL)
 
 
-def test_latents_are_not_clipped_where_the_models_own_scheduler_knows_of_no_clipping() -> None:
+def test_latents_are_not_clipped_unless_the_models_own_scheduler_clips() -> None:
     own = EulerAncestralDiscreteScheduler()
     assert "clip_sample" not in own.config
-    assert generate._scheduler("DDIMScheduler", own.config).config.clip_sample is False
-    assert generate._scheduler("DDIMScheduler", DDIMScheduler(clip_sample=True).config).config.clip_sample is True
+    assert sampling._scheduler("DDIMScheduler", own.config).config.clip_sample is False
+    assert sampling._scheduler("DDIMScheduler", DDIMScheduler(clip_sample=True).config).config.clip_sample is True
 
 
 def test_a_misspelt_scheduler_is_named(editor: Editor) -> None:

@@ -1,4 +1,4 @@
-"""A tiny editor is made of its pairs alone: the same ones make the same editor."""
+"""A tiny editor depends on its pairs and its seed alone."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def pictures(pairs: tuple[Example, ...]) -> np.ndarray:
-    return np.concatenate(list(examples.read_all(pairs, SIDE)))
+    return np.concatenate(list(examples.iter_pairs(pairs, SIDE)))
 
 
-def test_the_tokenizer_learns_whole_words_and_reads_any_text() -> None:
+def test_the_tokenizer_has_whole_words_and_encodes_any_text() -> None:
     tokenizer = tiny.train_tokenizer(TEXTS, vocabulary=600, length=16)
     assert tokenizer.tokenize("Move the red square left") == [
         "move</w>",
@@ -36,22 +36,21 @@ def test_the_tokenizer_learns_whole_words_and_reads_any_text() -> None:
     assert ids[0] == tokenizer.bos_token_id
 
 
-def test_texts_stay_apart_in_an_untrained_encoder(small_editor: Editor) -> None:
+def test_an_untrained_encoder_gives_different_texts_different_embeddings(small_editor: Editor) -> None:
     embedded = small_editor.embed(TEXTS).flatten(1)
     distances = torch.cdist(embedded, embedded) / embedded.norm(dim=1).mean()
-    apart = distances[~torch.eye(len(TEXTS), dtype=torch.bool)]
-    assert apart.min() > 0.1
+    assert distances[~torch.eye(len(TEXTS), dtype=torch.bool)].min() > 0.1
 
 
-def test_the_same_seed_builds_the_same_editor_and_leaves_the_global_one_alone(pictures: np.ndarray) -> None:
+def test_the_same_seed_builds_the_same_editor_and_leaves_the_global_seed_alone(pictures: np.ndarray) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
 
-    def made(seed: int) -> Editor:
+    def build(seed: int) -> Editor:
         vae = tiny.make_autoencoder(SIZES, pictures, seed=seed, device=CPU)
         return tiny.build(SIZES, vae, TEXTS, resolution=SIDE, seed=seed)
 
-    one, two, other = (made(seed) for seed in (0, 0, 1))
+    one, two, other = (build(seed) for seed in (0, 0, 1))
     assert torch.equal(before, torch.get_rng_state())
     for part in ("unet", "vae", "text_encoder"):
         first, second = getattr(one, part).state_dict(), getattr(two, part).state_dict()
@@ -65,7 +64,7 @@ def test_latents_have_unit_variance_after_scaling(small_editor: Editor, pictures
     assert float((means * small_editor.vae.config.scaling_factor).std()) == pytest.approx(1.0, abs=0.05)
 
 
-def test_the_autoencoder_learns_the_pictures(small_editor: Editor, pictures: np.ndarray) -> None:
+def test_training_the_autoencoder_halves_its_error(small_editor: Editor, pictures: np.ndarray) -> None:
     def error() -> float:
         with torch.no_grad():
             signed = to_signed(pictures, CPU)

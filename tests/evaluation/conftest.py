@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from actionpairs import manifest, shards
+from actionpairs import columns, manifest, shards
 from actionpairs.configs import ShardConfig, SplitConfig, TinyModel
 from actionpairs.editors import tiny
 from actionpairs.editors.instruct_pix2pix import Editor
@@ -59,11 +59,13 @@ def make_shards(path: Path, *, count: int = 8, side: int = 64) -> Path:
         before, after = moved(action, side=side, seed=number)
         samples.append(Sample(segment.id, _jpeg(before), _jpeg(after), text, metadata))
     config = ShardConfig(dataset="squares", splits=SplitConfig(train="squares-train"))
-    order = StageSpec("shard", "squares", config, {"pairs": "0"})
-    with manifest.working(folder, order):
-        shard_of = {(SPLIT, sample.key): shards.shard_name(SPLIT, 0) for sample in samples}
-        _, files = shards.write(folder, samples, shard_of=shard_of, dataset="squares", recipe_digest="abc")
-        manifest.finish(folder, order, counts={"samples": count}, files=files)
+    spec = StageSpec("shard", "squares", config, {"pairs": "0"})
+    with manifest.working(folder, spec):
+        facts = columns.table(sample.metadata for sample in samples)
+        plan = shards.ShardPlan.of_shards([(SPLIT, 0)] * count)
+        info = shards.DatasetInfo("squares", "abc", train_split="squares-train")
+        _, files = shards.write_shards(folder, samples, facts, plan, info)
+        manifest.finish(folder, spec, counts={"samples": count}, files=files)
     return path
 
 

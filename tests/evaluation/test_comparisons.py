@@ -6,18 +6,18 @@ import pytest
 
 from actionpairs.evaluation import comparisons
 from actionpairs.evaluation.records import EditScores, ReportRow, ReportSample, Score
-from actionpairs.evaluation.scorecard import SSIM, TOP_1
 
+TOP_1, SSIM = "Acc top-1", "SSIM"
 SAMPLES = tuple(ReportSample(f"s{i}", "x", "open door") for i in range(4))
 
 
 def row(name: str, kind: str, hits: list[float], similarity: list[float]) -> ReportRow:
     scores = (
-        Score(TOP_1, 0.0, None, None, 4, "higher", "action", "%"),
+        Score(TOP_1, 0.0, None, None, 4, "higher", "action", "%", "share"),
         Score(SSIM, 0.0, None, None, 4, "higher", "picture"),
     )
     edits = tuple(
-        EditScores(f"s{i}", None, {TOP_1: hit, SSIM: alike})
+        EditScores(f"s{i}", {TOP_1: hit, SSIM: alike}, {})
         for i, (hit, alike) in enumerate(zip(hits, similarity, strict=True))
     )
     return ReportRow(name, kind, scores, edits)
@@ -32,16 +32,16 @@ ROWS = (
 
 
 def test_the_difference_of_means_is_the_mean_of_differences() -> None:
-    found = {(d.row, d.other, d.score): d for d in comparisons.differences(ROWS)}
-    assert found["ours", "base", TOP_1].value == 50
-    assert found["ours", "base", SSIM].value == pytest.approx(0.25)
-    assert len(found) == 3 * 2
+    differences = {(d.row, d.other, d.score): d for d in comparisons.differences(ROWS)}
+    assert differences["ours", "base", TOP_1].value == 50
+    assert differences["ours", "base", SSIM].value == pytest.approx(0.25)
+    assert len(differences) == 3 * 2
 
 
 def test_only_hits_have_a_mcnemar_p() -> None:
-    found = {(d.row, d.other, d.score): d.p for d in comparisons.differences(ROWS)}
-    assert found["ours", "base", TOP_1] == pytest.approx(0.5)  # 2 disagreements, both won
-    assert found["ours", "base", SSIM] is None
+    p_of = {(d.row, d.other, d.score): d.p for d in comparisons.differences(ROWS)}
+    assert p_of["ours", "base", TOP_1] == pytest.approx(0.5)  # 2 disagreements, both won
+    assert p_of["ours", "base", SSIM] is None
 
 
 def test_unseen_verbs_are_scored_apart() -> None:

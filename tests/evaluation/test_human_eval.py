@@ -1,4 +1,4 @@
-"""What people say is counted once, agrees with Fleiss' own example, and is refused where it does not fit."""
+"""Answers are counted once, kappa agrees with Fleiss' own example, and files that do not fit are refused."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import pytest
 from actionpairs.errors import ScoreError
 from actionpairs.evaluation import human_eval
 from actionpairs.report import rater_page
-from tests.report.test_files import example, exhibits
+from tests.report.test_files import example, pictures
 
 FLEISS_1971 = [  # 10 subjects × 5 categories, 14 raters
     [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
     [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],
 ]  # fmt: skip
-STUDY = human_eval.study_of(example())
+REPORT = human_eval.report_id(example())
 
 
 def answers(path: Path, *, rater: str = "Ann", keys: tuple[str, ...] = ("s0", "s1"), **changes: object) -> str:
-    items = [human_eval.item_of(STUDY, key, "ours") for key in keys]
-    given = [
+    items = [human_eval.item_id(REPORT, key, "ours") for key in keys]
+    answered = [
         {"item": item, "action": True, "environment": number == 0, "objects": False}
         for number, item in enumerate(items)
     ]
-    path.write_text(json.dumps({"study": STUDY, "rater": rater, "answers": given, **changes}))
+    path.write_text(json.dumps({"report": REPORT, "rater": rater, "answers": answered, **changes}))
     return str(path)
 
 
@@ -41,24 +41,24 @@ def test_kappa_is_one_where_all_agree_and_nan_where_there_is_one_category() -> N
 
 def test_shares_are_over_items_and_kappa_over_those_that_all_answered(tmp_path: Path) -> None:
     files = [answers(tmp_path / "a.json"), answers(tmp_path / "b.json", rater="Bo", keys=("s0", "s1", "s2"))]
-    found = {(o.row, o.question): o for o in human_eval.added(example(), files).opinions}
-    assert set(found) == {("ours", question) for question in human_eval.QUESTIONS}
-    kept = found["ours", "environment"]
+    ratings = {(o.row, o.question): o for o in human_eval.with_answers(example(), files).human_ratings}
+    assert set(ratings) == {("ours", question) for question in human_eval.QUESTIONS}
+    kept = ratings["ours", "environment"]
     assert (kept.items, kept.answers, kept.value) == (3, 5, pytest.approx(100 / 3))
     assert kept.kappa == 1
-    assert found["ours", "action"].kappa is None
+    assert ratings["ours", "action"].kappa is None
 
 
-def test_answers_do_not_rename_the_study(tmp_path: Path) -> None:
-    once = human_eval.added(example(), [answers(tmp_path / "a.json")])
-    assert human_eval.study_of(once) == STUDY
-    assert human_eval.added(once, [answers(tmp_path / "a.json")]) == once
+def test_answers_do_not_change_the_id_of_the_report(tmp_path: Path) -> None:
+    once = human_eval.with_answers(example(), [answers(tmp_path / "a.json")])
+    assert human_eval.report_id(once) == REPORT
+    assert human_eval.with_answers(once, [answers(tmp_path / "a.json")]) == once
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"study": "another"}, "given to study another"),
+        ({"report": "another"}, "answers to report another"),
         ({"answers": [{"item": "x", "action": "yes", "environment": True, "objects": True}]}, "answers.0.action"),
         ({"rater": ""}, "rater"),
         ({"keys": ("s0", "s0")}, "1 edits are answered twice"),
@@ -67,19 +67,19 @@ def test_answers_do_not_rename_the_study(tmp_path: Path) -> None:
 )
 def test_answers_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str, object], words: str) -> None:
     with pytest.raises(ScoreError, match=words):
-        human_eval.added(example(), [answers(tmp_path / "a.json", **changes)])  # type: ignore[arg-type]
+        human_eval.with_answers(example(), [answers(tmp_path / "a.json", **changes)])  # type: ignore[arg-type]
 
 
 def test_a_rater_that_comes_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScoreError, match=r"answered twice \(Ann\)"):
-        human_eval.added(example(), [answers(tmp_path / "a.json"), answers(tmp_path / "b.json")])
+        human_eval.with_answers(example(), [answers(tmp_path / "a.json"), answers(tmp_path / "b.json")])
 
 
 def test_the_page_is_blind_and_shuffled() -> None:
-    page = rater_page.of(example(), exhibits())
+    page = rater_page.render(example(), pictures())
     assert "ours" not in page.partition("const PICTURES")[2]
     places = [
-        page.index(human_eval.item_of(STUDY, key, row.name)) for key in ("s0", "s1") for row in example().rows
+        page.index(human_eval.item_id(REPORT, key, row.name)) for key in ("s0", "s1") for row in example().rows
     ]
     assert places != sorted(places)
     assert "<script>alert" not in page

@@ -1,4 +1,4 @@
-"""A model has a name of its own, a place and a digest."""
+"""A model has a name of its own, a folder and a digest."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_model_given_twice_is_refused() -> None:
 
 def test_a_folder_that_is_no_pipeline_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no model_index\.json"):
-        models.enter([str(tmp_path)])
+        models.resolve([str(tmp_path)])
 
 
 def test_what_is_neither_folder_nor_hub_id_is_refused() -> None:
@@ -38,8 +38,9 @@ def test_what_is_neither_folder_nor_hub_id_is_refused() -> None:
 
 
 def test_the_digest_follows_the_files(tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text("{}")
     (tmp_path / "weights").write_bytes(b"one")
-    first = models.digest(tmp_path)
-    assert models.digest(tmp_path) == first
+    [first], [again] = (models.resolve([str(tmp_path)]) for _ in range(2))
+    assert first == again
     (tmp_path / "weights").write_bytes(b"two")
-    assert models.digest(tmp_path) != first
+    assert models.resolve([str(tmp_path)])[0].digest != first.digest

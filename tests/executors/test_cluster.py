@@ -41,15 +41,15 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def worker_pids() -> list[int]:
     """Processes of Ray that are at one of our tasks."""
-    found = []
+    pids = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            said = path.read_bytes()
+            title = path.read_bytes()
         except OSError:
             continue
-        if said.startswith(b"ray::_attempt"):
-            found.append(int(path.parent.name))
-    return found
+        if title.startswith(b"ray::_attempt"):
+            pids.append(int(path.parent.name))
+    return pids
 
 
 @contextmanager
@@ -78,12 +78,12 @@ def test_killing_a_worker_and_a_node_changes_no_byte(nodes: Any, tmp_path: Path)
     videos = synthetic.render_set(
         tmp_path / "videos", camera="fixed", videos=8, actions_per_video=14, seed=1, frame_rate=10, workers=2
     )
-    given = {"videos": str(videos.videos), "annotations": [str(videos.epic100)]}
+    inputs = {"videos": str(videos.videos), "annotations": [str(videos.epic100)]}
     near, far = tmp_path / "local", tmp_path / "ray"
-    extract("demo", **given, out=str(near / "pairs"), workers=1)  # type: ignore[arg-type]
+    extract("demo", **inputs, out=str(near / "pairs"), workers=1)  # type: ignore[arg-type]
     with harm(cluster, second, half_done=lambda: any(far.glob("pairs/pairs/*.parquet"))):
-        found = extract("demo", **given, out=str(far / "pairs"), executor=ray.at(cluster.address))  # type: ignore[arg-type]
-    assert found.lost >= 1
+        summary = extract("demo", **inputs, out=str(far / "pairs"), executor=ray.at(cluster.address))  # type: ignore[arg-type]
+    assert summary.lost >= 1
     assert content(far / "pairs") == content(near / "pairs")
 
     third = cluster.add_node(num_cpus=1, object_store_memory=100 << 20)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from actionpairs.errors import ClusterError, StorageError
-from actionpairs.executors import Died, Done, Executor, local
+from actionpairs.executors import Died, Done, Executor, get_executor, serial, watchdog
 
 
 def square(number: int) -> int:
@@ -21,6 +21,19 @@ def square(number: int) -> int:
     if number == 13:
         raise StorageError("the disk is full.", cure="Free some space.")
     return number * number
+
+
+def process_id(_: int) -> int:
+    return os.getpid()
+
+
+def hang(number: int) -> int:
+    watchdog.expect_progress(within_seconds=1)
+    if number == 1:
+        time.sleep(60)
+    watchdog.stop()
+    time.sleep(1.5)
+    return number
 
 
 def sleep_beside(path: str) -> None:
@@ -50,41 +63,68 @@ def cluster() -> Iterator[None]:
 
 @pytest.fixture(params=["local", "ray"])
 def run(request: pytest.FixtureRequest) -> Executor:
-    if request.param == "local":
-        return local.run
-    request.getfixturevalue("cluster")
-    from actionpairs.executors import ray
+    """The executors whose tasks run in worker processes."""
+    if request.param == "ray":
+        request.getfixturevalue("cluster")
+    return get_executor(request.param)
 
-    return ray.at(None)
+
+@pytest.fixture(params=["serial", "local", "ray"])
+def any_executor(request: pytest.FixtureRequest) -> Executor:
+    if request.param == "ray":
+        request.getfixturevalue("cluster")
+    return get_executor(request.param)
 
 
 @pytest.mark.parametrize("workers", [1, 2, None])
-def test_every_task_comes_back_once(run: Executor, workers: int | None) -> None:
-    outcomes = list(run(square, range(6), workers=workers))
-    assert sorted((outcome.task, outcome.result) for outcome in outcomes if isinstance(outcome, Done)) == [
-        (number, number * number) for number in range(6)
-    ]
+def test_every_task_comes_back_once_as_the_serial_executor_gives_it(
+    any_executor: Executor, workers: int | None
+) -> None:
+    outcomes = list(any_executor(square, range(6), workers=workers))
+    assert sorted(outcomes, key=lambda outcome: outcome.task) == list(serial.run(square, range(6)))
+    assert [outcome.result for outcome in serial.run(square, range(6))] == [0, 1, 4, 9, 16, 25]
+
+
+def test_the_serial_executor_stays_in_this_process() -> None:
+    [outcome] = serial.run(process_id, [0])
+    assert outcome.result == os.getpid()
 
 
 def test_a_task_that_its_process_dies_of_takes_no_other_along(run: Executor) -> None:
     outcomes = list(run(square, [5, 6, 7, 8, 9, 10], workers=2))
-    assert [item for item in outcomes if isinstance(item, Died)] == [
-        Died(7, "the worker process died (signal 9)", signal.SIGKILL)
-    ]
+    assert [item for item in outcomes if isinstance(item, Died)] == [Died(7, "the worker process died (signal 9)")]
     assert sorted(outcome.task for outcome in outcomes if isinstance(outcome, Done)) == [5, 6, 8, 9, 10]
 
 
-def test_what_the_work_raises_ends_the_run(run: Executor) -> None:
+def test_a_task_that_makes_no_progress_is_ended_and_reported_as_hung(run: Executor) -> None:
+    outcomes = list(run(hang, [0, 1, 2], workers=2))
+    assert [outcome.task for outcome in outcomes if isinstance(outcome, Died) and outcome.hung] == [1]
+    assert sorted(outcome.result for outcome in outcomes if isinstance(outcome, Done)) == [0, 2]
+
+
+def test_a_process_that_is_no_worker_is_not_watched() -> None:
+    left, _ = signal.getitimer(signal.ITIMER_REAL)  # the limit of this test, or none
+    watchdog.expect_progress(within_seconds=1)
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == pytest.approx(left, abs=0.5)
+
+
+def test_an_executor_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="serial, local or ray"):
+        get_executor("slurm")  # type: ignore[arg-type]
+    assert get_executor(serial.run) is serial.run
+
+
+def test_what_the_work_raises_ends_the_run(any_executor: Executor) -> None:
     with pytest.raises(StorageError, match="disk is full") as caught:
-        list(run(square, [1, 13, 2, 3], workers=2))
+        list(any_executor(square, [1, 13, 2, 3], workers=2))
     assert caught.value.cure == "Free some space."
 
 
-def test_nothing_to_do_is_done_at_once(run: Executor) -> None:
-    assert list(run(square, [], workers=2)) == []
+def test_nothing_to_do_is_done_at_once(any_executor: Executor) -> None:
+    assert list(any_executor(square, [], workers=2)) == []
 
 
-def test_tasks_are_taken_only_as_they_are_needed(run: Executor) -> None:
+def test_tasks_are_taken_only_as_they_are_needed(any_executor: Executor) -> None:
     taken: list[int] = []
 
     def tasks() -> Iterator[int]:
@@ -92,7 +132,7 @@ def test_tasks_are_taken_only_as_they_are_needed(run: Executor) -> None:
             taken.append(number)
             yield number
 
-    for done, _ in enumerate(run(square, tasks(), workers=2), start=1):
+    for done, _ in enumerate(any_executor(square, tasks(), workers=2), start=1):
         assert len(taken) - done < 2 * 2 + 1
 
 

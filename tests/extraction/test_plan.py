@@ -39,12 +39,12 @@ def dry_run(*arguments: str) -> Any:
 
 
 def test_a_dry_run_counts_every_row(tmp_path: Path) -> None:
-    found = dry_run("table", "--annotations", str(write_table(tmp_path)))
-    assert found["rows"] == 13
-    assert found["rejected"] == {"stop_not_after_start": 1}
-    assert found["selected"] == sum(found["splits"].values()) == 12
-    assert found["splits"] == {"table-train": 8, "tabletest": 4}
-    assert (found["actions"], found["expected"]) == (1, None)
+    summary = dry_run("table", "--annotations", str(write_table(tmp_path)))
+    assert summary["rows"] == 13
+    assert summary["rejected"] == {"stop_not_after_start": 1}
+    assert summary["selected"] == sum(summary["splits"].values()) == 12
+    assert summary["splits"] == {"table-train": 8, "tabletest": 4}
+    assert (summary["actions"], summary["expected"]) == (1, None)
 
 
 def test_figures_stand_beside_the_expected_ones_with_the_difference(tmp_path: Path) -> None:
@@ -69,8 +69,8 @@ def test_expected_figures_are_no_part_of_the_digest(tmp_path: Path) -> None:
 def test_a_name_that_no_row_has_is_a_note(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("extends: table\nextract: {select: {verbs: [tkae]}}")
-    found = dry_run(str(path), "--annotations", str(write_table(tmp_path)))
-    assert (found["selected"], found["notes"]) == (0, ["no row has the verb 'tkae'"])
+    summary = dry_run(str(path), "--annotations", str(write_table(tmp_path)))
+    assert (summary["selected"], summary["notes"]) == (0, ["no row has the verb 'tkae'"])
 
 
 def test_pairs_are_not_made_without_the_names_that_the_recipe_asks_for(tmp_path: Path) -> None:
@@ -104,19 +104,19 @@ def test_hc_is_what_its_manifest_says() -> None:
     path = shared(TRAIN)
     facts = json.loads((ROOT / "manifests/hc.json").read_text())
     assert hashlib.sha256(path.read_bytes()).hexdigest() == facts["ours"]["annotations"][path.name]
-    found = dry_run("hc", "--annotations", str(path))
-    assert {key: found[key] for key in ("rows", "rejected", "selected", "actions", "splits")} == {
+    summary = dry_run("hc", "--annotations", str(path))
+    assert {key: summary[key] for key in ("rows", "rejected", "selected", "actions", "splits")} == {
         key: facts["ours"][key] for key in ("rows", "rejected", "selected", "actions", "splits")
     }
     hc = recipe.load("hc")
-    split_of = assigned(plan.make([str(path)], hc.extract, limit=None).segments, hc.shard.splits)
+    split_of = assigned(plan.make_plan([str(path)], hc.extract, limit=None).segments, hc.shard.splits)
     for name, test in facts["tests"].items():
         assert sorted(key for key, split in split_of.items() if split == name) == test["ids"]
 
 
 def test_leak_free_hc_shares_no_participant_and_no_video() -> None:
     hc = recipe.load("hc-leak-free")
-    segments = plan.make([str(shared(TRAIN))], hc.extract, limit=None).segments
+    segments = plan.make_plan([str(shared(TRAIN))], hc.extract, limit=None).segments
     split_of = assigned(segments, hc.shard.splits)
     for side in ("group", "video"):
         train = {getattr(item, side) for item in segments if split_of[item.id] == "HC-train"}
@@ -127,7 +127,7 @@ def test_leak_free_hc_shares_no_participant_and_no_video() -> None:
 
 def test_hc_without_place_never_trains_on_it() -> None:
     hc = recipe.load("hc-unseen-verbs")
-    segments = plan.make([str(shared(TRAIN))], hc.extract, limit=None).segments
+    segments = plan.make_plan([str(shared(TRAIN))], hc.extract, limit=None).segments
     split_of = assigned(segments, hc.shard.splits)
     assert {split_of[item.id] for item in segments if item.verb.startswith("place")} == {"HCunseen-place"}
 
@@ -153,7 +153,7 @@ def test_a_dry_run_of_all_of_epic_is_quick_and_small() -> None:
 def test_a_dry_run_reads_no_video_and_no_heavy_library() -> None:
     code = (
         "import sys; sys.modules.update(dict.fromkeys(['torch', 'h5py', 'pandas', 'av']));"
-        "import actionpairs.annotations; from actionpairs.stages import plan;"
+        "import actionpairs.annotations; from actionpairs.extraction import plan;"
         "print([name for name in ('pyarrow', 'cv2', 'numpy') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

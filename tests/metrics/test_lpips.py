@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,14 @@ from actionpairs.metrics import lpips
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("alexnet") / "alexnet.pth"
-    layers = lpips._alexnet().state_dict()
-    torch.save({f"features.{name}": values for name, values in layers.items()}, path)
-    return path
+def alexnet(weights: Mapping[str, str]) -> Path:
+    return Path(weights["lpips"])
 
 
-def test_distances_are_those_of_the_published_formula(weights: Path) -> None:
+def test_distances_are_those_of_the_published_formula(alexnet: Path) -> None:
     one, other = np.random.default_rng(0).integers(0, 256, (2, 3, 64, 64, 3), np.uint8)
     network = lpips._alexnet()
-    network.load_state_dict({k.removeprefix("features."): v for k, v in torch.load(weights).items()})
+    network.load_state_dict({k.removeprefix("features."): v for k, v in torch.load(alexnet).items()})
     linear = torch.load(lpips._LINEAR_FILE, map_location="cpu", weights_only=True)
     scaled = [
         peer.ScalingLayer()(torch.from_numpy(p).permute(0, 3, 1, 2).float() / 127.5 - 1) for p in (one, other)
@@ -37,14 +34,14 @@ def test_distances_are_those_of_the_published_formula(weights: Path) -> None:
             (features[0] - features[1]) ** 2, linear[f"lin{layer}.model.1.weight"]
         )
         expected = expected + peer._spatial_average(weighed, keep_dim=False)[:, 0]
-    found = lpips.Lpips(str(weights))(one, other)
-    assert found == pytest.approx(expected.detach().numpy(), rel=1e-4)
-    assert (found > 0).all()
+    distances = lpips.Lpips(str(alexnet)).distance(one, other)
+    assert distances == pytest.approx(expected.detach().numpy(), rel=1e-4)
+    assert (distances > 0).all()
 
 
-def test_a_picture_is_no_distance_from_itself(weights: Path) -> None:
+def test_a_picture_is_no_distance_from_itself(alexnet: Path) -> None:
     one = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
-    assert lpips.Lpips(str(weights))(one, one).tolist() == [0, 0]
+    assert lpips.Lpips(str(alexnet)).distance(one, one).tolist() == [0, 0]
 
 
 def test_what_is_no_alexnet_is_refused(tmp_path: Path) -> None:
@@ -53,8 +50,8 @@ def test_what_is_no_alexnet_is_refused(tmp_path: Path) -> None:
         lpips.Lpips(str(tmp_path / "x.pth"))
 
 
-def test_pictures_that_its_layers_cannot_see_are_refused(weights: Path) -> None:
-    network, smallest = lpips.Lpips(str(weights)), np.zeros((1, lpips.LEAST_SIDE, 64, 3), np.uint8)
-    assert network(smallest, smallest).tolist() == [0]
+def test_pictures_that_its_layers_cannot_see_are_refused(alexnet: Path) -> None:
+    network, smallest = lpips.Lpips(str(alexnet)), np.zeros((1, lpips.LEAST_SIDE, 64, 3), np.uint8)
+    assert network.distance(smallest, smallest).tolist() == [0]
     with pytest.raises(ScoreError, match="31 pixels a side, not 30"):
-        network(smallest[:, 1:], smallest[:, 1:])
+        network.distance(smallest[:, 1:], smallest[:, 1:])

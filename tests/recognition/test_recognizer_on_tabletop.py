@@ -15,7 +15,7 @@ import yaml
 from actionpairs.configs import SplitConfig
 from actionpairs.records import Sample, Segment
 from actionpairs.stages.train import train
-from actionpairs.synthetic import paint_pairs
+from actionpairs.synthetic import render_pairs
 from tests.training.squares import sample, write_samples
 
 SIDE, ACTIONS_PER_VIDEO = 64, 14
@@ -32,7 +32,7 @@ def jpeg(picture: np.ndarray) -> bytes:
 
 def samples_of(video: int, *, split: str) -> list[Sample]:
     """The pairs of one scene; every video has a scene of its own."""
-    painted = paint_pairs(
+    painted = render_pairs(
         camera="fixed", actions=ACTIONS_PER_VIDEO, seed=5, index=video, size=(SIDE, SIDE), frame_rate=10
     )
     found = []

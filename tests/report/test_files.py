@@ -1,9 +1,10 @@
-"""Reports say the same in JSON, Markdown and HTML, in the same bytes, and show no text as markup."""
+"""A report is the same in JSON, Parquet, Markdown and HTML, in the same bytes; no text becomes markup."""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,14 @@ from actionpairs.evaluation.records import (
     Score,
 )
 from actionpairs.report import files, report_page, tables
-from actionpairs.report.gallery import Exhibit, thumbnails
+from actionpairs.report.gallery import GallerySample, thumbnails
 from actionpairs.storage import Folder
 from tests.evaluation.conftest import NASTY
 
 COLUMNS = {
-    "Acc top-1": ("higher", "action", "%"),
-    "FID": ("lower", "picture", ""),
-    "SSIM": ("higher", "picture", ""),
+    "Acc top-1": ("higher", "action", "%", "share"),
+    "FID": ("lower", "picture", "", "Fréchet distance"),
+    "SSIM": ("higher", "picture", "", "mean"),
 }
 
 
@@ -37,7 +38,8 @@ def row(name: str, kind: str, **values: float) -> ReportRow:
         for label, value in ((key.replace("_", " ").replace("top 1", "top-1"), v) for key, v in values.items())
     )
     edits = tuple(
-        EditScores(f"s{i}", "open door", {"Acc top-1": 100.0 * (i == 0), "SSIM": 0.1 * i}) for i in range(3)
+        EditScores(f"s{i}", {"Acc top-1": 100.0 * (i == 0), "SSIM": 0.1 * i}, {"Acc top-1": "open door"})
+        for i in range(3)
     )
     return ReportRow(name, kind, scores, edits)
 
@@ -63,22 +65,49 @@ def example() -> Report:
     )
 
 
-def exhibits(count: int = 2, side: int = 32) -> list[Exhibit]:
+def pictures(count: int = 2, side: int = 32) -> list[GallerySample]:
     draw = np.random.default_rng(0)
-    pictures = draw.integers(0, 256, (count, 4, side, side, 3), np.uint8)
-    return [Exhibit(f"s{i}", p[0], {"ours": p[1], "base": p[2]}, p[3]) for i, p in enumerate(pictures)]
+    noise = draw.integers(0, 256, (count, 4, side, side, 3), np.uint8)
+    return [GallerySample(f"s{i}", p[0], {"ours": p[1], "base": p[2]}, p[3]) for i, p in enumerate(noise)]
 
 
 def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    files.write(Folder(tmp_path), example(), exhibits())
-    assert files.read(Folder(tmp_path)) == example()
+    files.write(Folder(tmp_path), example(), pictures())
+    assert files.load(Folder(tmp_path)) == example()
 
 
 def test_same_report_same_bytes(tmp_path: Path) -> None:
     for name in "ab":
-        files.write(Folder(tmp_path / name), example(), exhibits())
+        files.write(Folder(tmp_path / name), example(), pictures())
     for name in files.FILES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_parquet_has_a_line_for_every_row_and_sample_and_null_where_a_score_does_not_apply() -> None:
+    report = example()
+    first, *others = report.rows
+    partly = EditScores("s0", {"SSIM": 0.5}, {"Acc top-1": "open door"})
+    table = files.to_table(replace(report, rows=(replace(first, edits=(partly, *first.edits[1:])), *others)))
+    assert table.column_names == ["key", "row", "Acc top-1", "SSIM", "Acc top-1 text"]
+    assert table.num_rows == 4 * 3
+    assert table.to_pylist()[0] == {
+        "key": "s0",
+        "row": "ours",
+        "Acc top-1": None,
+        "SSIM": 0.5,
+        "Acc top-1 text": "open door",
+    }
+
+
+def test_hits_are_marked_on_the_page_and_other_texts_are_not() -> None:
+    report = example()
+    verdict = Score("verdict", 4.0, None, None, 3, "higher", "action")
+    edits = tuple(replace(edit, texts={**edit.texts, "verdict": "<b>well done"}) for edit in report.rows[0].edits)
+    ours = replace(report.rows[0], scores=(*report.rows[0].scores, verdict), edits=edits)
+    page = report_page.render(replace(report, rows=(ours, *report.rows[1:])), pictures())
+    assert page.count('<span class="good">✓ open door</span>') == 3  # two models and the truth, sample s0
+    assert page.count('<span class="bad">✗ open door</span>') == 3
+    assert page.count('<span class="">&lt;b&gt;well done</span>') == 2
 
 
 def test_json_is_strict_and_sorted() -> None:
@@ -90,13 +119,13 @@ def test_json_is_strict_and_sorted() -> None:
 def test_what_is_no_report_is_refused(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text('{"dataset": 1}')
     with pytest.raises(ScoreError, match="not a report"):
-        files.read(Folder(tmp_path))
+        files.load(Folder(tmp_path))
 
 
 def test_the_best_is_marked_in_each_column_and_the_truth_stays_apart() -> None:
-    shown = tables.columns(example())
-    best = [[cell.is_best if cell else None for cell in line] for line in tables.cells(example(), shown)]
-    assert [column.name for column in shown] == ["Acc top-1", "FID", "SSIM"]
+    columns = tables.columns(example())
+    best = [[cell.is_best if cell else None for cell in line] for line in tables.cells(example(), columns)]
+    assert [column.name for column in columns] == ["Acc top-1", "FID", "SSIM"]
     assert best == [[True, False, False], [False] * 3, [False, True, True], [False, None, None]]
 
 
@@ -121,30 +150,30 @@ def test_markdown_marks_the_best_and_escapes_texts() -> None:
 
 
 def test_markdown_and_page_show_differences_and_parts() -> None:
-    text, shown = files.to_markdown(example()), report_page.of(example(), exhibits())
+    text, page = files.to_markdown(example()), report_page.render(example(), pictures())
     assert "| ours | base | Acc top-1 | +30.0 | 10.0 to 50.0 | 3 | 0.030 |" in text
     assert "| ours | copy of the input | SSIM | −0.400 | – | 3 |  |" in text
     assert "## Unseen verbs: 1 sample\n" in text
-    assert "<h2>Differences on the same samples</h2>" in shown
+    assert "<h2>Differences on the same samples</h2>" in page
 
 
 def test_the_page_shows_instructions_as_texts() -> None:
-    shown = report_page.of(example(), exhibits())
-    assert "<script>alert" not in shown
-    assert shown.count("<h3>move &lt;script&gt;alert") == 2
+    page = report_page.render(example(), pictures())
+    assert "<script>alert" not in page
+    assert page.count("<h3>move &lt;script&gt;alert") == 2
 
 
 def test_the_page_holds_every_picture_and_every_row() -> None:
-    shown = report_page.of(example(), exhibits())
-    assert len(re.findall(r'<img src="data:image/webp;base64,', shown)) == 2 * 4
-    assert shown.count('<th scope="row">') == 4
+    page = report_page.render(example(), pictures())
+    assert len(re.findall(r'<img src="data:image/webp;base64,', page)) == 2 * 4
+    assert page.count('<th scope="row">') == 4
 
 
 def test_pictures_shrink_until_the_page_stays_small() -> None:
-    many = exhibits(60, side=256)  # noise, the worst that WebP can be given
-    shown = report_page.of(
+    many = pictures(25, side=256)  # noise, the worst case of WebP
+    page = report_page.render(
         Report("d", "s", tuple(ReportSample(e.key, "x", "y") for e in many), (), (), (), (), "abc"), []
     )
     small = thumbnails(many)
-    total = len(shown) + sum(len(t.original) + len(t.truth) + sum(map(len, t.edits.values())) for t in small)
+    total = len(page) + sum(len(t.original) + len(t.truth) + sum(map(len, t.edits.values())) for t in small)
     assert total < 8_000_000

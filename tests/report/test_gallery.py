@@ -1,4 +1,4 @@
-"""What a page shows of motion: one vector for each cell, and nothing where nothing moves."""
+"""Motion on a page: one vector for each cell, and an empty text where nothing moves."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def cells(text: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), np.int8).reshape(12, 12, 2)
 
 
-def test_motion_is_told_in_half_hundredths_of_the_side() -> None:
+def test_motion_is_in_half_hundredths_of_the_side() -> None:
     field = np.zeros((240, 240, 2), np.float32)
     field[:20, 220:] = 24, -12  # pixels, in the last cell of the first row: 10 and −5 hundredths
-    found = cells(gallery.motion_text(field))
-    assert found[0, 11].tolist() == [20, -10]
-    assert np.count_nonzero(found) == 2
+    vectors = cells(gallery.motion_text(field))
+    assert vectors[0, 11].tolist() == [20, -10]
+    assert np.count_nonzero(vectors) == 2
 
 
 def test_motion_shorter_than_a_hundredth_is_left_out() -> None:

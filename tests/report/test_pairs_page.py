@@ -1,4 +1,4 @@
-"""The page of pairs shows what was kept and what was not, safely, small, and the same every time."""
+"""The page of pairs shows what is kept and what is dropped. It is safe, small, and the same every time."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ COUNTS = {"rows": 0, "selected": 0, "videos": 1, "pairs": 0, "read_through": 0, 
 
 def noise(side: int, seed: int) -> bytes:
     """A picture that a JPEG can hardly make smaller."""
-    drawn = np.random.default_rng(seed).integers(0, 256, (side, side * 16 // 9, 3), np.uint8)
-    return cv2.imencode(".jpg", drawn)[1].tobytes()
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side * 16 // 9, 3), np.uint8)
+    return cv2.imencode(".jpg", pixels)[1].tobytes()
 
 
 def random_measures(rng: np.random.Generator) -> Measures:
-    """Such that every filter drops some, and one in ten repeats another."""
+    """Measures such that every filter drops some pairs, and one in ten is a near-duplicate."""
     pick = rng.random(7)
     number = int(rng.integers(1 << 62)) if pick[6] > 0.1 else 0
     return measured(
@@ -83,21 +83,21 @@ def make_pairs(path: Path, count: int, *, side: int = 32, instruction: str = "ta
             random_measures(rng),
         )
         made.append(FramePair(facts, pictures[number % 5], pictures[(number + 1) % 5]))
-    order = StageSpec("extract", "page", CONFIG, {})
+    spec = StageSpec("extract", "page", CONFIG, {})
     counts = {**COUNTS, "rows": count, "selected": count, "pairs": count}
-    with manifest.working(folder, order):
+    with manifest.working(folder, spec):
         files = {
             pairs.file_name("v.mp4"): pairs.write(folder, pairs.file_name("v.mp4"), made, pairs.VideoNotes(()))
         }
         files[pairs_page.PAGE_FILE] = pairs_page.write_extracted(
             folder, summarize(str(path), counts, [], {}, rate=None), []
         )
-        manifest.finish(folder, order, counts=counts, files=files)
+        manifest.finish(folder, spec, counts=counts, files=files)
     return folder
 
 
 def make_shards(path: Path, source: Path) -> str:
-    """Shard a pairs folder, and read the page that comes of it."""
+    """Shard a pairs folder; returns the text of its page."""
     recipe = path.with_suffix(".yaml")
     recipe.write_text(
         f"extract: {{annotations: {{format: ssv2}}}}\nshard: {CONFIG.model_dump_json(exclude={'expected'})}"
@@ -129,7 +129,7 @@ def test_every_reason_and_threshold_has_its_sheet(tmp_path: Path) -> None:
     reasons = [
         "blurred",
         "too dark",
-        "overexposed out",
+        "overexposed",
         "nothing changed",
         "scene cut",
         "camera moved",
@@ -137,11 +137,11 @@ def test_every_reason_and_threshold_has_its_sheet(tmp_path: Path) -> None:
     ]
     for reason in [*reasons, "moved too little", "unmeasured"]:
         assert f"<h2>Dropped: {reason}</h2>" in page
-    for line in ("cut ≤ 0.5", "camera shift ≤ 0.02", "sharpness ≥ 0.55", "displacement ≥ 0.01"):
-        assert f"<h2>Nearest to {line}</h2>" in page
+    for threshold in ("cut ≤ 0.5", "camera shift ≤ 0.02", "sharpness ≥ 0.55", "displacement ≥ 0.01"):
+        assert f"<h2>Nearest to the threshold: {threshold}</h2>" in page
     assert page.count('class="threshold"') == 7
     assert "at most 2 of one action; ties by id." in page
-    assert "that is held out of train: they left too." in page
+    assert "repeat a pair that is held out of train." in page
 
 
 @pytest.mark.slow

@@ -12,9 +12,9 @@ import pytest
 
 from actionpairs.evaluation.records import EditScores, Report, ReportRow, ReportSample
 from actionpairs.report import report_page
-from actionpairs.report.gallery import Exhibit
+from actionpairs.report.gallery import GallerySample
 from tests.browser import browsing, needs_chromium, open_page
-from tests.report.test_files import example, exhibits, row
+from tests.report.test_files import example, pictures, row
 
 PROBE = """<script>
 addEventListener("load", () => {
@@ -39,7 +39,9 @@ pytestmark = [pytest.mark.slow, needs_chromium]
 
 def open_report(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     path = folder / "index.html"
-    path.write_text(report_page.of(example(), exhibits()).replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    path.write_text(
+        report_page.render(example(), pictures()).replace("</body>", PROBE + "</body>"), encoding="utf-8"
+    )
     return open_page(path, "--dump-dom", *options)
 
 
@@ -60,30 +62,33 @@ def choose(box: str, value: str) -> str:
     return f"{select}.value = '{value}'; {select}.dispatchEvent(new Event('change'));"
 
 
-def large(samples: int = 500, models: int = 4, side: int = 128) -> tuple[Report, list[Exhibit]]:
+def large(samples: int = 500, models: int = 4, side: int = 128) -> tuple[Report, list[GallerySample]]:
     """A report of a full test split: every picture is another, and all of it moves, as with a head camera."""
     draw = np.random.default_rng(0)
-    asked = [ReportSample(f"s{n:03d}", f"do verb {n % 12}", f"verb-{n % 12} thing") for n in range(samples)]
+    samples_of = [ReportSample(f"s{n:03d}", f"do verb {n % 12}", f"verb-{n % 12} thing") for n in range(samples)]
 
-    def shown(sample: ReportSample) -> Exhibit:
+    def draw_sample(sample: ReportSample) -> GallerySample:
         coarse = draw.integers(0, 256, (12, 12, 3), np.uint8)
         picture = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
         edits = {f"model {m}": np.roll(picture, 3 * m, axis=1) for m in range(models)}
-        return Exhibit(sample.key, picture, edits, np.roll(picture, 5, axis=0))
+        return GallerySample(sample.key, picture, edits, np.roll(picture, 5, axis=0))
 
     def of_all(one: ReportRow) -> ReportRow:
-        edits = (EditScores(sample.key, sample.action, {"SSIM": float(draw.random())}) for sample in asked)
+        edits = (
+            EditScores(sample.key, {"SSIM": float(draw.random())}, {"Acc top-1": sample.action})
+            for sample in samples_of
+        )
         return replace(one, edits=tuple(edits))
 
     rows = [row(f"model {m}", "model", Acc_top_1=50.0, SSIM=0.5) for m in range(models)]
     rows += [row("copy", "copy", SSIM=0.9), row("truth", "truth", Acc_top_1=90.0)]
-    changes = {"samples": tuple(asked), "rows": tuple(map(of_all, rows)), "parts": (), "differences": ()}
-    return replace(example(), **changes), [shown(sample) for sample in asked]
+    changes = {"samples": tuple(samples_of), "rows": tuple(map(of_all, rows)), "parts": (), "differences": ()}
+    return replace(example(), **changes), [draw_sample(sample) for sample in samples_of]
 
 
 def test_five_hundred_samples_of_four_models_open_within_three_seconds(tmp_path: Path) -> None:
-    path, (report, pictures) = tmp_path / "index.html", large()
-    path.write_text(report_page.of(report, pictures), encoding="utf-8")
+    path, (report, shots) = tmp_path / "index.html", large()
+    path.write_text(report_page.render(report, shots), encoding="utf-8")
     assert path.stat().st_size < 10_000_000
     with browsing(tmp_path / "profile") as tab:
         assert tab.open(path) < 3

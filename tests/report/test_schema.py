@@ -19,9 +19,9 @@ def test_the_shipped_schema_is_current() -> None:
     assert schema.text() == SHIPPED, "run: python docs/reference.py"
 
 
-def test_a_report_satisfies_the_schema_and_a_bent_one_does_not() -> None:
-    found = json.loads(files.to_json(example()))
-    jsonschema.validate(found, json.loads(SHIPPED))
-    for bend in ({"rows": [{"name": "x"}]}, {"more": 1}, {"samples": "none"}):
+def test_a_report_satisfies_the_schema_and_a_changed_one_does_not() -> None:
+    report = json.loads(files.to_json(example()))
+    jsonschema.validate(report, json.loads(SHIPPED))
+    for change in ({"rows": [{"name": "x"}]}, {"more": 1}, {"samples": "none"}):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(copy.deepcopy(found) | bend, json.loads(SHIPPED))
+            jsonschema.validate(copy.deepcopy(report) | change, json.loads(SHIPPED))

@@ -18,7 +18,7 @@ from actionpairs import columns, shards
 from actionpairs.configs import ShardConfig, SourceConfig
 from actionpairs.curation.assignment import SplitAssignment
 from actionpairs.records import Measures, Sample, SampleMetadata, Segment
-from actionpairs.shards import dataset_card
+from actionpairs.shards.dataset_card import write_card
 from actionpairs.storage import Folder
 from tests.measures.measured import measured
 
@@ -55,7 +55,7 @@ def unmeasured(number: int) -> Measures:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "shards"
-    samples, shard_of = [], {}
+    samples, shard_numbers = [], []
     for number in range(COUNT):
         split = "LC-train" if number < COUNT - 2 else "LCtest500"
         text = f"take the cup “{number}” <b>"
@@ -64,17 +64,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             segment, 1.0, 1.9, 10, 19, 0.0, 0.1, "planned", "", 64, 48, unmeasured(number), split, "abc"
         )
         samples.append(Sample(segment.id, jpeg(picture(number)), jpeg(picture(number)[:, ::-1]), text, facts))
-        shard_of[split, segment.id] = shards.shard_name(split, number // PER_SHARD if split == "LC-train" else 0)
-    index, _ = shards.write(Folder(path), samples, shard_of=shard_of, dataset="LC", recipe_digest="abc")
-    dataset_card.write(Folder(path), CONFIG, index, NOTHING_DROPPED)
+        shard_numbers.append((split, number // PER_SHARD if split == "LC-train" else 0))
+    table = columns.table(sample.metadata for sample in samples)
+    plan, info = shards.ShardPlan.of_shards(shard_numbers), shards.DatasetInfo.of(CONFIG)
+    index, _ = shards.write_shards(Folder(path), samples, table, plan, info)
+    write_card(Folder(path), CONFIG, index, NOTHING_DROPPED)
     return path
 
 
 def is_right(number: int, row: Any) -> bool:
     original, edited = np.asarray(row["original_image.jpg"]), np.asarray(row["edited_image.jpg"])
     near = [
-        np.abs(seen.astype(int) - wanted).max() < 8
-        for seen, wanted in ((original, picture(number)), (edited, picture(number)[:, ::-1]))
+        np.abs(loaded.astype(int) - expected).max() < 8
+        for loaded, expected in ((original, picture(number)), (edited, picture(number)[:, ::-1]))
     ]
     return all(near) and row["edit_prompt.txt"] == f"take the cup “{number}” <b>"
 
@@ -91,9 +93,9 @@ def test_webdataset_reads_them(folder: Path) -> None:
 @pytest.fixture
 def datasets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-    found = pytest.importorskip("datasets")
-    monkeypatch.setattr(found.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    return found
+    module = pytest.importorskip("datasets")
+    monkeypatch.setattr(module.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    return module
 
 
 def test_datasets_reads_the_tars(datasets: Any, folder: Path, tmp_path: Path) -> None:
@@ -157,7 +159,7 @@ def test_the_card_says_what_is_there(folder: Path) -> None:
 
 def test_a_card_without_a_source_says_so(folder: Path, tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"source": SourceConfig()})
-    dataset_card.write(Folder(tmp_path), config, shards.read_index(Folder(folder)), NOTHING_DROPPED)
+    write_card(Folder(tmp_path), config, shards.load_index(Folder(folder)), NOTHING_DROPPED)
     card = (tmp_path / "README.md").read_text()
     assert "names no source" in card
     assert "license:" not in card

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionpairs import shards
+from actionpairs import columns, shards
 from actionpairs.errors import ShardError
 from actionpairs.records import Sample, SampleMetadata, Segment
 from actionpairs.storage import Folder
@@ -34,25 +34,28 @@ def sample(number: int, *, split: str = "LC-train", text: str = "take the cup") 
 
 
 def write(folder: Path, samples: list[Sample]) -> Folder:
-    shard_of = {
-        (item.metadata.split, item.key): shards.shard_name(item.metadata.split, int(item.key[1:]) % 2)
-        for item in samples
-    }
-    shards.write(Folder(folder), samples, shard_of=shard_of, dataset="LC", recipe_digest="abc")
+    facts = columns.table(item.metadata for item in samples)
+    plan = shards.ShardPlan.of_shards([(item.metadata.split, int(item.key[1:]) % 2) for item in samples])
+    info = shards.DatasetInfo("LC", "abc", train_split="LC-train", test_splits=("LCtest500",))
+    shards.write_shards(Folder(folder), samples, facts, plan, info)
     return Folder(folder)
 
 
-def test_samples_come_back_as_they_went_in(tmp_path: Path) -> None:
+def test_samples_are_loaded_as_they_were_written(tmp_path: Path) -> None:
     samples = [sample(number) for number in range(5)] + [sample(9, split="LCtest500", text="put “é” <b>")]
     folder = write(tmp_path, samples)
-    back = [item for shard in shards.read_index(folder).shards for item in shards.samples(folder, shard.name)]
-    assert sorted(back, key=lambda item: item.key) == samples
+    loaded = [
+        item for shard in shards.load_index(folder).shards for item in shards.iter_samples(folder, shard.name)
+    ]
+    assert sorted(loaded, key=lambda item: item.key) == samples
 
 
 def test_any_picture_can_be_read_by_its_offset(tmp_path: Path) -> None:
     folder = write(tmp_path, [sample(number) for number in range(4)])
-    found = {entry.key: shards.read_pictures(folder, entry) for entry in shards.entries(folder, "LC-train")}
-    assert found == {f"s{number}": (JPEG + bytes([number]), JPEG) for number in range(4)}
+    pictures = {
+        entry.key: shards.load_pictures(folder, entry) for entry in shards.load_entries(folder, "LC-train")
+    }
+    assert pictures == {f"s{number}": (JPEG + bytes([number]), JPEG) for number in range(4)}
 
 
 def test_same_samples_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,18 +69,16 @@ def test_same_samples_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_the_table_says_what_the_json_says(tmp_path: Path) -> None:
     folder = write(tmp_path, [sample(number) for number in range(4)])
-    for shard in shards.read_index(folder).shards:
-        told = [
-            shards.row_of(each, shard.name, place) for each, place in shards.placed_samples(folder, shard.name)
-        ]
-        assert shards.rows(folder, "LC-train", shard.name) == [
-            {name: row[name] for name in shards.rows(folder, "LC-train", shard.name)[0]} for row in told
-        ]
+    for shard in shards.load_index(folder).shards:
+        rows = shards.load_rows(folder, "LC-train", shard.name)
+        samples = shards.iter_samples_with_offsets(folder, shard.name)
+        expected = [shards.row_of(item, shard.name, offsets) for item, offsets in samples]
+        assert rows == [{name: row[name] for name in rows[0]} for row in expected]
 
 
-def test_an_unknown_split_names_those_there_are(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_split_names_all_splits(tmp_path: Path) -> None:
     with pytest.raises(ShardError) as caught:
-        shards.entries(write(tmp_path, [sample(1)]), "LCtest")
+        shards.load_entries(write(tmp_path, [sample(1)]), "LCtest")
     assert "LC-train" in caught.value.cure
 
 
@@ -134,9 +135,9 @@ def whole(key: str) -> list[tuple[str, bytes]]:
 
 
 BAD: list[tuple[str, Callable[[], bytes], str]] = [
-    ("cut off in a member", lambda: tar_of(*whole("s1"))[:700], r"in 's1\.original_image\.jpg': cut off"),
-    ("cut off after one", lambda: tar_of(*whole("s1"))[:2048], r"after 's1\.edited_image\.jpg': cut off"),
-    ("cut off before its end mark", lambda: tar_of(*whole("s1"))[:-10240], "cut off|more bytes"),
+    ("truncated in a member", lambda: tar_of(*whole("s1"))[:700], r"in 's1\.original_image\.jpg': cut off"),
+    ("truncated after one", lambda: tar_of(*whole("s1"))[:2048], r"after 's1\.edited_image\.jpg': cut off"),
+    ("truncated before its end mark", lambda: tar_of(*whole("s1"))[:-10240], "cut off|more bytes"),
     ("not a tar", lambda: b"hello" * 200, "after its start: not a tar header"),
     ("empty", lambda: b"", "after its start: cut off"),
     (
@@ -179,22 +180,22 @@ BAD: list[tuple[str, Callable[[], bytes], str]] = [
 def test_a_bad_tar_is_a_clear_error(tmp_path: Path, content: Callable[[], bytes], says: str) -> None:
     (tmp_path / "x.tar").write_bytes(content())
     with pytest.raises(ShardError, match=says) as caught:
-        list(shards.samples(Folder(tmp_path), "x.tar"))
+        list(shards.iter_samples(Folder(tmp_path), "x.tar"))
     assert "x.tar" in caught.value.message
 
 
 @given(st.binary(max_size=2000), st.integers(0, 4096))
-def test_no_bytes_raise_anything_else(bytes_of: bytes, place: int) -> None:
+def test_no_bytes_raise_another_error_than_shard_error(junk: bytes, offset: int) -> None:
     good = tar_of(*whole("s1"))
     with tempfile.TemporaryDirectory() as name:
-        (Path(name) / "x.tar").write_bytes(good[:place] + bytes_of + good[place + len(bytes_of) :])
+        (Path(name) / "x.tar").write_bytes(good[:offset] + junk + good[offset + len(junk) :])
         with contextlib.suppress(ShardError):
-            list(shards.samples(Folder(name), "x.tar"))
+            list(shards.iter_samples(Folder(name), "x.tar"))
 
 
 def test_python_s_tarfile_would_write_the_same_bytes(tmp_path: Path) -> None:
     folder = write(tmp_path, [sample(number) for number in range(4)])
-    name = shards.read_index(folder).shards[0].name
+    name = shards.load_index(folder).shards[0].name
     with tarfile.open(tmp_path / name) as tar:
         members = [(member.name, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
     assert tar_of(*members) == (tmp_path / name).read_bytes()
@@ -202,8 +203,38 @@ def test_python_s_tarfile_would_write_the_same_bytes(tmp_path: Path) -> None:
 
 def test_offsets_are_where_tarfile_finds_the_members(tmp_path: Path) -> None:
     folder = write(tmp_path, [sample(number) for number in range(6)])
-    entry = shards.entries(folder, "LC-train")[3]
+    entry = shards.load_entries(folder, "LC-train")[3]
     with tarfile.open(tmp_path / entry.shard) as tar:
         member = tar.getmember(f"{entry.key}.original_image.jpg")
     assert (entry.original_offset, entry.original_size) == (member.offset_data, member.size)
     assert np.uint32(entry.original_offset) % 512 == 0
+
+
+def without_split_names(folder: Folder) -> None:
+    """Make `index.json` what older versions wrote."""
+    path = folder.local_path("index.json")
+    index = json.loads(path.read_text())
+    del index["train_split"], index["test_splits"]
+    path.write_text(json.dumps(index))
+
+
+def test_the_index_names_the_split_that_trains(tmp_path: Path) -> None:
+    index = shards.load_index(write(tmp_path, [sample(1)]))
+    assert (index.train_split, index.test_splits) == ("LC-train", ("LCtest500",))
+
+
+def test_an_old_folder_names_its_splits_in_its_recipe(tmp_path: Path) -> None:
+    folder = write(tmp_path, [sample(1)])
+    without_split_names(folder)
+    splits = {"train": "LC-train", "tests": {"LCtest100": 100}}
+    (tmp_path / "recipe.json").write_text(json.dumps({"config": {"splits": splits}}))
+    index = shards.load_index(folder)
+    assert (index.train_split, index.test_splits) == ("LC-train", ("LCtest100",))
+
+
+def test_an_old_folder_without_its_recipe_s_splits_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path, [sample(1)])
+    without_split_names(folder)
+    (tmp_path / "recipe.json").write_text("{}")
+    with pytest.raises(ShardError, match="does not say which split trains"):
+        shards.load_index(folder)

@@ -58,9 +58,9 @@ def test_every_picture_is_shown_and_nothing_is_logged(made: Path, tmp_path: Path
     page.write_text(made.read_text(encoding="utf-8").replace("</body>", PROBE + "</body>"), encoding="utf-8")
     done = open_page(page, "--dump-dom", f"--window-size={width},900")
     assert "CONSOLE" not in done.stderr
-    found = json.loads(re.search(r'\{"images".*?\}', done.stdout).group())  # type: ignore[union-attr]
-    assert found["images"] >= 60
-    assert (found["broken"], found["wide"]) == (0, False)
+    probe = json.loads(re.search(r'\{"images".*?\}', done.stdout).group())  # type: ignore[union-attr]
+    assert probe["images"] >= 60
+    assert (probe["broken"], probe["wide"]) == (0, False)
 
 
 def test_the_same_call_again_is_quick_and_changes_nothing(made: Path) -> None:

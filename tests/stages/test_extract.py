@@ -26,13 +26,18 @@ from actionpairs.records import Reason, Segment
 from actionpairs.stages.extract import extract
 from actionpairs.storage import Folder
 from actionpairs.video.decode import Video
-from tests.conftest import MakeVideo, draw_index, read_index
-from tests.stages.conftest import HEADER, RawDataset
+from tests.conftest import HEADER, MakeVideo, RawDataset, draw_index, read_index
 
 
 def run(dataset: RawDataset, out: Path, *, workers: int = 1, recipe: str | Path = "table") -> ExtractSummary:
+    """Extract with one worker in this process, or with several processes."""
     return extract(
-        recipe, videos=str(dataset.videos), annotations=[str(dataset.table)], out=str(out), workers=workers
+        recipe,
+        videos=str(dataset.videos),
+        annotations=[str(dataset.table)],
+        out=str(out),
+        workers=workers,
+        executor="serial" if workers == 1 else "local",
     )
 
 
@@ -44,8 +49,8 @@ def test_pairs_are_the_frames_at_both_ends(dataset: RawDataset, tmp_path: Path) 
     summary = run(dataset, tmp_path / "out")
     assert (summary.rows, summary.pairs, summary.rejected) == (6, 6, {})
     folder = Folder(tmp_path / "out")
-    for name in pairs.names(folder):
-        for pair in pairs.read(folder, name):
+    for name in pairs.file_names(folder):
+        for pair in pairs.load_pairs(folder, name):
             start, stop = pair.facts.segment.start_seconds, pair.facts.segment.stop_seconds
             first, last = (
                 read_index(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), height=144)
@@ -88,9 +93,9 @@ def test_every_bad_row_is_rejected_with_its_reason(dataset: RawDataset, tmp_path
     (dataset.videos / "text.mp4").write_text("not a video")
     dataset.add(*(row for row, _, _ in BAD_ROWS))
     summary = run(dataset, tmp_path / "out")
-    found = {item.segment_id: item for item in pairs.read_rejections(Folder(tmp_path / "out"))}
+    rejections = {item.segment_id: item for item in pairs.load_rejections(Folder(tmp_path / "out"))}
     for _, segment_id, reason in BAD_ROWS:
-        rejection = next(item for name, item in found.items() if name.startswith(segment_id))
+        rejection = next(item for name, item in rejections.items() if name.startswith(segment_id))
         assert rejection.reason == reason
         assert rejection.detail
     assert summary.rows == summary.pairs + sum(summary.rejected.values()) == 6 + len(BAD_ROWS)
@@ -101,7 +106,7 @@ def test_strange_ids_are_kept_as_data(dataset: RawDataset, tmp_path: Path, name:
     dataset.table.write_text(f"{HEADER}{name},a.mp4,0.1,1.0,take cup,take,cup,a\n")
     assert run(dataset, tmp_path / "deep/er/out").pairs == 1
     assert {path.name for path in tmp_path.iterdir()} == {"videos", "segments.csv", "deep"}
-    [file] = pairs.names(Folder(tmp_path / "deep/er/out"))
+    [file] = pairs.file_names(Folder(tmp_path / "deep/er/out"))
     assert pairs.facts(Folder(tmp_path / "deep/er/out"), file)["id"].to_pylist() == [name]
 
 
@@ -159,7 +164,7 @@ def test_kill_and_go_on_gives_the_same_bytes(dataset: RawDataset, tmp_path: Path
 def test_every_file_is_in_the_manifest(dataset: RawDataset, tmp_path: Path) -> None:
     run(dataset, tmp_path / "out")
     folder = Folder(tmp_path / "out")
-    files = manifest.read(folder, stage="extract").files
+    files = manifest.load(folder, stage="extract").files
     assert {*files, "manifest.json"} == set(folder.names())
     assert all(manifest.FileDigest.of_file(folder, name) == digest for name, digest in files.items())
 
@@ -204,9 +209,11 @@ def test_a_whole_clip_lasts_as_long_as_its_video(dataset: RawDataset, tmp_path: 
     path.write_text("extract: {annotations: {format: ssv2}}")
     listed = tmp_path / "train.json"
     listed.write_text('[{"id": "a", "label": "taking cup", "template": "Taking [something]"}]')
-    extract(path, videos=str(dataset.videos), annotations=[str(listed)], out=str(tmp_path / "out"), workers=1)
-    [name] = pairs.names(Folder(tmp_path / "out"))
-    [facts] = [pair.facts for pair in pairs.read(Folder(tmp_path / "out"), name)]
+    extract(
+        path, videos=str(dataset.videos), annotations=[str(listed)], out=str(tmp_path / "out"), executor="serial"
+    )
+    [name] = pairs.file_names(Folder(tmp_path / "out"))
+    [facts] = [pair.facts for pair in pairs.load_pairs(Folder(tmp_path / "out"), name)]
     assert facts.segment.stop_seconds == pytest.approx(60 * 1001 / 30000)
     assert (facts.before_seconds, facts.after_seconds) == (0.0, pytest.approx(59 * 1001 / 30000))
 
@@ -222,8 +229,8 @@ def test_released_frames_give_pairs_like_a_video(tmp_path: Path) -> None:
         "table", frames=str(tmp_path / "frames"), annotations=[str(table)], out=str(tmp_path / "out")
     )
     assert (summary.pairs, summary.rejected) == (1, {"video_missing": 1})
-    [name] = pairs.names(Folder(tmp_path / "out"))
-    [pair] = pairs.read(Folder(tmp_path / "out"), name)
+    [name] = pairs.file_names(Folder(tmp_path / "out"))
+    [pair] = pairs.load_pairs(Folder(tmp_path / "out"), name)
     assert (pair.facts.before_pts, pair.facts.after_pts) == (30, 119)
     before = cv2.imdecode(np.frombuffer(pair.before_jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert read_index(before, height=256) == 30
@@ -232,7 +239,7 @@ def test_released_frames_give_pairs_like_a_video(tmp_path: Path) -> None:
 def test_a_pair_tells_what_was_asked_and_what_was_found(dataset: RawDataset, tmp_path: Path) -> None:
     run(dataset, tmp_path / "out")
     folder = Folder(tmp_path / "out")
-    for facts in (pair.facts for name in pairs.names(folder) for pair in pairs.read(folder, name)):
+    for facts in (pair.facts for name in pairs.file_names(folder) for pair in pairs.load_pairs(folder, name)):
         assert facts.before_early_seconds == pytest.approx(facts.segment.start_seconds - facts.before_seconds)
         assert facts.after_early_seconds == pytest.approx(facts.segment.stop_seconds - facts.after_seconds)
         assert 0 <= facts.before_early_seconds < 1001 / 30000
@@ -269,21 +276,21 @@ def test_ctrl_c_stops_at_once_and_says_how_to_go_on(
     time.sleep(0.5)
     begun = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the run
-    _, said = process.communicate(timeout=20)
+    _, output = process.communicate(timeout=20)
     assert time.monotonic() - begun < 2
     assert process.returncode == 130
-    assert "run the same command again" in said
-    assert "Traceback" not in said
+    assert "run the same command again" in output
+    assert "Traceback" not in output
     again = started(dataset, tmp_path / "out", "--workers", "2")
     assert again.wait(timeout=60) == 0
 
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(dataset: RawDataset, tmp_path: Path) -> None:
     process = started(dataset, tmp_path / "out")
-    _, said = process.communicate(timeout=60)
-    assert "\r" not in said
-    assert "6/6" in said
-    assert "videos=3/3" in said
+    _, output = process.communicate(timeout=60)
+    assert "\r" not in output
+    assert "6/6" in output
+    assert "videos=3/3" in output
 
 
 @pytest.mark.slow
@@ -292,7 +299,7 @@ def test_a_video_that_hangs_is_given_up(dataset: RawDataset, tmp_path: Path) -> 
     os.mkfifo(dataset.videos / "pipe.mp4")
     dataset.add("pipe_0,pipe.mp4,0,1,x,x,x,g")
     begun = time.monotonic()
-    summary = run(dataset, tmp_path / "out")
+    summary = run(dataset, tmp_path / "out", workers=2)
     assert time.monotonic() - begun < 40
     assert (summary.pairs, summary.rejected) == (6, {"timed_out": 1})
 
@@ -325,7 +332,7 @@ def test_an_error_that_nobody_thought_of_is_a_rejection(
     name = pairs.file_name("a.mp4")
     task = VideoTask(str(dataset.videos), "a.mp4", (segment,), str(tmp_path / "out"), name, config, False)
     result = extract_video(task)
-    [rejection] = pairs.notes(Folder(tmp_path / "out"), name).rejections
+    [rejection] = pairs.load_notes(Folder(tmp_path / "out"), name).rejections
     assert result.notes.rejections == (rejection,)
     assert rejection.reason == Reason.VIDEO_FAILED
     assert re.fullmatch(r"LookupError in test_extract\.py, line \d+: reserved colors", rejection.detail)
@@ -352,8 +359,8 @@ def test_the_summary_says_how_frames_were_had_and_where_not(dataset: RawDataset,
     folder = Folder(tmp_path / "out")
     ways = {
         facts.segment.id: facts.decoded
-        for name in pairs.names(folder)
-        for facts in (pair.facts for pair in pairs.read(folder, name))
+        for name in pairs.file_names(folder)
+        for facts in (pair.facts for pair in pairs.load_pairs(folder, name))
     }
     assert {name for name, way in ways.items() if way == "read through"} == {"lies_0"}
     page = (tmp_path / "out/index.html").read_text()
@@ -388,12 +395,12 @@ def test_frame_numbers_are_exact_and_another_rate_is_told(
     assert all("a.mp4" in note and "29.97" in note for note in summary.notes)
     if not notes:
         folder = Folder(tmp_path / "out")
-        found = {
+        frames_of = {
             pair.facts.segment.id: [
                 read_index(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), height=144)
                 for jpeg in (pair.before_jpeg, pair.after_jpeg)
             ]
-            for name in pairs.names(folder)
-            for pair in pairs.read(folder, name)
+            for name in pairs.file_names(folder)
+            for pair in pairs.load_pairs(folder, name)
         }
-        assert found == {f"n{first}": [first, first + 10] for first in range(20)}
+        assert frames_of == {f"n{first}": [first, first + 10] for first in range(20)}

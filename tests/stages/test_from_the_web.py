@@ -12,7 +12,8 @@ from actionpairs import pairs, stores
 from actionpairs.errors import StorageError
 from actionpairs.stages.extract import extract
 from actionpairs.storage import Folder
-from tests.stages.conftest import SMALL_RECIPE, RawDataset
+from tests.conftest import RawDataset
+from tests.stages.conftest import SMALL_RECIPE
 from tests.store import Proxy, web_server
 
 SIGNED = "?X-Amz-Credential=somebody&X-Amz-Signature=not-to-be-shown"
@@ -29,7 +30,7 @@ def web(dataset: RawDataset) -> Iterator[Proxy]:
 
 def run(dataset: RawDataset, *, videos: str, table: str, out: str) -> Path:
     home = dataset.table.parent
-    extract(home / "small.yaml", videos=videos, annotations=[table], out=str(home / out), workers=1)
+    extract(home / "small.yaml", videos=videos, annotations=[table], out=str(home / out), executor="serial")
     return home / out
 
 
@@ -40,7 +41,7 @@ def test_videos_and_tables_are_read_from_a_web_server(dataset: RawDataset, web: 
     near = run(dataset, videos=str(dataset.videos), table=str(dataset.table), out="near")
     far = run(dataset, videos=f"{web.url}/videos", table=f"{web.url}/segments.csv{SIGNED}", out="far")
     assert content(far) == content(near)
-    assert pairs.read_rejections(Folder(far)) == pairs.read_rejections(Folder(near))
+    assert pairs.load_rejections(Folder(far)) == pairs.load_rejections(Folder(near))
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -53,7 +54,7 @@ def test_a_signature_is_not_shown_by_what_goes_wrong(
     dataset: RawDataset, web: Proxy, answer: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     web.fault = lambda number: answer
-    monkeypatch.setattr(stores, "PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr(stores, "RETRY_SECONDS", 2.0)
     caplog.set_level(logging.WARNING)
     with pytest.raises(StorageError, match=r"segments\.csv") as caught:
         run(dataset, videos=str(dataset.videos), table=f"{web.url}/segments.csv{SIGNED}", out="out")

@@ -12,12 +12,12 @@ import pytest
 
 from actionpairs import shards, stores
 from actionpairs.errors import StorageError, UnreachableError
-from actionpairs.executors import Executor, local
+from actionpairs.executors import Executor, ExecutorName
 from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import shard
 from actionpairs.storage import Folder
-from tests.conftest import MakeNoise
-from tests.stages.conftest import HEADER, SMALL_RECIPE, RawDataset
+from tests.conftest import HEADER, MakeNoise, RawDataset
+from tests.stages.conftest import SMALL_RECIPE
 from tests.store import KEY, SECRET, Proxy, s3_server
 
 
@@ -52,7 +52,9 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def run(root: str, out: str, tmp_path: Path, *, workers: int | None = 1, executor: Executor = local.run) -> None:
+def run(
+    root: str, out: str, tmp_path: Path, *, workers: int | None = 1, executor: ExecutorName | Executor = "local"
+) -> None:
     recipe, many = tmp_path / "small.yaml", {"workers": workers, "executor": executor}
     table = [f"{root}/segments.csv"]
     extract(recipe, videos=f"{root}/videos", annotations=table, out=f"{out}/pairs", **many)  # type: ignore[arg-type]
@@ -65,11 +67,11 @@ def test_extract_shard_and_read_are_as_on_a_disk(store: Store, tmp_path: Path) -
     for stage in ("pairs", "shards"):
         assert content(store.bucket / "far" / stage) == content(tmp_path / "near" / stage)
     near, far = Folder(tmp_path / "near/shards"), Folder("s3://bucket/far/shards")
-    entries = shards.entries(far, "table-train")
+    entries = shards.load_entries(far, "table-train")
     assert entries
-    assert entries == shards.entries(near, "table-train")
-    assert [shards.read_pictures(far, entry) for entry in entries] == [
-        shards.read_pictures(near, entry) for entry in entries
+    assert entries == shards.load_entries(near, "table-train")
+    assert [shards.load_pictures(far, entry) for entry in entries] == [
+        shards.load_pictures(near, entry) for entry in entries
     ]
     written = b"".join(path.read_bytes() for path in (store.bucket / "far").rglob("*") if path.is_file())
     assert SECRET.encode() not in written
@@ -116,7 +118,7 @@ def test_a_wrong_secret_is_told_without_it(store: Store, monkeypatch: pytest.Mon
 
 def test_no_network_says_where_after_patience(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr(stores, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(stores, "RETRY_SECONDS", 0.5)
     Folder("s3://bucket")._system.clear_instance_cache()
     with pytest.raises(UnreachableError, match=r"s3://bucket/segments\.csv"):
         Folder("s3://bucket").read_bytes("segments.csv")
@@ -130,8 +132,8 @@ def test_an_mp4_is_read_where_its_segments_are(store: Store, make_noise: MakeNoi
     rows = [f"n_{number},noise.mp4,{start},{stop},do,do,it,p" for number, (start, stop) in enumerate(spans)]
     (store.bucket / "noise.csv").write_text(HEADER + "".join(f"{row}\n" for row in rows))
     before = store.proxy.bytes_read
-    given = {"videos": "s3://bucket", "annotations": ["s3://bucket/noise.csv"], "out": str(tmp_path / "out")}
-    assert extract(tmp_path / "small.yaml", workers=1, **given).pairs == len(spans)  # type: ignore[arg-type]
+    inputs = {"videos": "s3://bucket", "annotations": ["s3://bucket/noise.csv"], "out": str(tmp_path / "out")}
+    assert extract(tmp_path / "small.yaml", executor="serial", **inputs).pairs == len(spans)  # type: ignore[arg-type]
     read = store.proxy.bytes_read - before
     needed = weight_of_groups(store.bucket / "noise.mp4", [int(at) for span in spans for at in span])
     print(f"{read / len(spans):,.0f} bytes a segment; {read / needed:.2f} of {needed:,} needed")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stages.conftest import HEADER, SMALL_RECIPE, RawDataset, content
+from tests.conftest import HEADER, RawDataset
+from tests.stages.conftest import SMALL_RECIPE, content
 
 BOOKKEEPING = {"manifest.json", "recipe.json"}  # these name the annotation file by its digest
 
@@ -82,8 +83,8 @@ def test_shuffled_rows_change_no_sample(dataset: RawDataset, tmp_path: Path, usu
     random.Random(0).shuffle(rows)
     shuffled = tmp_path / "shuffled.csv"
     shuffled.write_text(header + "".join(rows))
-    found = make(dataset, tmp_path / "shuffled", table=shuffled)
-    assert {name: data for name, data in found.items() if name not in BOOKKEEPING} == {
+    shuffled_rows = make(dataset, tmp_path / "shuffled", table=shuffled)
+    assert {name: data for name, data in shuffled_rows.items() if name not in BOOKKEEPING} == {
         name: data for name, data in usual.items() if name not in BOOKKEEPING
     }
 

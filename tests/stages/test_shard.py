@@ -11,16 +11,17 @@ import pytest
 
 from actionpairs import shards
 from actionpairs.errors import ShardError, StorageError
-from actionpairs.report import pairs_page
+from actionpairs.report import pair_sheets
 from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import ShardSummary, shard
 from actionpairs.stages.verify import check, verify
 from actionpairs.storage import Folder
-from tests.stages.conftest import SMALL_RECIPE, RawDataset, content
+from tests.conftest import RawDataset
+from tests.stages.conftest import SMALL_RECIPE, content
 
 
 @pytest.fixture
-def cut(dataset: RawDataset, tmp_path: Path) -> Path:
+def work(dataset: RawDataset, tmp_path: Path) -> Path:
     dataset.add("a_still,a.mp4,0.1,0.12,wait,wait,cup,a")
     extract(
         "table",
@@ -33,117 +34,119 @@ def cut(dataset: RawDataset, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(cut: Path, name: str = "shards", recipe: str = "small.yaml") -> ShardSummary:
-    return shard(cut / recipe, pairs=str(cut / "pairs"), out=str(cut / name))
+def run(work: Path, name: str = "shards", recipe: str = "small.yaml") -> ShardSummary:
+    return shard(work / recipe, pairs=str(work / "pairs"), out=str(work / name))
 
 
-def test_every_pair_is_in_a_split_or_has_its_reason(cut: Path) -> None:
-    summary = run(cut)
+def test_every_pair_is_in_a_split_or_has_its_reason(work: Path) -> None:
+    summary = run(work)
     assert summary.samples == {"table-train": 4, "tabletest": 2}
     assert summary.dropped == {"nothing_changed": 1}
     assert summary.pairs == 7
-    assert verify(str(cut / "shards")) == 6
+    assert verify(str(work / "shards")) == 6
 
 
-def test_no_sample_is_in_two_splits(cut: Path) -> None:
-    run(cut)
+def test_no_sample_is_in_two_splits(work: Path) -> None:
+    run(work)
     train, test = (
-        {entry.key for entry in shards.entries(Folder(cut / "shards"), split)}
+        {entry.key for entry in shards.load_entries(Folder(work / "shards"), split)}
         for split in ("table-train", "tabletest")
     )
     assert (len(train), len(test), train & test) == (4, 2, set())
 
 
-def test_same_pairs_same_bytes(cut: Path) -> None:
-    run(cut, "one")
-    run(cut, "two")
-    assert content(cut / "one") == content(cut / "two")
+def test_same_pairs_same_bytes(work: Path) -> None:
+    run(work, "one")
+    run(work, "two")
+    assert content(work / "one") == content(work / "two")
 
 
-def test_two_phases_write_the_bytes_of_one_pass(cut: Path) -> None:
+def test_two_phases_write_the_bytes_of_one_pass(work: Path) -> None:
     subset = "{most: {of: tabletest, count: 1, by: change, max_per_action: 1}}"
-    (cut / "far.yaml").write_text(
+    (work / "far.yaml").write_text(
         SMALL_RECIPE.replace("{tests: {tabletest: 2}}", f"{{tests: {{tabletest: 2}}, subsets: {subset}}}")
     )
-    run(cut, "one", "far.yaml")
-    (cut / "two").mkdir()
-    shutil.copy(cut / "one/recipe.json", cut / "two")
-    (cut / "two/000099-000000.spool").write_bytes(b"left by a run that was killed")
-    shard(cut / "far.yaml", pairs=str(cut / "pairs"), out=str(cut / "two"), workers=2)
-    assert content(cut / "one") == content(cut / "two")
+    run(work, "one", "far.yaml")
+    (work / "two").mkdir()
+    shutil.copy(work / "one/recipe.json", work / "two")
+    (work / "two/000099-000000.spool").write_bytes(b"left by a run that was killed")
+    shard(work / "far.yaml", pairs=str(work / "pairs"), out=str(work / "two"), workers=2)
+    assert content(work / "one") == content(work / "two")
 
 
-def test_what_a_killed_run_left_is_made_good(cut: Path) -> None:
-    run(cut, "whole")
-    shutil.copytree(cut / "whole", cut / "cut")
-    (cut / "cut/manifest.json").unlink()
-    (cut / "cut/table-train-000000.tar").rename(cut / "cut/table-train-000000.tar.partial")
-    (cut / "cut/index.json").write_text("{")
-    run(cut, "cut")
-    assert content(cut / "cut") == content(cut / "whole")
+def test_what_a_killed_run_left_is_made_good(work: Path) -> None:
+    run(work, "whole")
+    shutil.copytree(work / "whole", work / "killed")
+    (work / "killed/manifest.json").unlink()
+    (work / "killed/table-train-000000.tar").rename(work / "killed/table-train-000000.tar.partial")
+    (work / "killed/index.json").write_text("{")
+    run(work, "killed")
+    assert content(work / "killed") == content(work / "whole")
 
 
 def test_another_threshold_reads_no_video_and_decodes_only_what_the_page_shows(
-    cut: Path, monkeypatch: pytest.MonkeyPatch
+    work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.rmtree(cut / "videos")
-    monkeypatch.setattr(pairs_page, "_thumbnail", lambda jpeg: "")
+    shutil.rmtree(work / "videos")
+    monkeypatch.setattr(pair_sheets, "_thumbnail", lambda jpeg: "")
     for name in ("imdecode", "imencode", "imread"):
         monkeypatch.setattr(cv2, name, lambda *_: pytest.fail("a picture was decoded"))
-    (cut / "loose.yaml").write_text(SMALL_RECIPE.replace("0.012", "0.0"))
-    assert sum(run(cut, "loose", "loose.yaml").samples.values()) == 7
+    (work / "loose.yaml").write_text(SMALL_RECIPE.replace("0.012", "0.0"))
+    assert sum(run(work, "loose", "loose.yaml").samples.values()) == 7
 
 
-def test_tests_larger_than_the_pool_are_refused(cut: Path) -> None:
-    (cut / "greedy.yaml").write_text(SMALL_RECIPE.replace("tabletest: 2", "tabletest: 500"))
+def test_tests_larger_than_the_pool_are_refused(work: Path) -> None:
+    (work / "greedy.yaml").write_text(SMALL_RECIPE.replace("tabletest: 2", "tabletest: 500"))
     with pytest.raises(ShardError, match="6 pairs are kept, but the test splits hold out 500"):
-        run(cut, "greedy", "greedy.yaml")
+        run(work, "greedy", "greedy.yaml")
 
 
-def test_pairs_that_are_not_done_are_refused(cut: Path) -> None:
-    (cut / "pairs/manifest.json").unlink()
+def test_pairs_that_are_not_done_are_refused(work: Path) -> None:
+    (work / "pairs/manifest.json").unlink()
     with pytest.raises(StorageError, match="`extract` has not finished"):
-        run(cut)
+        run(work)
 
 
-def test_check_names_the_first_difference(cut: Path) -> None:
-    run(cut)
-    expected = cut / "expected.json"
-    expected.write_bytes((cut / "shards/manifest.json").read_bytes())
-    check(str(cut / "shards"), str(expected))
+def test_check_names_the_first_difference(work: Path) -> None:
+    run(work)
+    expected = work / "expected.json"
+    expected.write_bytes((work / "shards/manifest.json").read_bytes())
+    check(str(work / "shards"), str(expected))
     changed = json.loads(expected.read_text())
     changed["counts"]["tabletest"] = 3
     expected.write_text(json.dumps(changed))
     with pytest.raises(ShardError, match="tabletest: 2, expected 3"):
-        check(str(cut / "shards"), str(expected))
+        check(str(work / "shards"), str(expected))
 
 
-def test_verify_names_the_first_wrong_file(cut: Path) -> None:
-    run(cut)
-    tar = cut / "shards/table-train-000000.tar"
+def test_verify_names_the_first_wrong_file(work: Path) -> None:
+    run(work)
+    tar = work / "shards/table-train-000000.tar"
     data = bytearray(tar.read_bytes())
     data[600] ^= 1
     tar.write_bytes(data)
     with pytest.raises(ShardError, match=r"table-train-000000\.tar: not the bytes"):
-        verify(str(cut / "shards"))
+        verify(str(work / "shards"))
     tar.unlink()
     with pytest.raises(ShardError, match="not there"):
-        verify(str(cut / "shards"))
+        verify(str(work / "shards"))
 
 
-def test_a_subset_is_a_split_of_its_own_with_rule_and_list_in_the_manifest(cut: Path) -> None:
+def test_a_subset_is_a_split_of_its_own_with_rule_and_list_in_the_manifest(work: Path) -> None:
     subset = "{most: {of: tabletest, count: 1, by: change, max_per_action: 1}}"
-    (cut / "far.yaml").write_text(
+    (work / "far.yaml").write_text(
         SMALL_RECIPE.replace("{tests: {tabletest: 2}}", f"{{tests: {{tabletest: 2}}, subsets: {subset}}}")
     )
-    assert run(cut, "far", "far.yaml").subsets == {"most": 1}
-    folder = Folder(cut / "far")
-    [sample] = shards.samples(folder, "most-000000.tar")
-    tested = {item.key: item.metadata.measures.change for item in shards.samples(folder, "tabletest-000000.tar")}
+    assert run(work, "far", "far.yaml").subsets == {"most": 1}
+    folder = Folder(work / "far")
+    [sample] = shards.iter_samples(folder, "most-000000.tar")
+    tested = {
+        item.key: item.metadata.measures.change for item in shards.iter_samples(folder, "tabletest-000000.tar")
+    }
     assert tested[sample.key] == max(tested.values())
     assert sample.metadata.split == "most"
-    found = json.loads((cut / "far/manifest.json").read_text())
+    made = json.loads((work / "far/manifest.json").read_text())
     rule = "the 1 of tabletest with the largest change, at most 1 of one action; ties by id"
-    assert found["subsets"] == {"most": {"rule": rule, "ids": [sample.metadata.segment.id]}}
-    assert found["counts"]["most"] == 1
-    assert verify(str(cut / "far")) == 7
+    assert made["subsets"] == {"most": {"rule": rule, "ids": [sample.metadata.segment.id]}}
+    assert made["counts"]["most"] == 1
+    assert verify(str(work / "far")) == 7

@@ -1,4 +1,4 @@
-"""What training is held to on a GPU too. Skipped where there is none, but not where ACTIONPAIRS_NEEDS_CUDA=1."""
+"""Training on a GPU. Skipped without one, unless ACTIONPAIRS_NEEDS_CUDA=1."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from actionpairs.stages.train import train
 from actionpairs.training import metric_log
-from tests.stages.test_train import EDITOR, UNET, recipe
+from tests.stages.training_runs import EDITOR, UNET, recipe
 from tests.training.squares import write_squares
 
 pytestmark = pytest.mark.skipif(
@@ -31,7 +31,7 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def terms(out: Path) -> list[dict[str, float]]:
     """The losses of every step, without the speeds."""
-    return [{name: row[name] for name in TERMS} for row in metric_log.read(out / "losses.csv")]
+    return [{name: row[name] for name in TERMS} for row in metric_log.load_rows(out / "losses.csv")]
 
 
 @pytest.mark.parametrize(
@@ -52,15 +52,15 @@ def test_a_resumed_run_is_exactly_an_uninterrupted_one(
     assert (tmp_path / "parts" / UNET).read_bytes() == (tmp_path / "whole" / UNET).read_bytes()
 
 
-def test_in_bf16_regularization_begins_at_exactly_nothing(squares: Path, tmp_path: Path) -> None:
+def test_in_bf16_regularization_begins_at_exactly_zero(squares: Path, tmp_path: Path) -> None:
     path = recipe(tmp_path, LONGER, precision="bf16", steps=2)
     train(path, shards=[str(squares)], out=str(tmp_path / "model"), device="cuda")
-    first, second = metric_log.read(tmp_path / "model/losses.csv")
+    first, second = metric_log.load_rows(tmp_path / "model/losses.csv")
     assert first["regularization"] == 0
     assert second["regularization"] > 0
 
 
-def test_a_gpu_learns_what_a_cpu_learns(squares: Path, tmp_path: Path) -> None:
+def test_a_gpu_has_the_losses_of_a_cpu(squares: Path, tmp_path: Path) -> None:
     path = recipe(tmp_path, LONGER, steps=5)
     for device in ("cpu", "cuda"):
         train(path, shards=[str(squares)], out=str(tmp_path / device), device=device)

@@ -1,4 +1,4 @@
-"""Small rendered sets that the tabletop's tests share."""
+"""Small rendered sets that these tests share."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,63 +1,67 @@
-"""An edit is held to the right answers: the truth passes, and a copy or another action's picture fails."""
+"""An edit is scored against the correct outcomes: the truth passes, a copy or another action's picture fails."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from actionpairs.synthetic import Outcome, judge, paint_outcomes, paint_pairs
+from actionpairs.synthetic import Outcome, render_outcomes, render_pairs, score_edit
 
 SIZE = (64, 64)
 Case = tuple[str, np.ndarray, np.ndarray, list[Outcome], str]
 
 
-def cases(camera: str) -> Iterator[Case]:
+def iter_cases(camera: str) -> Iterator[Case]:
+    """Verb, input, last frame, outcomes, and scene and acted thing of every action."""
     for index in range(2):
-        asked = {"camera": camera, "actions": 14, "seed": 9, "index": index, "size": SIZE, "frame_rate": 10}
-        pairs = {told.id: (before, after) for told, before, after in paint_pairs(**asked)}  # type: ignore[arg-type]
-        for told, outcomes in paint_outcomes(**asked):  # type: ignore[arg-type]
-            acted = f"{told.id.rpartition('_')[0]} {told.action.acted}"
-            yield told.action.verb, *pairs[told.id], outcomes, acted
+        options = {"camera": camera, "actions": 14, "seed": 9, "index": index, "size": SIZE, "frame_rate": 10}
+        pairs = {segment.id: (before, after) for segment, before, after in render_pairs(**options)}  # type: ignore[arg-type]
+        for segment, outcomes in render_outcomes(**options):  # type: ignore[arg-type]
+            acted = f"{segment.id.rpartition('_')[0]} {segment.action.acted}"
+            yield segment.action.verb, *pairs[segment.id], outcomes, acted
 
 
-@pytest.fixture(scope="module", params=["fixed", "head"])
-def asked(request: pytest.FixtureRequest) -> list[Case]:
-    return list(cases(request.param))
+@cache
+def list_cases(camera: str) -> list[Case]:
+    return list(iter_cases(camera))
 
 
-def test_the_true_last_frame_is_always_right(asked: list[Case]) -> None:
-    wrong = [(verb, judge(after, outcomes)) for verb, _, after, outcomes, _ in asked]
-    assert [item for item in wrong if not item[1].is_done] == []
+@pytest.fixture(params=["fixed", "head"])
+def cases(request: pytest.FixtureRequest) -> list[Case]:
+    return list_cases(request.param)
 
 
-def test_a_copy_of_the_input_is_never_right(asked: list[Case]) -> None:
-    found = [(verb, judge(before, outcomes)) for verb, before, _, outcomes, _ in asked]
-    assert [item for item in found if item[1].is_done] == []
+def test_the_true_last_frame_is_always_done(cases: list[Case]) -> None:
+    scores = [(verb, score_edit(after, outcomes)) for verb, _, after, outcomes, _ in cases]
+    assert [item for item in scores if not item[1].is_done] == []
 
 
-def test_another_action_is_never_right() -> None:
-    """On the same table, with another thing: the action before, undone."""
-    for camera in ("fixed", "head"):
-        found = list(cases(camera))
-        for last, this in pairwise(found):
-            if last[4].split()[0] == this[4].split()[0] and last[4] != this[4]:
-                assert not judge(last[1], this[3]).is_done, (last[0], this[0])
+def test_a_copy_of_the_input_is_never_done(cases: list[Case]) -> None:
+    scores = [(verb, score_edit(before, outcomes)) for verb, before, _, outcomes, _ in cases]
+    assert [item for item in scores if item[1].is_done] == []
 
 
-def test_half_of_a_move_is_none() -> None:
-    """Where the thing left but did not arrive, nothing is done."""
-    for verb, before, after, outcomes, _ in cases("fixed"):
+def test_another_action_in_the_same_scene_is_never_done(cases: list[Case]) -> None:
+    """The edit is the picture after the previous action, which had another thing."""
+    for last, this in pairwise(cases):
+        if last[4].split()[0] == this[4].split()[0] and last[4] != this[4]:
+            assert not score_edit(last[1], this[3]).is_done, (last[0], this[0])
+
+
+def test_a_thing_that_left_but_did_not_arrive_is_not_done() -> None:
+    for verb, before, after, outcomes, _ in list_cases("fixed"):
         if verb.startswith("move"):
             left = outcomes[0].parts[0]
             gone = before.copy()
             gone[left] = after[left]
-            assert not judge(gone, outcomes).is_done
+            assert not score_edit(gone, outcomes).is_done
 
 
-def test_all_else_is_kept_by_a_copy_and_by_no_blank_page(asked: list[Case]) -> None:
-    for _, before, _, outcomes, _ in asked[:10]:
-        assert judge(np.zeros_like(before), outcomes).kept < 0.2
-    assert np.mean([judge(before, outcomes).kept for _, before, _, outcomes, _ in asked]) > 0.85
+def test_a_copy_keeps_the_other_pixels_and_a_black_picture_does_not(cases: list[Case]) -> None:
+    for _, before, _, outcomes, _ in cases[:10]:
+        assert score_edit(np.zeros_like(before), outcomes).kept < 0.2
+    assert np.mean([score_edit(before, outcomes).kept for _, before, _, outcomes, _ in cases]) > 0.85

@@ -1,4 +1,4 @@
-"""The videos are what a real collection's are: H.264 with B-frames, and every frame says which one it is."""
+"""Videos are H.264 with B-frames, as real ones are, and every frame carries its index."""
 
 import av
 import cv2
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType
 
-from actionpairs.synthetic import RenderedSet, read_frame_index, read_truth
+from actionpairs.synthetic import RenderedSet, decode_frame_index, load_truth
 from actionpairs.synthetic.frame_index import stamp_frame_index
 from tests.synthetic.conftest import SIZE, decode
 
@@ -16,7 +16,7 @@ def test_videos_have_b_frames_and_regular_key_frames(fixed_set: RenderedSet) -> 
         frames = list(container.decode(video=0))
     kinds = [PictureType(frame.pict_type) for frame in frames]
     assert PictureType.B in kinds
-    assert max(np.diff([place for place, frame in enumerate(frames) if frame.key_frame])) <= 30
+    assert max(np.diff([index for index, frame in enumerate(frames) if frame.key_frame])) <= 30
 
 
 def test_videos_are_tagged_as_bt709(fixed_set: RenderedSet) -> None:
@@ -26,10 +26,10 @@ def test_videos_are_tagged_as_bt709(fixed_set: RenderedSet) -> None:
         assert context.format.name == "yuv420p"
 
 
-def test_every_frame_says_its_index(head_set: RenderedSet) -> None:
-    truth = read_truth(head_set.truth)
+def test_every_frame_carries_its_index(head_set: RenderedSet) -> None:
+    truth = load_truth(head_set.truth)
     for video in truth.videos:
-        indices = [read_frame_index(picture) for picture in decode(head_set.videos / f"{video.id}.MP4")]
+        indices = [decode_frame_index(picture) for picture in decode(head_set.videos / f"{video.id}.MP4")]
         assert indices == list(range(video.frame_count))
 
 
@@ -38,7 +38,7 @@ def test_index_is_readable_after_resizing(height: int) -> None:
     picture = np.full((360, 640, 3), 120, np.uint8)
     stamp_frame_index(picture, 0b101100111010)
     small = cv2.resize(picture, (height * 16 // 9, height), interpolation=cv2.INTER_AREA)
-    assert read_frame_index(np.asarray(small, np.uint8), original_height=360) == 0b101100111010
+    assert decode_frame_index(np.asarray(small, np.uint8), original_height=360) == 0b101100111010
 
 
 def test_an_index_beyond_twelve_bits_is_refused() -> None:
@@ -46,6 +46,6 @@ def test_an_index_beyond_twelve_bits_is_refused() -> None:
         stamp_frame_index(np.zeros((90, 160, 3), np.uint8), 4096)
 
 
-def test_pictures_have_the_size_asked_for(fixed_set: RenderedSet) -> None:
+def test_pictures_have_the_requested_size(fixed_set: RenderedSet) -> None:
     first = next(decode(fixed_set.videos / "P01_01.MP4"))
     assert first.shape == (SIZE[1], SIZE[0], 3)

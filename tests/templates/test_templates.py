@@ -22,15 +22,15 @@ def page(body: str, **values: object) -> str:
 
 
 def test_a_text_is_never_markup() -> None:
-    found = page("{{ ui.stats([(1, t)]) }}{{ ui.table([t], [[t]]) }}{{ ui.figures([(t, t)]) }}", t='<script>"x"')
-    assert "<script>" not in found
-    assert found.count("&lt;script&gt;&#34;x&#34;") == 6  # a figure shows it as source, alt and caption
+    html = page("{{ ui.stats([(1, t)]) }}{{ ui.table([t], [[t]]) }}{{ ui.figures([(t, t)]) }}", t='<script>"x"')
+    assert "<script>" not in html
+    assert html.count("&lt;script&gt;&#34;x&#34;") == 6  # a figure shows it as source, alt and caption
 
 
 def test_a_page_asks_the_network_for_nothing() -> None:
-    found = page("{{ ui.figures([(p, 'x')]) }}", p=templates.picture(b"abc", "webp"))
-    assert "default-src 'none'" in found
-    assert not re.search(r"""(src|href)=["'](?!data:)|url\(|@import""", found)
+    html = page("{{ ui.figures([(p, 'x')]) }}", p=templates.picture(b"abc", "webp"))
+    assert "default-src 'none'" in html
+    assert not re.search(r"""(src|href)=["'](?!data:)|url\(|@import""", html)
 
 
 def test_a_picture_is_inside_the_page() -> None:
@@ -43,8 +43,8 @@ def test_a_missing_value_is_an_error() -> None:
 
 
 def test_a_line_chart_spans_its_frame() -> None:
-    found = page("{{ ui.line_chart([('loss', points)], 'step', 'loss') }}", points=[(0, 2.0), (5, 1.0), (10, 0.0)])
-    points = re.search(r'points="([^"]+)"', found)
+    html = page("{{ ui.line_chart([('loss', points)], 'step', 'loss') }}", points=[(0, 2.0), (5, 1.0), (10, 0.0)])
+    points = re.search(r'points="([^"]+)"', html)
     assert points
     assert points[1].split() == ["68.0,12.0", "308.0,101.0", "548.0,190.0"]
 
@@ -55,10 +55,10 @@ def test_a_flat_line_and_no_line_are_drawn_too() -> None:
 
 
 def test_a_histogram_has_a_bar_for_each_count() -> None:
-    found = page("{{ ui.histogram([0, 2, 1], [0.0, 1.0, 2.0, 3.0]) }}")
-    assert re.findall(r'class="bin".*? height="([\d.]+)"', found) == ["0.0", "178.0", "89.0"]
+    html = page("{{ ui.histogram([0, 2, 1], [0.0, 1.0, 2.0, 3.0]) }}")
+    assert re.findall(r'class="bin".*? height="([\d.]+)"', html) == ["0.0", "178.0", "89.0"]
 
 
 def test_the_longest_bar_is_the_largest_value() -> None:
-    found = page("{{ ui.bars([('a', 4), ('b', 1)], ' clips') }}{{ ui.bars([('none', 0)]) }}{{ ui.bars([]) }}")
-    assert re.findall(r'style="width: ([\d.]+)%', found) == ["100.0", "25.0", "0.0"]
+    html = page("{{ ui.bars([('a', 4), ('b', 1)], ' clips') }}{{ ui.bars([('none', 0)]) }}{{ ui.bars([]) }}")
+    assert re.findall(r'style="width: ([\d.]+)%', html) == ["100.0", "25.0", "0.0"]

@@ -1,7 +1,9 @@
-"""What the tests of learning share: a shards folder, its pairs, and a tiny editor that knows nothing."""
+"""What the tests of training share: a shards folder, its pairs, and a tiny editor with random weights."""
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 
 from actionpairs.data import examples
 from actionpairs.data.examples import Example
-from actionpairs.editors import tiny
+from actionpairs.editors import instruct_pix2pix, tiny
 from actionpairs.editors.instruct_pix2pix import Editor
 from actionpairs.storage import Folder
 from tests.training.squares import SIDE, SIZES, write_squares
@@ -25,22 +27,26 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pairs(squares: Path) -> tuple[Example, ...]:
-    return examples.training([Folder(squares)])
+    return examples.load_train([Folder(squares)])
 
 
 @pytest.fixture(scope="session")
 def editor_folder(pairs: tuple[Example, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pictures = np.concatenate(list(examples.read_all(pairs, SIDE)))
+    pictures = np.concatenate(list(examples.iter_pairs(pairs, SIDE)))
     texts = [pair.entry.instruction for pair in pairs]
     vae = tiny.make_autoencoder(SIZES, pictures, seed=0, device=torch.device("cpu"))
-    made = tiny.build(SIZES, vae, texts, resolution=SIDE, seed=0)
     path = tmp_path_factory.mktemp("editor")
-    made.save(path)
+    tiny.build(SIZES, vae, texts, resolution=SIDE, seed=0).save(path)
     return path
 
 
-@pytest.fixture
-def small_editor(editor_folder: Path) -> Editor:
-    from actionpairs.editors import instruct_pix2pix
-
+@pytest.fixture(scope="session")
+def loaded_editor(editor_folder: Path) -> Editor:
     return instruct_pix2pix.load(str(editor_folder))
+
+
+@pytest.fixture
+def small_editor(loaded_editor: Editor) -> Editor:
+    """A copy for each test, which may change it."""
+    parts = {name: copy.deepcopy(getattr(loaded_editor, name)) for name in ("unet", "vae", "text_encoder")}
+    return replace(loaded_editor, **parts)

@@ -1,4 +1,4 @@
-"""Shards of plain pictures whose truth is known: a colored square that moves as the text says."""
+"""Shards of synthetic pictures: a colored square that moves as the text says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from actionpairs import manifest, shards
+from actionpairs import columns, manifest, shards
 from actionpairs.configs import ShardConfig, SplitConfig, TinyModel
 from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.records import Sample, SampleMetadata, Segment
@@ -32,7 +32,7 @@ SIZES = TinyModel(
 def write_squares(
     path: Path, count: int = 24, *, tests: int = 4, ways: tuple[str, ...] = tuple(WAYS), name: str = "SQ"
 ) -> None:
-    """A finished shards folder; the first so many pairs are its test split."""
+    """A finished shards folder. The first `tests` pairs are its test split."""
     splits = SplitConfig(train=f"{name}-train", tests={f"{name}test{tests}": tests} if tests else {})
     samples = [_sample(number, ways, splits, held_out=number < tests) for number in range(count)]
     write_samples(path, samples, splits, name=name)
@@ -41,25 +41,19 @@ def write_squares(
 def write_samples(path: Path, samples: list[Sample], splits: SplitConfig, *, name: str) -> None:
     """A finished shards folder of any samples, one shard per split."""
     folder, config = Folder(path), ShardConfig(dataset=name, splits=splits)
-    order = StageSpec("shard", "squares", config, {"pairs": f"{len(samples)}"})
-    with manifest.working(folder, order):
-        index, files = shards.write(
-            folder,
-            samples,
-            shard_of={
-                (item.metadata.split, item.key): shards.shard_name(item.metadata.split, 0) for item in samples
-            },
-            dataset=name,
-            recipe_digest=config.digest(),
-        )
+    spec = StageSpec("shard", "squares", config, {"pairs": f"{len(samples)}"})
+    with manifest.working(folder, spec):
+        facts = columns.table(sample.metadata for sample in samples)
+        plan = shards.ShardPlan.of_shards([(sample.metadata.split, 0) for sample in samples])
+        index, files = shards.write_shards(folder, samples, facts, plan, shards.DatasetInfo.of(config))
         files[manifest.RECIPE_FILE] = FileDigest.of_file(folder, manifest.RECIPE_FILE)
-        manifest.finish(folder, order, counts=index.samples_per_split, files=files)
+        manifest.finish(folder, spec, counts=index.samples_per_split, files=files)
 
 
 def _sample(number: int, ways: tuple[str, ...], splits: SplitConfig, *, held_out: bool) -> Sample:
     generator = np.random.default_rng(number)
     way, color = ways[number % len(ways)], list(COLORS)[number // len(ways) % len(COLORS)]
-    place = generator.integers(10, SIDE - 16, size=2)
+    corner = generator.integers(10, SIDE - 16, size=2)
     verb = f"move {way}"
     segment = Segment(
         id=f"square-{number:04d}",
@@ -73,11 +67,11 @@ def _sample(number: int, ways: tuple[str, ...], splits: SplitConfig, *, held_out
         group="one",
     )
     split = next(iter(splits.tests)) if held_out else splits.train
-    return sample(segment, split, _jpeg(place, color), _jpeg(place + WAYS[way], color), side=SIDE)
+    return sample(segment, split, _jpeg(corner, color), _jpeg(corner + WAYS[way], color), side=SIDE)
 
 
 def sample(segment: Segment, split: str, before: bytes, after: bytes, *, side: int) -> Sample:
-    """A sample of two JPEGs, as if they had been cut from a video."""
+    """A sample of two JPEGs, as if they came from a video."""
     return Sample(
         key=segment.id,
         original_image=before,
@@ -102,8 +96,8 @@ def sample(segment: Segment, split: str, before: bytes, after: bytes, *, side: i
     )
 
 
-def _jpeg(place: np.ndarray, color: str) -> bytes:
+def _jpeg(corner: np.ndarray, color: str) -> bytes:
     picture = np.full((SIDE, SIDE, 3), 200, np.uint8)
-    top, left = np.clip(place, 0, SIDE - 8)
+    top, left = np.clip(corner, 0, SIDE - 8)
     picture[top : top + 8, left : left + 8] = COLORS[color]
     return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()

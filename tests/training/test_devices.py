@@ -1,4 +1,4 @@
-"""A run gets the device that it asks for, or a word why not."""
+"""A run gets the device that it names, or an error that says why not."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from actionpairs.training import devices
 
 
 @pytest.mark.parametrize("name", ["abacus", "cuda:77"])
-def test_a_device_that_is_not_there_is_named(name: str) -> None:
+def test_a_missing_device_is_named(name: str) -> None:
     with pytest.raises(TrainingError, match=name):
-        devices.begin(name)
+        devices.create_accelerator(name)
 
 
-def test_only_a_recipe_that_asks_for_it_gets_deterministic_kernels() -> None:
-    devices.begin("cpu", deterministic=True)
+def test_kernels_are_deterministic_only_on_request() -> None:
+    devices.create_accelerator("cpu", deterministic=True)
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.benchmark
-    devices.begin("cpu")
+    devices.create_accelerator("cpu")
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_a_model_is_not_shared_out_on_one_device() -> None:
-    with pytest.raises(TrainingError, match="has not got them"):
-        devices.begin("cpu", fsdp=True)
+def test_fsdp_on_one_device_is_refused() -> None:
+    with pytest.raises(TrainingError, match="does not have them"):
+        devices.create_accelerator("cpu", fsdp=True)
 
 
-def test_a_model_is_not_shared_out_unless_the_recipe_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fsdp_that_the_recipe_does_not_set_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Accelerator, "distributed_type", DistributedType.FSDP)
-    with pytest.raises(TrainingError, match="the recipe was not"):
-        devices.begin("cpu")
+    with pytest.raises(TrainingError, match="the recipe is not"):
+        devices.create_accelerator("cpu")

@@ -1,12 +1,13 @@
-"""What users of diffusers' InstructPix2Pix script run into, thread by thread, and that it does not happen here.
+"""Problems that users of diffusers' InstructPix2Pix script report, one test each: they do not happen here.
 
-Two more are tested where they belong: that going on is exact (tests/learning/test_loop.py, tests/stages/
-test_train.py; the script's own is off by 1.5e-3 after 60 + 60 steps), and that two processes train, draw
-samples and agree with one (tests/stages/test_train.py; diffusers #2966: validation crashes under DDP).
+Two more are tested elsewhere: a resumed run is exact (tests/training/test_train.py, tests/stages/test_train.py;
+the script's is off by 1.5e-3 after 60 + 60 steps), and two processes train, draw samples and agree with one
+(tests/stages/test_train_in_processes.py; diffusers #2966: validation crashes under DDP).
 """
 
 from __future__ import annotations
 
+import copy
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -18,18 +19,20 @@ from PIL import Image
 
 from actionpairs.configs import ActionLossConfig
 from actionpairs.data import examples
-from actionpairs.data.batches import Augmentation, Batches
+from actionpairs.data.batches import Augmentation, BatchSampler
 from actionpairs.data.examples import Example
 from actionpairs.editors import instruct_pix2pix
 from actionpairs.editors.instruct_pix2pix import Editor
-from actionpairs.training import devices, latents, sample_grid
-from actionpairs.training.editor_task import Diffusion, EditorTask, Material, Objective
+from actionpairs.training import devices, latents
+from actionpairs.training.diffusion_batches import DiffusionBatches, NoiseSchedule
+from actionpairs.training.editor_task import EditorTask, LossWeights
+from actionpairs.training.sample_grid import SampleGrid
 from tests.training.squares import SIDE
 
-SHOW = Augmentation(flip=0.5, conditioning_dropout=0.1, wrong_texts=1, drawn_from="all")
+AUGMENTATION = Augmentation(flip=0.5, conditioning_dropout=0.1, negatives=1, drawn_from="all")
 
 
-def test_a_model_that_is_wide_already_is_not_widened(editor_folder: Path) -> None:
+def test_a_model_with_8_input_channels_is_not_widened(editor_folder: Path) -> None:
     """diffusers #3455, fine-tuning from timbrooks/instruct-pix2pix gives garbage: the script makes a new first
     layer whatever there was, without its bias, and half of what the model knew of the original is gone."""
     plain, widened = (instruct_pix2pix.load(str(editor_folder), widen=widen).unet for widen in (False, True))
@@ -39,10 +42,10 @@ def test_a_model_that_is_wide_already_is_not_widened(editor_folder: Path) -> Non
     assert plain.conv_in.weight[:, 4:].abs().sum() > 0
 
 
-def test_pairs_of_one_batch_are_flipped_each_for_itself(pairs: tuple[Example, ...]) -> None:
+def test_each_pair_of_a_batch_is_flipped_independently(pairs: tuple[Example, ...]) -> None:
     """The script crops and flips once per batch: `with_transform` is given the whole batch (peers.md, D)."""
-    batches = Batches(pairs, SHOW, seed=0, batch_size=16)
-    flips = {row.flipped for row in batches.rows(0, slice(16))}
+    sampler = BatchSampler(pairs, AUGMENTATION, seed=0, batch_size=16)
+    flips = {row.flipped for row in sampler.rows(0, slice(16))}
     assert flips == {False, True}
 
 
@@ -71,27 +74,38 @@ def test_a_wide_frame_keeps_its_proportions() -> None:
     assert bright.any(0).sum() == bright.any(1).sum() == 15
 
 
-def test_a_step_asks_neither_the_text_encoder_nor_the_autoencoder(
+def test_a_step_runs_neither_the_text_encoder_nor_the_autoencoder(
     small_editor: Editor, pairs: tuple[Example, ...], tmp_path: Path
 ) -> None:
     """The script encodes "" anew in every step, and all else that never changes (peers.md, D; diffusers #1936)."""
-    batches = Batches(pairs, SHOW, seed=0, batch_size=8)
-    material = Material(
-        batches,
+    sampler = BatchSampler(pairs, AUGMENTATION, seed=0, batch_size=8)
+    batches = DiffusionBatches(
+        sampler,
         latents.cached_latents(small_editor, pairs, tmp_path, size=SIDE, mirrored=True),
-        latents.cached_texts(small_editor, batches.texts(), tmp_path),
+        latents.cached_texts(small_editor, sampler.texts(), tmp_path),
+        NoiseSchedule.of(small_editor),
     )
-    task = EditorTask(
-        material, Objective(ActionLossConfig(), 0.0), Diffusion.of(small_editor), accelerator=devices.begin("cpu")
-    )
-    asked = []
+    accelerator = devices.create_accelerator("cpu")
+    task = EditorTask(batches, LossWeights(ActionLossConfig(), 0.0), accelerator=accelerator)
+    calls = []
     for part in (small_editor.text_encoder, small_editor.vae.encoder):
-        part.register_forward_hook(lambda module, *_: asked.append(type(module)))
-    dropped = [row for step in range(5) for row in batches.rows(step, slice(8)) if not row.text]
+        part.register_forward_hook(lambda module, *_: calls.append(type(module)))
     for step in range(5):
         task.losses(small_editor.unet, step, slice(8))
-    assert dropped
-    assert not asked
+    assert any(not row.text for step in range(5) for row in sampler.rows(step, slice(8)))
+    assert not calls
+
+
+def test_a_grid_is_drawn_with_the_unet_that_is_passed(
+    small_editor: Editor, pairs: tuple[Example, ...], tmp_path: Path
+) -> None:
+    grid = SampleGrid(small_editor, pairs[:1], SIDE, 0, 2, 1.5, 7.5)
+    other = copy.deepcopy(small_editor.unet)
+    with torch.no_grad():
+        other.conv_out.bias.add_(0.5)
+    for name, unet in (("own", small_editor.unet), ("other", other)):
+        grid.draw(unet, tmp_path / name)
+    assert (tmp_path / "own").read_bytes() != (tmp_path / "other").read_bytes()
 
 
 def test_samples_are_drawn_from_the_shards_without_a_network(
@@ -103,6 +117,6 @@ def test_samples_are_drawn_from_the_shards_without_a_network(
         raise OSError("no network here")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    grid = sample_grid.Grid(small_editor, pairs[:2], SIDE, 0, 2, 1.5, 7.5)
-    grid.draw(tmp_path / "samples.png")
+    grid = SampleGrid(small_editor, pairs[:2], SIDE, 0, 2, 1.5, 7.5)
+    grid.draw(small_editor.unet, tmp_path / "samples.png")
     assert np.asarray(Image.open(tmp_path / "samples.png")).std() > 5

@@ -1,4 +1,4 @@
-"""What is cached is what the frozen networks say, and it is computed once."""
+"""The cache holds the output of the frozen networks, and it is computed once."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from actionpairs.training import latents
 from tests.training.squares import SIDE
 
 
-def test_cached_latents_are_the_autoencoders(
+def test_cached_latents_are_those_of_the_autoencoder(
     small_editor: Editor, pairs: tuple[Example, ...], tmp_path: Path
 ) -> None:
     cached = latents.cached_latents(small_editor, pairs, tmp_path, size=SIDE, mirrored=True)
-    original, edited = examples.read(pairs[3], SIDE)
+    original, edited = examples.load_pair(pairs[3], SIDE)
     for flipped in (False, True):
-        shown = [picture[:, ::-1] if flipped else picture for picture in (original, edited)]
+        pictures = [picture[:, ::-1] if flipped else picture for picture in (original, edited)]
         with torch.no_grad():
-            posterior = small_editor.vae.encode(to_signed(np.stack(shown), torch.device("cpu"))).latent_dist
+            posterior = small_editor.vae.encode(to_signed(np.stack(pictures), torch.device("cpu"))).latent_dist
         first, mean, deviation = cached.of([3], [flipped])
         assert torch.allclose(first[0], posterior.mode()[0], atol=2e-3)
         assert torch.allclose(mean[0], posterior.mean[1], atol=2e-3)
         assert torch.allclose(deviation[0], posterior.std[1], atol=2e-3)
 
 
-def test_a_second_run_reads_the_cache(
+def test_a_second_run_loads_the_cache(
     small_editor: Editor, pairs: tuple[Example, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = latents.cached_latents(small_editor, pairs, tmp_path, size=SIDE, mirrored=False)
@@ -53,5 +53,5 @@ def test_other_weights_have_another_cache(small_editor: Editor, tmp_path: Path) 
 
 def test_text_embeddings_come_by_text(small_editor: Editor, tmp_path: Path) -> None:
     cached = latents.cached_texts(small_editor, ("", "move left", "move right"), tmp_path)
-    wanted = small_editor.embed(["move right", ""])
-    assert torch.allclose(cached.of(["move right", ""]), wanted, atol=1e-6)
+    expected = small_editor.embed(["move right", ""])
+    assert torch.allclose(cached.of(["move right", ""]), expected, atol=1e-6)

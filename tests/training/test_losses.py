@@ -1,4 +1,4 @@
-"""The losses are what the formulas say, and so are their gradients."""
+"""The losses equal the formulas, and so do their gradients."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def errors() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("form", ["logistic", "hinge", "negated"])
 def test_action_loss_equals_the_formula(form: str, errors: tuple[torch.Tensor, ...]) -> None:
     right, wrong, counted = errors
-    found = losses.action_losses(right, wrong, counted, form=form, beta=BETA, margin=MARGIN)
-    wanted = reference(form, right.numpy(), wrong.numpy(), counted.numpy())
-    assert np.abs(found.numpy() - wanted).max() < 1e-12
+    computed = losses.action_losses(right, wrong, counted, form=form, beta=BETA, margin=MARGIN)
+    expected = reference(form, right.numpy(), wrong.numpy(), counted.numpy())
+    assert np.abs(computed.numpy() - expected).max() < 1e-12
     single = losses.action_losses(right.float(), wrong.float(), counted, form=form, beta=BETA, margin=MARGIN)
-    assert np.abs(single.numpy() - wanted).max() < 1e-6
+    assert np.abs(single.numpy() - expected).max() < 1e-6
 
 
 @pytest.mark.parametrize("form", ["logistic", "hinge", "negated"])
 def test_action_loss_passes_gradcheck(form: str, errors: tuple[torch.Tensor, ...]) -> None:
-    """The margin is 0: its own size is not trained, which the next test sees to."""
+    """The margin is 0: the margin itself gets no gradient (see the next test)."""
     right, wrong, counted = errors
     assert torch.autograd.gradcheck(
         lambda r, w: losses.action_losses(r, w, counted, form=form, beta=BETA, margin=0.0),
@@ -59,17 +59,17 @@ def test_hinge_pushes_only_where_the_margin_is_not_kept() -> None:
     wrong = torch.tensor([[0.9, 0.51]], dtype=torch.float64, requires_grad=True)
     counted = torch.ones(1, 2, dtype=torch.bool)
     losses.action_losses(right, wrong, counted, form="hinge", beta=BETA, margin=MARGIN).sum().backward()
-    assert right.grad.tolist() == [0.0, 1.0]  # the margin's own size is not trained
+    assert right.grad.tolist() == [0.0, 1.0]  # the margin itself gets no gradient
     assert wrong.grad.tolist() == [[0.0, -1.0]]
 
 
-def test_samples_without_a_wrong_text_have_no_action_loss_and_no_gradient() -> None:
+def test_samples_without_a_negative_text_have_no_action_loss_and_no_gradient() -> None:
     right = torch.rand(3, requires_grad=True)
     wrong = torch.rand(1, 3, requires_grad=True)
     counted = torch.tensor([[True, False, True]])
-    found = losses.action_losses(right, wrong, counted, form="logistic", beta=1000.0, margin=0.1)
-    found.sum().backward()
-    assert found[1] == 0
+    action = losses.action_losses(right, wrong, counted, form="logistic", beta=1000.0, margin=0.1)
+    action.sum().backward()
+    assert action[1] == 0
     assert right.grad[1] == 0
     assert wrong.grad[0, 1] == 0
 
@@ -77,16 +77,16 @@ def test_samples_without_a_wrong_text_have_no_action_loss_and_no_gradient() -> N
 def test_logistic_stays_finite_at_any_difference() -> None:
     right, wrong = torch.tensor([1e4, 0.0]), torch.tensor([[0.0, 1e4]])
     counted = torch.ones(1, 2, dtype=torch.bool)
-    found = losses.action_losses(right, wrong, counted, form="logistic", beta=1000.0, margin=0.1)
-    assert found.tolist() == [1e4, 0.0]
+    action = losses.action_losses(right, wrong, counted, form="logistic", beta=1000.0, margin=0.1)
+    assert action.tolist() == [1e4, 0.0]
 
 
 def test_squared_errors_are_means_per_sample_and_pass_gradcheck() -> None:
     prediction = torch.randn(3, 4, 2, 2, dtype=torch.float64, requires_grad=True)
     target = torch.randn(3, 4, 2, 2, dtype=torch.float64)
-    wanted = ((prediction.detach().numpy() - target.numpy()) ** 2).reshape(3, -1).mean(1)
-    found = losses.squared_errors(prediction, target)
-    assert np.abs(found.detach().numpy() - wanted).max() < 1e-12
+    expected = ((prediction.detach().numpy() - target.numpy()) ** 2).reshape(3, -1).mean(1)
+    errors = losses.squared_errors(prediction, target)
+    assert np.abs(errors.detach().numpy() - expected).max() < 1e-12
     assert torch.autograd.gradcheck(lambda p: losses.squared_errors(p, target), prediction)
 
 
@@ -99,8 +99,8 @@ def test_targets_and_noise_agree_with_diffusers(prediction_type: str) -> None:
     times = torch.tensor([0, 10, 500, 900, 999])
     alphas = scheduler.alphas_cumprod[times]
     assert torch.allclose(losses.noised(clean, noise, alphas), scheduler.add_noise(clean, noise, times))
-    wanted = noise if prediction_type == "epsilon" else scheduler.get_velocity(clean, noise, times)
-    assert torch.allclose(losses.target(clean, noise, alphas, prediction_type=prediction_type), wanted)
+    expected = noise if prediction_type == "epsilon" else scheduler.get_velocity(clean, noise, times)
+    assert torch.allclose(losses.target(clean, noise, alphas, prediction_type=prediction_type), expected)
 
 
 def test_min_snr_weights_agree_with_the_paper() -> None:
@@ -121,10 +121,10 @@ def test_unknown_forms_are_refused() -> None:
         losses.target(one, one, one, prediction_type="sample")
 
 
-def test_places_that_change_weigh_more_and_every_sample_as_much_as_another() -> None:
+def test_changed_positions_weigh_more_and_all_samples_the_same() -> None:
     original = torch.zeros(2, 4, 4, 4)
     clean = original.clone()
-    clean[0, :, 1, 2] = 2.0  # one place of sixteen changes in the first sample, none in the second
+    clean[0, :, 1, 2] = 2.0  # one position of sixteen changes in the first sample, none in the second
     weights = losses.change_weights(original, clean, weight=10.0)
     assert weights.shape == (2, 1, 4, 4)
     assert torch.allclose(weights.mean((1, 2, 3)), torch.ones(2))

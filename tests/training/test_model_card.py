@@ -1,4 +1,4 @@
-"""The card says what a model was made of."""
+"""The card names the data, the code and the recipe of a model."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import yaml
 from actionpairs.manifest import StageSpec
 from actionpairs.recipe import load
 from actionpairs.training import model_card
-from actionpairs.training.model_card import Card
+from actionpairs.training.model_card import ModelCard
 
-CARD = Card("Action editor", "diffusers", "image-to-image", "edit()", ["Learned from 3 pairs."], {"loss": 0.25})
+CARD = ModelCard("Action editor", "diffusers", "image-to-image", "edit()", ["Trained on 3 pairs."], {"loss": 0.25})
 
 
-def written() -> str:
+def render() -> str:
     config = load("no-action").train
-    return model_card.written(CARD, StageSpec("train", "no-action", config, {"shards 0": "0123abcd"})).decode()
+    return model_card.render(CARD, StageSpec("train", "no-action", config, {"shards 0": "0123abcd"})).decode()
 
 
 def test_it_holds_facts_losses_data_digest_and_the_whole_recipe() -> None:
-    text = written()
-    for part in ("# Action editor: no-action", "Learned from 3 pairs.", "| loss | 0.25 |", "shards 0: `0123abcd`"):
+    text = render()
+    for part in ("# Action editor: no-action", "Trained on 3 pairs.", "| loss | 0.25 |", "shards 0: `0123abcd`"):
         assert part in text
     recipe = yaml.safe_load(text.split("```yaml")[1].split("```")[0])
     assert recipe["action"]["weight"] == 0
@@ -36,7 +36,7 @@ def test_it_names_the_commit_of_the_code() -> None:
     commit = subprocess.run(
         ["git", "-C", str(folder), "log", "-1", "--format=%H", "--", "."], capture_output=True, text=True
     ).stdout.strip()
-    assert (f"commit `{commit}`" if commit else "installed from a package") in written()
+    assert (f"commit `{commit}`" if commit else "installed from a package") in render()
 
 
 def test_a_checkout_on_the_path_has_a_card_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,4 +44,4 @@ def test_a_checkout_on_the_path_has_a_card_too(monkeypatch: pytest.MonkeyPatch) 
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "version", missing)
-    assert "- actionpairs not installed, " in written()
+    assert "- actionpairs not installed, " in render()

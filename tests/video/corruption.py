@@ -1,4 +1,4 @@
-"""Ways to spoil a video: its tables, its packets' times and flags, or any of its bytes."""
+"""Corrupt a video: its tables, its packets' times and flags, or any of its bytes."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import av
 from av.packet import Packet
 
 from tests.video import mp4_boxes
+from tests.video.encoding import Packets, packet_like
 from tests.video.mp4_boxes import Box
 from tests.video.test_fuzz import broken
-from tests.video.zoo import Packets, packet_like
 
 BOXED = {".mp4", ".mov"}
 _TABLES = ("stts", "ctts", "stss", "stsc", "stco", "elst")
 
 
-def spoil(source: Path, path: Path, draw: random.Random, *, other: Path) -> str:
-    """Write a spoilt copy of a video; tells how it was spoilt. other: a video whose bytes may get into it."""
+def corrupt(source: Path, path: Path, draw: random.Random, *, other: Path) -> str:
+    """Write a corrupt copy of a video, and return how. other: a video whose bytes may be spliced in."""
     ways = ["packets", "bytes", *(["tables", "tables"] if source.suffix in BOXED else [])]
     way = draw.choice(ways)
     if way == "tables":
-        return _spoil_tables(source, path, draw)
+        return _corrupt_tables(source, path, draw)
     if way == "packets":
         try:
-            return _spoil_packets(source, path, draw)
+            return _corrupt_packets(source, path, draw)
         except (av.FFmpegError, OSError, ValueError):
-            way = "bytes"  # no muxer writes such packets
+            way = "bytes"  # the muxer refuses such packets
     path.write_bytes(broken(source.read_bytes(), other.read_bytes(), draw))
     return way
 
@@ -37,17 +37,17 @@ def spoil(source: Path, path: Path, draw: random.Random, *, other: Path) -> str:
 # ── tables ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _spoil_tables(source: Path, path: Path, draw: random.Random) -> str:
-    file = mp4_boxes.read(source.read_bytes())
-    told = []
+def _corrupt_tables(source: Path, path: Path, draw: random.Random) -> str:
+    file = mp4_boxes.parse(source.read_bytes())
+    changes = []
     for _ in range(draw.choice([1, 1, 1, 2, 3])):
         way = draw.choice(_TABLE_WAYS)
         try:
-            told.append(f"{way.__name__.strip('_')} {way(file, mp4_boxes.track(file), draw)}")
+            changes.append(f"{way.__name__.strip('_')} {way(file, mp4_boxes.track(file), draw)}")
         except (struct.error, AssertionError, IndexError, ValueError, StopIteration):
-            continue  # what was spoilt before left nothing to spoil here
-    path.write_bytes(mp4_boxes.write(file))
-    return ", ".join(told)
+            continue  # an earlier change removed this table
+    path.write_bytes(mp4_boxes.serialize(file))
+    return ", ".join(changes)
 
 
 def _table(trak: Box, kind: str) -> Box:
@@ -55,7 +55,7 @@ def _table(trak: Box, kind: str) -> Box:
 
 
 def _entries(_: Box, trak: Box, draw: random.Random) -> str:
-    """Entries of a table changed, swapped, dropped or doubled."""
+    """Change, swap, drop or double entries of a table."""
     kind = draw.choice(_TABLES)
     table = _table(trak, kind)
     rows = [list(row) for row in mp4_boxes.entries(table)]
@@ -85,7 +85,7 @@ def _entries(_: Box, trak: Box, draw: random.Random) -> str:
 
 
 def _counts(_: Box, trak: Box, draw: random.Random) -> str:
-    """A count that is not that of the entries."""
+    """A wrong count of entries."""
     kind = draw.choice(_TABLES)
     table = _table(trak, kind)
     (count,) = struct.unpack(">I", table.body[4:8])
@@ -104,7 +104,7 @@ def _dropped(_: Box, trak: Box, draw: random.Random) -> str:
 
 
 def _keys(_: Box, trak: Box, draw: random.Random) -> str:
-    """Any other table of keys."""
+    """A random table of key frames."""
     stbl = mp4_boxes.samples(trak)
     count = len(mp4_boxes.sizes(stbl))
     rows = sorted(draw.sample(range(1, count + 1), draw.randrange(1, count)))
@@ -123,7 +123,7 @@ def _sizes(_: Box, trak: Box, draw: random.Random) -> str:
 
 
 def _offsets(_: Box, trak: Box, draw: random.Random) -> str:
-    """When frames are shown: all at once, the other way round, or at random."""
+    """Composition offsets: all zero, negative, or random."""
     stbl = mp4_boxes.samples(trak)
     count = len(mp4_boxes.sizes(stbl))
     (ticks,) = struct.unpack_from(">I", trak.at("mdia/mdhd").body, 12)
@@ -140,7 +140,7 @@ def _offsets(_: Box, trak: Box, draw: random.Random) -> str:
 
 
 def _edits(file: Box, trak: Box, draw: random.Random) -> str:
-    """Some cuts, of any length and from anywhere."""
+    """A random edit list."""
     (scale,) = struct.unpack_from(">I", file.at("moov/mvhd").body, 12)
     (ticks,) = struct.unpack_from(">I", trak.at("mdia/mdhd").body, 12)
     edits = []
@@ -159,12 +159,12 @@ def _scales(file: Box, trak: Box, draw: random.Random) -> str:
 
 
 def _head(_: Box, trak: Box, draw: random.Random) -> str:
-    """Bits of the track's header: flags, size, matrix."""
+    """Flip bits of the track header: flags, size, matrix."""
     return _flipped(trak.at("tkhd"), draw)
 
 
 def _description(_: Box, trak: Box, draw: random.Random) -> str:
-    """Bits of the sample description."""
+    """Flip bits of the sample description."""
     return _flipped(mp4_boxes.samples(trak).at("stsd"), draw)
 
 
@@ -177,7 +177,7 @@ def _flipped(box: Box, draw: random.Random) -> str:
 
 
 def _fragment(file: Box, _: Box, draw: random.Random) -> str:
-    """Bits of a fragment's header."""
+    """Flip bits of a fragment's header."""
     return _flipped(draw.choice([box for box in file.boxes if box.kind in {b"moof", b"sidx", b"mfra"}]), draw)
 
 
@@ -202,10 +202,10 @@ _TABLE_WAYS: tuple[Callable[[Box, Box, random.Random], str], ...] = (
 # ── packets ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _spoil_packets(source: Path, path: Path, draw: random.Random) -> str:
-    with av.open(str(source)) as given:
-        old = given.streams.video[0]
-        packets = [packet for packet in given.demux(old) if packet.size]
+def _corrupt_packets(source: Path, path: Path, draw: random.Random) -> str:
+    with av.open(str(source)) as source_file:
+        old = source_file.streams.video[0]
+        packets = [packet for packet in source_file.demux(old) if packet.size]
         ways = [draw.choice(_PACKET_WAYS) for _ in range(draw.choice([1, 1, 2]))]
         for way in ways:
             packets = way(packets, draw)
@@ -227,7 +227,7 @@ def _mux(output: av.container.OutputContainer, stream: object, packet: Packet, t
 
 
 def _make_room(packets: Packets) -> None:
-    """Decoding times that no muxer minds, whatever the packets are shown at."""
+    """Set decoding times that every muxer accepts, whatever the presentation times are."""
     low = min((packet.pts for packet in packets if packet.pts is not None), default=0)
     for place, packet in enumerate(packets):
         packet.dts = low - len(packets) + place
@@ -304,15 +304,15 @@ def _dropped_packets(packets: Packets, draw: random.Random) -> Packets:
 
 def _doubled_packets(packets: Packets, draw: random.Random) -> Packets:
     twice = set(map(id, _some(packets, draw)))
-    found = []
+    doubled = []
     for packet in packets:
-        found.append(packet)
+        doubled.append(packet)
         if id(packet) in twice:
             again = packet_like(packet, bytes(packet))
             if draw.random() < 0.5 and packet.pts is not None and packet.dts is not None:
                 again.pts, again.dts = packet.pts + 1, packet.dts + 1
-            found.append(again)
-    return found
+            doubled.append(again)
+    return doubled
 
 
 def _emptied_packets(packets: Packets, draw: random.Random) -> Packets:

@@ -1,4 +1,4 @@
-"""H.264 in fields (PAFF), which no encoder at hand writes: every macroblock is raw samples."""
+"""Write H.264 in fields (PAFF); no available encoder does. Every macroblock is raw samples (I_PCM)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MACROBLOCK = 16
 
 
 class _Bits:
-    """Bits, the most significant first."""
+    """A bit writer, most significant bit first."""
 
     def __init__(self) -> None:
         self._done = bytearray()
@@ -27,12 +27,12 @@ class _Bits:
         self.u(value + 1, 2 * width - 1)
 
     def raw(self, data: bytes) -> None:
-        """Bytes, from the next whole byte on."""
+        """Append bytes, aligned to a whole byte."""
         self._flush()
         self._done += data
 
     def nal(self, kind: int, *, reference: int) -> bytes:
-        """All of it as a NAL unit with its start code."""
+        """Everything written so far as a NAL unit with its start code."""
         self._bits += "1"
         self._flush()
         escaped = bytearray()
@@ -53,10 +53,11 @@ class _Bits:
 
 
 def parameter_sets(width: int, height: int) -> bytes:
-    """Main profile, in frames or fields, at most one reference frame."""
+    """SPS and PPS: Main profile, frames or fields, at most one reference frame."""
     sps = _Bits()
     sps.raw(bytes([77, 0, 30]))
-    for value in (0, 0, 0, 4, 1):  # id, 4 bits of frame_num, counts told, 8 bits of them, one reference frame
+    # seq_parameter_set_id, frame_num bits - 4, order count type, its bits - 4, reference frames
+    for value in (0, 0, 0, 4, 1):
         sps.ue(value)
     sps.u(0, 1)
     sps.ue(width // _MACROBLOCK - 1)
@@ -69,14 +70,14 @@ def parameter_sets(width: int, height: int) -> bytes:
     for value in (0, 0, 0):
         pps.ue(value)
     pps.u(0, 3)
-    for value in (0, 0, 0):  # quantisers, as signed numbers
+    for value in (0, 0, 0):  # quantizers, as signed numbers
         pps.ue(value)
     pps.u(0b100, 3)  # deblocking can be turned off
     return sps.nal(7, reference=3) + pps.nal(8, reference=3)
 
 
 def coded(planes: list[Pixels], number: int, *, key_every: int) -> Iterator[bytes]:
-    """A frame's two fields, top first, each of which is a packet; planes are Y, U and V."""
+    """A frame's two fields as packets, top field first; planes are Y, U and V."""
     place = number % key_every
     for bottom in (0, 1):
         is_key = place == 0 and not bottom

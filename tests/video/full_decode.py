@@ -1,6 +1,6 @@
-"""What a video's frames are: all that FFmpeg's decoder gives, from the first packet to the last.
+"""The reference: all frames that FFmpeg's decoder gives, from the first packet to the last.
 
-Nothing here is taken from actionpairs but the painted numbers: it is what actionpairs is held to.
+It shares no code with actionpairs except the frame numbers in the pixels; actionpairs is compared with it.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from actionpairs.synthetic.frame_index import CELL_SIZE, CELLS, Pixels, read_frame_index
+from actionpairs.synthetic.frame_index import CELL_SIZE, CELLS, Pixels, decode_frame_index
 
 SLACK = Fraction(1, 1_000_000)
-# Sound that begins by more than this before the pictures is where time begins.
+# If sound starts this much before the pictures, time 0 is the start of the sound.
 SOUND_FIRST = Fraction(1, 20)
 _PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _JUMPING = frozenset({"mpegts", "mpeg"})
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED, and the same for primaries and transfer
-_RESERVED = (0, 3)  # numbers that mean nothing; of matrices, 0 is RGB
-_WIDEST = 8192  # pixels; a damaged aspect asks for anything
-_UNFIT = (av.FFmpegError, OSError, ValueError)
+_RESERVED = (0, 3)  # reserved values; for matrices, 0 is RGB
+_WIDEST = 8192  # pixels; a damaged aspect ratio can be huge
+_CONVERSION_ERRORS = (av.FFmpegError, OSError, ValueError)
 
 
 Span = tuple[float, float]  # a segment: start and stop in seconds
@@ -46,24 +46,24 @@ class NoPicturesError(Exception):
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A frame, upright, and when it is shown: in seconds from time 0."""
+class DecodedFrame:
+    """An upright frame, and its time in seconds from time 0."""
 
     seconds: Fraction
     picture: Pixels  # BGR
 
     @property
     def number(self) -> int:
-        """The number painted."""
+        """The frame number in the pixels; -1 if the picture is too small."""
         height, width = self.picture.shape[:2]
-        return read_frame_index(self.picture) if height >= CELL_SIZE and width >= CELLS * CELL_SIZE else -1
+        return decode_frame_index(self.picture) if height >= CELL_SIZE and width >= CELLS * CELL_SIZE else -1
 
 
 @dataclass(frozen=True)
 class FullDecode:
-    """All frames in the order shown. unclear: why what players show is another matter, or ""."""
+    """All frames in display order. unclear: why players may show something else, or ""."""
 
-    frames: tuple[Shown, ...]
+    frames: tuple[DecodedFrame, ...]
     errors: int
     unclear: str = ""
 
@@ -75,8 +75,8 @@ class FullDecode:
     def times(self) -> list[Fraction]:
         return [frame.seconds for frame in self.frames]
 
-    def ends(self, start: float, stop: float) -> tuple[int, int]:
-        """SplitAssignment of the last frame with time <= start and of the last one with time < stop."""
+    def end_frames(self, start: float, stop: float) -> tuple[int, int]:
+        """Indexes of the last frame with time <= start and of the last one with time < stop."""
         times = self.times
         before = bisect_right(times, Fraction(str(start)) + SLACK) - 1
         after = bisect_left(times, Fraction(str(stop)) - SLACK) - 1
@@ -84,40 +84,41 @@ class FullDecode:
 
 
 def full_decode(path: Path) -> FullDecode:
-    """Decode a file from end to end; NoPicturesError where that gives nothing."""
-    found, decoder = _decoded(path, _Painter)
-    if not found:
+    """Decode a whole file; raises NoPicturesError if no frame comes out."""
+    frames, decoder = _decoded(path, _Converter)
+    if not frames:
         raise NoPicturesError
-    zero = _zero(found[0][0], path)
-    shown = tuple(Shown(time - zero, picture) for time, picture in found)
-    return FullDecode(shown, decoder.errors, decoder.unclear)
+    zero = _zero(frames[0][0], path)
+    decoded = tuple(DecodedFrame(time - zero, picture) for time, picture in frames)
+    return FullDecode(decoded, decoder.errors, decoder.unclear)
 
 
 def undrawn(path: Path) -> set[int]:
-    """SplitAssignment of frames that damage left undrawn in parts: what is seen there is whatever was in memory.
+    """Indexes of frames that a damaged packet left partly undrawn: they contain whatever was in memory.
 
-    Frames are let go at once in one decode, so that others are drawn in their place, kept in the next one, and
-    by turns in two threads in the last.
+    Such frames differ between three decodes: one frees each frame at once, one keeps all frames, one has two
+    threads.
     """
     reused, kept, by_turns = (
-        _decoded(path, painter, threads=threads)[0] for painter, threads in ((_Raw, 1), (_Keeping, 1), (_Raw, 2))
+        _decoded(path, converter, threads=threads)[0]
+        for converter, threads in ((_RawSamples, 1), (_KeepFrames, 1), (_RawSamples, 2))
     )
     return {
-        place
-        for place, (_, picture) in enumerate(reused)
-        if not all(place < len(other) and np.array_equal(picture, other[place][1]) for other in (kept, by_turns))
+        index
+        for index, (_, picture) in enumerate(reused)
+        if not all(index < len(other) and np.array_equal(picture, other[index][1]) for other in (kept, by_turns))
     }
 
 
 def _decoded(
-    path: Path, painter: type[_Painter], *, threads: int = 1
+    path: Path, converter: type[_Converter], *, threads: int = 1
 ) -> tuple[list[tuple[Fraction, Pixels]], _Decoder]:
-    """Times and pictures in the order of times."""
+    """Times and pictures, sorted by time."""
     with _opened(path) as container:
         stream = chosen(container)
         for other in container.streams:
             other.discard = Discard.default if other is stream else Discard.all
-        decoder = _Decoder(stream, painter(stream), threads)
+        decoder = _Decoder(stream, converter(stream), threads)
         return sorted(decoder.frames(container), key=lambda item: item[0]), decoder
 
 
@@ -143,7 +144,7 @@ def _zero(first: Fraction, path: Path) -> Fraction:
             )
             starts = [packet.pts * packet.time_base for packet in [next(sound, None)] if packet is not None]
         sent = [Fraction(0)]
-        if starts and container.format.name in _JUMPING:  # sound is sent ahead of its pictures
+        if starts and container.format.name in _JUMPING:  # sound comes before its pictures
             sent = [_first_packet(path)]
     start = max(starts[0], *sent) if starts else first
     return start if first - start > SOUND_FIRST else first
@@ -158,15 +159,15 @@ def _first_packet(path: Path) -> Fraction:
 def _opened(path: Path) -> InputContainer:
     try:
         container = av.open(str(path), metadata_errors="replace")
-    except _UNFIT as error:
+    except _CONVERSION_ERRORS as error:
         raise NoPicturesError from error
-    # PyAV asks FFmpeg to make up times that are missing; ffmpeg and players do not, and the decoder knows better.
+    # PyAV makes FFmpeg invent missing times; ffmpeg and players do not, and the decoder supplies better ones.
     container.flags &= ~Flags.gen_pts.value
     return container
 
 
 def _demuxed(container: InputContainer, stream: Any) -> Iterator[Packet]:
-    """A stream's packets; an error of reading ends them, as it ends them for ffmpeg."""
+    """A stream's packets; a read error ends them, as in ffmpeg."""
     while True:
         with suppress(av.FFmpegError):
             try:
@@ -177,26 +178,26 @@ def _demuxed(container: InputContainer, stream: Any) -> Iterator[Packet]:
 
 
 class _Decoder:
-    """A decoder, and the times that it gives frames by its best effort, as libavcodec's guess_correct_pts."""
+    """A decoder with best-effort timestamps, as in libavcodec's guess_correct_pts."""
 
-    def __init__(self, stream: VideoStream, painter: _Painter, threads: int) -> None:
+    def __init__(self, stream: VideoStream, converter: _Converter, threads: int) -> None:
         if getattr(stream, "codec_context", None) is None or stream.time_base is None:
             raise NoPicturesError
         self._stream = stream
         self._tick = stream.time_base
         self._context = stream.codec_context
         self._context.thread_count = threads
-        self._painter = painter
+        self._converter = converter
         self._last_pts = self._last_dts = -(1 << 63)
         self._faulty_pts = self._faulty_dts = 0
-        self._previous: int | None = None  # time of the frame before
-        self._length = 0  # how long that is shown
+        self._previous: int | None = None  # the previous frame's time
+        self._length = 0  # the previous frame's duration
         self._rate = stream.average_rate or stream.base_rate or Fraction(25)
         self.errors = 0
         self._jumps = False
 
     def frames(self, container: InputContainer) -> Iterator[tuple[Fraction, Pixels]]:
-        """Seconds and pictures, as they come out."""
+        """Seconds and pictures, in decoder output order."""
         latest: int | None = None
         for packet in _demuxed(container, self._stream):
             if packet.dts is not None and container.format.name in _JUMPING:
@@ -204,17 +205,17 @@ class _Decoder:
                 latest = packet.dts
             yield from self._decoded(packet)
         for _ in range(64):  # an error does not end the flushing
-            found = list(self._decoded(None))
-            if not found:
+            flushed = list(self._decoded(None))
+            if not flushed:
                 break
-            yield from found
+            yield from flushed
 
     @property
     def unclear(self) -> str:
-        """Why what players show is another matter."""
+        """Why players may show something else, or ""."""
         if self._jumps:
             return "times jump"
-        return "turned by no right angle" if self._painter.is_askew else ""
+        return "turned by no right angle" if self._converter.is_askew else ""
 
     def _decoded(self, packet: Packet | None) -> Iterator[tuple[Fraction, Pixels]]:
         try:
@@ -227,7 +228,7 @@ class _Decoder:
         for frame in frames:
             time = self._time(frame)
             with suppress(_NoPictureError):
-                yield time * self._tick, self._painter.painted(frame)
+                yield time * self._tick, self._converter.converted(frame)
 
     def _time(self, frame: VideoFrame) -> int:
         time = self._best_effort(frame.pts, frame.dts)
@@ -238,7 +239,7 @@ class _Decoder:
         return time
 
     def _estimated(self, frame: VideoFrame, time: int) -> int:
-        """How long a frame is shown, for the next one that has no time, as ffmpeg's video_duration_estimate."""
+        """A frame's duration, for a next frame without a time, as ffmpeg's video_duration_estimate."""
         gap = -1 if self._previous is None else time - self._previous
         made_up = frame.duration == 1 and gap > 2
         if frame.duration > 0 and not made_up:
@@ -263,52 +264,52 @@ class _Decoder:
 
 
 class _NoPictureError(Exception):
-    """A frame that not even FFmpeg's scaler makes into a picture."""
+    """A frame that FFmpeg's scaler cannot convert."""
 
 
-class _Painter:
-    """Makes frames into upright pictures with square pixels, in their own size."""
+class _Converter:
+    """Converts frames to upright pictures with square pixels, at full size."""
 
     def __init__(self, stream: VideoStream) -> None:
         self._stretch = float(stream.sample_aspect_ratio or 1)
-        if not 1 / 16 <= self._stretch <= 16:  # nobody's pixels: damage
+        if not 1 / 16 <= self._stretch <= 16:  # damage
             self._stretch = 1.0
         self._graph: Graph | None = None
         self._kind: tuple[object, ...] = ()
         self.is_askew = False
 
-    def painted(self, frame: VideoFrame) -> Pixels:
+    def converted(self, frame: VideoFrame) -> Pixels:
         try:
-            found = self._converted(frame)
-        except _UNFIT:
+            picture = self._filtered(frame)
+        except _CONVERSION_ERRORS:
             for name in ("colorspace", "color_primaries", "color_trc"):
                 if int(getattr(frame, name)) in _RESERVED[name == "colorspace" :]:
                     setattr(frame, name, _UNSPECIFIED)
             try:
-                found = self._converted(frame)
-            except _UNFIT:
+                picture = self._filtered(frame)
+            except _CONVERSION_ERRORS:
                 raise _NoPictureError from None
-        width = round(found.shape[1] * self._stretch)
-        if width != found.shape[1] and 0 < width < _WIDEST:
-            found = cv2.resize(found, (width, found.shape[0]), interpolation=cv2.INTER_CUBIC)
+        width = round(picture.shape[1] * self._stretch)
+        if width != picture.shape[1] and 0 < width < _WIDEST:
+            picture = cv2.resize(picture, (width, picture.shape[0]), interpolation=cv2.INTER_CUBIC)
         self.is_askew |= _is_askew(frame)
-        return upright(found, frame)
+        return upright(picture, frame)
 
-    def _converted(self, frame: VideoFrame) -> Pixels:
+    def _filtered(self, frame: VideoFrame) -> Pixels:
         kind = frame.width, frame.height, frame.format.name, int(frame.colorspace), int(frame.color_range)
         if self._graph is None or kind != self._kind or frame.interlaced_frame:
-            self._graph, self._kind = self._made(frame), kind
+            self._graph, self._kind = self._build_graph(frame), kind
         graph = self._graph
-        self._graph = None  # until this has gone well
+        self._graph = None  # set again only after success
         graph.vpush(frame)
         if frame.interlaced_frame:
             graph.vpush(None)
-        found = graph.vpull().to_ndarray()
+        picture = graph.vpull().to_ndarray()
         if not frame.interlaced_frame:
             self._graph = graph
-        return found
+        return picture
 
-    def _made(self, frame: VideoFrame) -> Graph:
+    def _build_graph(self, frame: VideoFrame) -> Graph:
         graph = Graph()
         steps = [
             graph.add_buffer(
@@ -323,27 +324,27 @@ class _Painter:
         return graph
 
 
-class _Raw(_Painter):
-    """A frame's samples, and the frame is let go at once."""
+class _RawSamples(_Converter):
+    """A frame's samples; the frame is freed at once."""
 
-    def painted(self, frame: VideoFrame) -> Pixels:
+    def converted(self, frame: VideoFrame) -> Pixels:
         return frame.to_ndarray(format="gray") if frame.width and frame.height else np.empty(0, np.uint8)
 
 
-class _Keeping(_Raw):
-    """The same, and no frame is let go."""
+class _KeepFrames(_RawSamples):
+    """The same, but all frames are kept."""
 
     def __init__(self, stream: VideoStream) -> None:
         super().__init__(stream)
         self._kept: list[VideoFrame] = []
 
-    def painted(self, frame: VideoFrame) -> Pixels:
+    def converted(self, frame: VideoFrame) -> Pixels:
         self._kept.append(frame)
-        return super().painted(frame)
+        return super().converted(frame)
 
 
 def _is_askew(frame: VideoFrame) -> bool:
-    """Whether a display matrix does more than to turn by right angles and to mirror."""
+    """Whether a display matrix does more than quarter turns and flips."""
     matrix = frame.side_data.get(Type.DISPLAYMATRIX)
     if matrix is None:
         return False
@@ -353,7 +354,7 @@ def _is_askew(frame: VideoFrame) -> bool:
 
 
 def upright(picture: Pixels, frame: VideoFrame) -> Pixels:
-    """Turned and mirrored as the frame's display matrix says: the eight ways that keep pixels where pixels are."""
+    """A picture rotated and flipped by the frame's display matrix (the eight exact ways)."""
     matrix = frame.side_data.get(Type.DISPLAYMATRIX)
     if matrix is None:
         return picture
@@ -370,32 +371,32 @@ def upright(picture: Pixels, frame: VideoFrame) -> Pixels:
 
 
 def segments(decode: FullDecode, *, count: int, draw: random.Random) -> list[Span]:
-    """Segments that begin and end at middles and edges of frames, of which at least two are shown."""
+    """Segments that start and end in the middle or at the edge of frames, and span at least two frames."""
     times = decode.times
-    found: list[Span] = []
+    spans: list[Span] = []
     for _ in range(20 * count):
-        if len(found) == count or len(times) < 2:
+        if len(spans) == count or len(times) < 2:
             break
         first, last = sorted(draw.sample(range(len(times)), 2))
         span = (_within(times, first, draw.choice([0.0, 0.5])), _within(times, last, draw.choice([0.5, 1.0])))
         if _is_clear(span, decode):
-            found.append(span)
-    return found
+            spans.append(span)
+    return spans
 
 
-def rest(decode: FullDecode, spans: Sequence[Span], *, shortest: Fraction = 3 * SLACK) -> list[Span]:
-    """Segments that ask for every frame that others do not ask for: two frames each, from middle to middle.
+def remaining_segments(decode: FullDecode, spans: Sequence[Span], *, shortest: Fraction = 3 * SLACK) -> list[Span]:
+    """Segments for every frame that is no end of `spans`: two frames each, from middle to middle.
 
-    shortest: seconds that a frame must be shown for.
+    shortest: frames shown for fewer seconds are left out.
     """
     times = decode.times
-    asked = {end for span in spans for end in decode.ends(*span)}
-    ends = [*times[1:], times[-1] + 1]  # of frames at the same time only the last one is ever on screen
-    left = [place for place, end in enumerate(ends) if place not in asked and end - times[place] > shortest]
+    asked = {end for span in spans for end in decode.end_frames(*span)}
+    end_frames = [*times[1:], times[-1] + 1]  # of frames at the same time only the last one is ever on screen
+    left = [index for index, end in enumerate(end_frames) if index not in asked and end - times[index] > shortest]
     if len(left) % 2 and len(times) > 1:  # the last one finds a partner among the others
         left = sorted([*left, 0 if left[0] else 1])
-    found = [(_within(times, first, 0.5), _within(times, last, 0.5)) for first, last in batched(left, 2)]
-    return [span for span in found if _is_clear(span, decode)]
+    candidates = [(_within(times, first, 0.5), _within(times, last, 0.5)) for first, last in batched(left, 2)]
+    return [span for span in candidates if _is_clear(span, decode)]
 
 
 def batched(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
@@ -403,27 +404,27 @@ def batched(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
     return (items[start : start + size] for start in range(0, len(items) - size + 1, size))
 
 
-def _within(times: Sequence[Fraction], place: int, share: float) -> float:
-    """A time so far into the frame at a place."""
-    following = times[place + 1] if place + 1 < len(times) else times[place] + Fraction(1, 100)
-    if place + 1 == len(times):
+def _within(times: Sequence[Fraction], index: int, share: float) -> float:
+    """A time within frame `index`, at `share` of its duration."""
+    following = times[index + 1] if index + 1 < len(times) else times[index] + Fraction(1, 100)
+    if index + 1 == len(times):
         share = 0.5
-    return round(float(times[place] + (following - times[place]) * Fraction(share)), 7)
+    return round(float(times[index] + (following - times[index]) * Fraction(share)), 7)
 
 
 def _is_clear(span: Span, decode: FullDecode) -> bool:
-    """Whether two frames are asked for and no time is so near to another that slack decides."""
+    """Whether a span has two different end frames, and no time so near to a frame that SLACK decides."""
     start, stop = span
-    before, after = decode.ends(start, stop)
+    before, after = decode.end_frames(start, stop)
     near = [abs(time - Fraction(str(end))) for time in decode.times for end in span]
     return 0 <= start < stop and before < after and not any(SLACK / 2 < each < 3 * SLACK for each in near)
 
 
-def difference(jpeg: bytes, shown: Shown) -> tuple[float, int]:
-    """Mean absolute difference of a JPEG to a frame, and the number that the JPEG carries."""
-    found = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    wanted = shown.picture
-    if wanted.shape != found.shape:
-        wanted = cv2.resize(wanted, (found.shape[1], found.shape[0]), interpolation=cv2.INTER_AREA)
-    number = Shown(shown.seconds, found).number if found.shape == shown.picture.shape else -1
-    return float(np.abs(found.astype(int) - wanted).mean()), number
+def difference(jpeg: bytes, expected: DecodedFrame) -> tuple[float, int]:
+    """Mean absolute difference of a JPEG and a frame, and the frame number in the JPEG."""
+    actual = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    wanted = expected.picture
+    if wanted.shape != actual.shape:
+        wanted = cv2.resize(wanted, (actual.shape[1], actual.shape[0]), interpolation=cv2.INTER_AREA)
+    number = DecodedFrame(expected.seconds, actual).number if actual.shape == expected.picture.shape else -1
+    return float(np.abs(actual.astype(int) - wanted).mean()), number

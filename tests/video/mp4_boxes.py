@@ -1,4 +1,4 @@
-"""The boxes of an MP4 file: read, changed, and written again.
+"""Parse, change and write the boxes of an MP4 file.
 
 Offsets into the file stay right as long as nothing before `mdat` changes its size, and the muxer used here writes
 `moov` last.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 # Boxes that hold nothing but boxes.
 _NESTS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"dinf", b"udta", b"tref"})
-# The numbers of an entry of a table, as struct knows them; the table begins with version, flags and a count.
+# The struct format of a table's entries; a table starts with version, flags and a count.
 ENTRIES = {
     b"stts": "II",
     b"ctts": "Ii",
@@ -22,7 +22,7 @@ ENTRIES = {
     b"co64": "Q",
     b"elst": "Iii",
 }
-UNIT = 1 << 16  # one, in the fixed point numbers of a display matrix
+UNIT = 1 << 16  # 1.0 in the fixed point numbers of a display matrix
 
 
 @dataclass
@@ -51,45 +51,45 @@ class Box:
         return None
 
     def at(self, path: str) -> Box:
-        """As `find`, where it is known to be there."""
-        found = self.find(path)
-        assert found is not None, path
-        return found
+        """Like `find`, but the box must exist."""
+        box = self.find(path)
+        assert box is not None, path
+        return box
 
     def put(self, kind: bytes, content: list[Box] | bytes) -> None:
         """Set the content of the first box of a kind, or add one."""
-        found = self.find(kind.decode())
-        if found is None:
+        box = self.find(kind.decode())
+        if box is None:
             self.boxes.append(Box(kind, content))
         else:
-            found.content = content
+            box.content = content
 
     def drop(self, *kinds: bytes) -> None:
-        """Take all boxes of some kinds out."""
+        """Remove all boxes of some kinds."""
         self.content = [box for box in self.boxes if box.kind not in kinds]
 
 
-def read(data: bytes) -> Box:
-    """A whole file, as a box without a kind."""
+def parse(data: bytes) -> Box:
+    """Parse a whole file, as a box without a kind."""
     return Box(b"", list(_boxes(data)))
 
 
 def _boxes(data: bytes) -> Iterator[Box]:
-    place = 0
-    while place + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, place)
+    offset = 0
+    while offset + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, offset)
         head = 8
         if size == 1:
-            (size,), head = struct.unpack_from(">Q", data, place + 8), 16
-        stop = place + size if size else len(data)
-        body = data[place + head : stop]
+            (size,), head = struct.unpack_from(">Q", data, offset + 8), 16
+        stop = offset + size if size else len(data)
+        body = data[offset + head : stop]
         yield Box(kind, list(_boxes(body)) if kind in _NESTS else body)
-        place = stop
+        offset = stop
 
 
-def write(box: Box) -> bytes:
-    """The bytes of what `read` gave."""
-    content = box.content if isinstance(box.content, bytes) else b"".join(map(write, box.content))
+def serialize(box: Box) -> bytes:
+    """The bytes of a box or of a file from `parse`."""
+    content = box.content if isinstance(box.content, bytes) else b"".join(map(serialize, box.content))
     return struct.pack(">I4s", len(content) + 8, box.kind) + content if box.kind else content
 
 
@@ -122,9 +122,9 @@ def sizes(stbl: Box) -> list[int]:
     return [same] * count if same else list(struct.unpack_from(f">{count}I", body, 12))
 
 
-def size_table(found: Sequence[int]) -> bytes:
+def size_table(sample_sizes: Sequence[int]) -> bytes:
     """The body of stsz."""
-    return struct.pack(f">III{len(found)}I", 0, 0, len(found), *found)
+    return struct.pack(f">III{len(sample_sizes)}I", 0, 0, len(sample_sizes), *sample_sizes)
 
 
 def data_of(stbl: Box, data: bytes) -> bytes:
@@ -132,24 +132,25 @@ def data_of(stbl: Box, data: bytes) -> bytes:
     chunks = [offset for (offset,) in entries(stbl.at("stco"))]
     runs = entries(stbl.at("stsc"))
     left = sizes(stbl)
-    found = []
+    chunks_data = []
     for number, offset in enumerate(chunks, start=1):
         count = next(run[1] for run in reversed(runs) if run[0] <= number)
         size = sum(left[:count])
         left = left[count:]
-        found.append(data[offset : offset + size])
-    return b"".join(found)
+        chunks_data.append(data[offset : offset + size])
+    return b"".join(chunks_data)
 
 
 def set_edits(trak: Box, edits: Iterable[tuple[int, int]]) -> None:
-    """Give a track an edit list: lengths in the movie's time scale, and places in the track's (-1: nothing)."""
+    """Set a track's edit list: lengths in the movie's time scale, starts in the track's (-1: nothing shown)."""
     trak.drop(b"edts")
-    rows = [(length, place, UNIT) for length, place in edits]
+    rows = [(length, offset, UNIT) for length, offset in edits]
     trak.boxes.insert(1, Box(b"edts", [Box(b"elst", table(b"elst", rows))]))
 
 
+# 7 parameters: the six numbers of a matrix belong together.
 def set_matrix(trak: Box, a: int, b: int, c: int, d: int, x: int = 0, y: int = 0) -> None:
-    """Give a track a display matrix; the numbers are whole."""
+    """Set a track's display matrix; the numbers are integers."""
     head = bytearray(trak.at("tkhd").body)
     matrix = (a * UNIT, b * UNIT, 0, c * UNIT, d * UNIT, 0, x * UNIT, y * UNIT, 1 << 30)
     head[40:76] = struct.pack(">9i", *matrix)

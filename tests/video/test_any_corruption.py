@@ -1,4 +1,4 @@
-"""Whatever a file's tables, times, flags and bytes say: the full decode's frame, or a rejection.
+"""Files with corrupt tables, times, flags or bytes give the full decode's frames, or rejections.
 
 More files: ACTIONPAIRS_CORRUPT=30000 pytest -m slow tests/video/test_any_corruption.py. Others:
 ACTIONPAIRS_CORRUPT_SEED=1. Only the fifth: ACTIONPAIRS_CORRUPT_ONLY=5.
@@ -23,18 +23,19 @@ from actionpairs.extraction.video_pairs import VideoTask, extract_video
 from actionpairs.recipe import load
 from actionpairs.records import FramePair, Measures, Reason, Rejection, Segment
 from actionpairs.storage import Folder
-from tests.video import full_decode, zoo
-from tests.video.corruption import spoil
+from tests.video import full_decode
+from tests.video.corruption import corrupt
+from tests.video.encoding import VideoSpec, encode
 from tests.video.full_decode import FullDecode, NoPicturesError, Span
-from tests.video.zoo import Film
+from tests.video.specimen import Specimen
 
 SEED = os.environ.get("ACTIONPAIRS_CORRUPT_SEED", "0")
 FEW, MANY = 48, int(os.environ.get("ACTIONPAIRS_CORRUPT", "3000"))
 ONLY = os.environ.get("ACTIONPAIRS_CORRUPT_ONLY")
 SEGMENTS = 6
 SIZE, FRAMES = (96, 64), 36
-FAR = 3.0  # mean absolute difference, in gray levels, of pictures that are not the same
-LONGEST_SECONDS = 1e6  # of a file whose times mean anything
+FAR = 3.0  # mean absolute difference, in gray levels, from which pictures differ
+LONGEST_SECONDS = 1e6  # longest plausible video
 
 _H264, _MPEG4 = ("libx264", {"g": "9"}), ("mpeg4", {"g": "9"})
 _HEVC = ("libx265", {"x265-params": "log-level=none:keyint=9:min-keyint=9:scenecut=0:bframes=2"})
@@ -65,8 +66,8 @@ SOURCES: tuple[tuple[str, tuple[str, dict[str, str]], dict[str, str]], ...] = (
 
 
 @dataclass(frozen=True)
-class Spoilt:
-    """A file that is to be spoilt and held to."""
+class CorruptFile:
+    """A file to corrupt and compare."""
 
     number: int
     folder: str
@@ -82,25 +83,25 @@ class Spoilt:
 
 
 @dataclass
-class Verdict:
-    """What came of it. Faults are what must never be."""
+class Comparison:
+    """The result for one file; a test fails if there are faults."""
 
     how: str = ""
     faults: list[str] = field(default_factory=list)
     pairs: int = 0
     ways: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
-    not_held: str = ""  # why its frames could not be compared
+    not_compared: str = ""  # why its frames could not be compared
 
 
-def judged(task: Spoilt) -> Verdict:
-    """Spoil a file, take its pairs, and compare them with its full decode; in a process that may die of it."""
+def compare(task: CorruptFile) -> Comparison:
+    """Corrupt a file, extract its pairs, and compare them with its full decode; the process may crash."""
     av.logging.set_level(av.logging.PANIC)
     measures.measure = _not_measured
     sources = sorted(path for path in (Path(task.folder) / "whole").iterdir())
     draw = random.Random(f"{SEED} {task.number}")
     made = Path(task.folder) / f"{task.number}.part{task.path.suffix}"
-    verdict = Verdict(spoil(Path(task.source), made, draw, other=draw.choice(sources)))
+    comparison = Comparison(corrupt(Path(task.source), made, draw, other=draw.choice(sources)))
     made.rename(task.path)
     try:
         decode = full_decode.full_decode(task.path)
@@ -108,25 +109,25 @@ def judged(task: Spoilt) -> Verdict:
         decode = None
     spans = full_decode.segments(decode, count=SEGMENTS, draw=draw) if decode else [(0.0, 0.5), (0.4, 1.0)]
     if decode:
-        verdict.not_held = decode.unclear
-    for place, outcome in _cut(task, spans):
+        comparison.not_compared = decode.unclear
+    for place, outcome in _extract_pairs(task, spans):
         if isinstance(outcome, Rejection):
-            verdict.refused[str(outcome.reason)] += 1
+            comparison.refused[str(outcome.reason)] += 1
             if outcome.reason == Reason.VIDEO_FAILED:
-                verdict.faults.append(f"{spans[place]}: raised {outcome.detail}")
+                comparison.faults.append(f"{spans[place]}: raised {outcome.detail}")
             continue
-        verdict.pairs += 1
-        verdict.ways[outcome.facts.decoded] += 1
-        if not verdict.not_held:
-            verdict.faults += _differences(spans[place], outcome, decode, task.path)
-    if sum(verdict.refused.values()) + verdict.pairs != len(spans):
-        verdict.faults.append("segments are lost")
-    if not verdict.faults:
+        comparison.pairs += 1
+        comparison.ways[outcome.facts.decoded] += 1
+        if not comparison.not_compared:
+            comparison.faults += _differences(spans[place], outcome, decode, task.path)
+    if sum(comparison.refused.values()) + comparison.pairs != len(spans):
+        comparison.faults.append("segments are lost")
+    if not comparison.faults:
         task.path.unlink()
-    return verdict
+    return comparison
 
 
-def _cut(task: Spoilt, spans: list[Span]) -> Iterator[tuple[int, FramePair | Rejection]]:
+def _extract_pairs(task: CorruptFile, spans: list[Span]) -> Iterator[tuple[int, FramePair | Rejection]]:
     file = task.path.name
     segments = tuple(
         Segment(str(place), file, start, stop, "take cup", "take", "cup", "take cup", "g")
@@ -144,13 +145,13 @@ def _cut(task: Spoilt, spans: list[Span]) -> Iterator[tuple[int, FramePair | Rej
     if not segments:
         return
     try:
-        cut = extract_video(video)
+        result = extract_video(video)
     except Exception as error:
         yield 0, Rejection("0", file, "extract", Reason.VIDEO_FAILED, repr(error))
         return
-    for pair in pairs.read(task.out, video.name):
+    for pair in pairs.load_pairs(task.out, video.name):
         yield int(pair.facts.segment.id), pair
-    for rejection in cut.notes.rejections:
+    for rejection in result.notes.rejections:
         yield int(rejection.segment_id), rejection
     task.out.remove(video.name)
 
@@ -160,7 +161,7 @@ def _differences(span: Span, pair: FramePair, decode: FullDecode | None, path: P
         yield f"{span}: a pair, but a full decode gives no frame"
         return
     jpegs = pair.before_jpeg, pair.after_jpeg
-    for name, jpeg, end in zip(("before", "after"), jpegs, decode.ends(*span), strict=True):
+    for name, jpeg, end in zip(("before", "after"), jpegs, decode.end_frames(*span), strict=True):
         far, _ = full_decode.difference(jpeg, decode.frames[end])
         if far > FAR and end not in full_decode.undrawn(path):
             offs = [full_decode.difference(jpeg, frame)[0] for frame in decode.frames]
@@ -170,13 +171,13 @@ def _differences(span: Span, pair: FramePair, decode: FullDecode | None, path: P
 
 
 def _not_measured(*_: object) -> Measures:
-    """Measuring takes longer than all the rest, and says nothing about which frame it is."""
+    """Zeros instead of measures: they are slow and not needed to compare frames."""
     nothing = {"camera_inliers": 0, "hash_before": "0" * 16, "hash_after": "0" * 16}
     return Measures(**{name: nothing.get(name, 0.0) for name in Measures.__dataclass_fields__})  # type: ignore[arg-type]
 
 
 def _only_decoded(path: str) -> int:
-    """A full decode in a process of its own: what FFmpeg itself dies of is not held against anybody here."""
+    """A full decode in its own process: a file on which FFmpeg itself crashes is not a fault."""
     try:
         return len(full_decode.full_decode(Path(path)).frames)
     except NoPicturesError:
@@ -185,28 +186,28 @@ def _only_decoded(path: str) -> int:
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    folder = tmp_path_factory.mktemp("spoilt")
+    folder = tmp_path_factory.mktemp("corrupt")
     (folder / "whole").mkdir()
-    found = []
+    paths = []
     for name, (codec, options), muxing in SOURCES:
-        if zoo.Specimen(name, lambda path: None, (codec,)).missing:
+        if Specimen(name, lambda path: None, (codec,)).missing:
             continue
         path = folder / "whole" / name
-        zoo.encode(path, Film(codec, range(FRAMES), size=SIZE, options=options), muxing=muxing)
-        found.append(str(path))
-    return found
+        encode(path, VideoSpec(codec, range(FRAMES), size=SIZE, options=options), muxing=muxing)
+        paths.append(str(path))
+    return paths
 
 
-def hold(whole: list[str], count: int) -> None:
-    """Spoil so many files, and fail with all that must not be."""
+def check(whole: list[str], count: int) -> None:
+    """Corrupt `count` files and compare; fails with a list of all faults."""
     folder = str(Path(whole[0]).parent.parent)
     numbers = [int(ONLY)] if ONLY else range(count)
-    tasks = [Spoilt(number, folder, whole[number % len(whole)]) for number in numbers]
+    tasks = [CorruptFile(number, folder, whole[number % len(whole)]) for number in numbers]
     faults: list[str] = []
     ways: Counter[str] = Counter()
     refused: Counter[str] = Counter()
-    not_held = 0
-    for outcome in local.run(judged, tasks, workers=int(os.environ.get("ACTIONPAIRS_CORRUPT_WORKERS", "2"))):
+    not_compared = 0
+    for outcome in local.run(compare, tasks, workers=int(os.environ.get("ACTIONPAIRS_CORRUPT_WORKERS", "2"))):
         task = outcome.task
         name = f"{task.number} ({Path(task.source).name})"
         if isinstance(outcome, Died):
@@ -214,12 +215,14 @@ def hold(whole: list[str], count: int) -> None:
                 how = "hung" if outcome.signal == signal.SIGALRM else outcome.why
                 faults.append(f"{name}: {how}: {task.path}")
             continue
-        verdict = outcome.result
-        ways.update(verdict.ways)
-        refused.update(verdict.refused)
-        not_held += bool(verdict.not_held)
-        faults += [f"{name}, {verdict.how}: {fault}" for fault in verdict.faults[:1]]
-    print(f"\nseed {SEED}, {len(tasks)} files: pairs {dict(ways)}, refused {dict(refused)}, {not_held} not held")
+        comparison = outcome.result
+        ways.update(comparison.ways)
+        refused.update(comparison.refused)
+        not_compared += bool(comparison.not_compared)
+        faults += [f"{name}, {comparison.how}: {fault}" for fault in comparison.faults[:1]]
+    print(
+        f"\nseed {SEED}, {len(tasks)} files: pairs {dict(ways)}, refused {dict(refused)}, {not_compared} not held"
+    )
     if faults:
         listed = "\n  ".join(faults[:40])
         pytest.fail(f"{len(faults)} of {len(tasks)} files, in {folder}:\n  {listed}", pytrace=False)
@@ -227,19 +230,19 @@ def hold(whole: list[str], count: int) -> None:
         assert ways.total() > refused.total()
 
 
-def _is_ours(task: Spoilt) -> bool:
-    """Whether it was not FFmpeg alone that a process died of."""
+def _is_ours(task: CorruptFile) -> bool:
+    """Whether a crash is not FFmpeg's own."""
     if not task.path.exists():
-        return False  # it was the muxer that spoilt it
+        return False  # the muxer crashed
     (outcome,) = local.run(_only_decoded, [str(task.path)], workers=1)
     return not isinstance(outcome, Died)
 
 
-def test_a_spoilt_video_gives_its_full_decodes_frames_or_none(whole: list[str]) -> None:
-    hold(whole, FEW)
+def test_a_corrupt_video_gives_its_full_decodes_frames_or_none(whole: list[str]) -> None:
+    check(whole, FEW)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_thousands_of_spoilt_videos_give_their_full_decodes_frames_or_none(whole: list[str]) -> None:
-    hold(whole, MANY)
+def test_thousands_of_corrupt_videos_give_their_full_decodes_frames_or_none(whole: list[str]) -> None:
+    check(whole, MANY)

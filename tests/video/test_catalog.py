@@ -1,4 +1,4 @@
-"""A video's name finds files of the folder and nothing else."""
+"""A video's name matches files of the folder and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionpairs.video.catalog import Catalog, listed, loosest
+from actionpairs.video.catalog import Catalog, list_names, loose_key
 
 NAMES = [
     "P01/videos/P01_01.MP4",
@@ -176,27 +176,27 @@ def test_undecodable_names_stand_in_nobodys_way() -> None:
     assert files.find("café") == ("café.mp4",)
 
 
-def test_candidates_are_listed_so_that_they_can_be_told_apart() -> None:
+def test_listed_candidates_are_distinguishable() -> None:
     latin = b"caf\xe9.mp4".decode("utf-8", "surrogateescape")
     files = ["café.mp4", normalize("NFD", "café.mp4"), latin, "a\n.mp4", "b.mp4"]
-    text = listed(files)
+    text = list_names(files)
     assert text == "café.mp4, 'cafe\\u0301.mp4', 'caf\\udce9.mp4', 2 more"
     text.encode()
-    assert listed(files[:1]) == "café.mp4"
-    assert listed(["a\n.mp4"]) == "'a\\n.mp4'"
+    assert list_names(files[:1]) == "café.mp4"
+    assert list_names(["a\n.mp4"]) == "'a\\n.mp4'"
 
 
 TEXTS = st.text(st.sampled_from("aAéÉe\u0301ßsSİiıI\u0307./\\ \udce9"), max_size=6)
 
 
 @given(files=st.lists(TEXTS, max_size=6, unique=True), video=TEXTS)
-def test_only_listed_files_are_found_and_every_file_finds_itself(files: list[str], video: str) -> None:
+def test_only_listed_files_match_and_every_file_matches_itself(files: list[str], video: str) -> None:
     catalog = Catalog(files)
-    found = catalog.find(video)
-    assert set(found) <= set(files)
-    assert len(set(found)) == len(found)
+    matches = catalog.find(video)
+    assert set(matches) <= set(files)
+    assert len(set(matches)) == len(matches)
     for file in files:
         if PurePosixPath(file).name:
             assert catalog.find(file) == (file,)
-    for file in found:
-        assert loosest(video) in loosest(file)
+    for file in matches:
+        assert loose_key(video) in loose_key(file)

@@ -1,4 +1,4 @@
-"""The frames that come out are the frames that were asked for."""
+"""Decoded frames are the requested frames."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def indices(path: Path, times: list[float], *, before: bool, height: int) -> lis
 
 
 def all_pictures(video: Video) -> dict[int, Picture | FrameError]:
-    """Every picture by its position, read through where the plan does not hold."""
+    """Every picture by its position, read through if the plan fails."""
     try:
-        return dict(video.pictures(range(len(video.timeline.shown))))
+        return dict(video.pictures(range(len(video.timeline.frame_times))))
     except NotAsPlannedError as error:
         video.read_through(str(error))
-    return dict(video.pictures(range(len(video.timeline.shown))))
+    return dict(video.pictures(range(len(video.timeline.frame_times))))
 
 
 @pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.ts", "v.avi", "v.mov"])
 @pytest.mark.parametrize("gop", ["1", "12", "250"])
-def test_every_frame_can_be_had_by_its_time(make_video: MakeVideo, name: str, gop: str) -> None:
-    # AVI keeps no presentation times, so B-frames move its last frame; the real .avi below has them.
+def test_every_frame_is_returned_at_its_time(make_video: MakeVideo, name: str, gop: str) -> None:
+    # AVI has no presentation times, so B-frames would move its last frame; the real .avi below has B-frames.
     codec, reorder = ("mpeg4", "0") if name.endswith("avi") else ("libx264", "2")
     path = make_video(name, frames=40, codec=codec, options={"g": gop, "bf": reorder})
     middles = [(number + 0.5) / RATE for number in range(40)]
@@ -69,15 +69,15 @@ def test_few_frames_of_a_long_video_need_few_decoded(
 ) -> None:
     path = make_video(frames=300)
     decoded = 0
-    plain = Video._decoded
+    plain = Video._decode_packets
 
     def counted(self: Video, run: Run) -> Iterator[VideoFrame]:
         nonlocal decoded
-        for found in plain(self, run):
+        for frame in plain(self, run):
             decoded += 1
-            yield found
+            yield frame
 
-    monkeypatch.setattr(Video, "_decoded", counted)
+    monkeypatch.setattr(Video, "_decode_packets", counted)
     assert indices(path, [0.0, 150.5 / RATE, 298.5 / RATE], before=True, height=144) == [0, 150, 298]
     assert decoded <= 2 * 12
 
@@ -92,23 +92,23 @@ def test_pictures_are_made_smaller_never_larger(make_video: MakeVideo) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"just text", b"\x00" * 5000])
-def test_what_is_no_video_says_so(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_video_is_a_video_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "v.mp4"
     path.write_bytes(content)
     with pytest.raises(VideoError), path.open("rb") as file:
         Video(file, short_side=512)
 
 
-def test_a_cut_off_video_gives_what_it_has(make_video: MakeVideo) -> None:
+def test_a_truncated_video_gives_the_frames_it_has(make_video: MakeVideo) -> None:
     whole = make_video("v.mkv", frames=120)
     whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     with whole.open("rb") as file, Video(file, short_side=512) as video:
         pictures = all_pictures(video)
-        shown = len(video.timeline.shown)
+        frame_count = len(video.timeline.frame_times)
     good = [number for number, picture in pictures.items() if not isinstance(picture, FrameError)]
     assert 20 < len(good) < 120
     assert all(read_index(pictures[number].pixels, height=144) == number for number in good)
-    assert shown < 120
+    assert frame_count < 120
 
 
 WHOLE = [
@@ -136,35 +136,37 @@ def test_real_containers_give_the_frame_asked_for(shared: Path, name: str, first
 
 def test_real_variable_rate_gives_every_frame_in_order(shared: Path) -> None:
     with Video(str(shared / "videos/variants/vfr.mp4"), short_side=512) as video:
-        assert video.way == "planned"
-        found = [read_index(picture.pixels, height=240) for picture in all_pictures(video).values()]
-    assert len(found) == 127
-    assert found == sorted(set(found))
+        assert video.decode_mode == "planned"
+        numbers = [read_index(picture.pixels, height=240) for picture in all_pictures(video).values()]
+    assert len(numbers) == 127
+    assert numbers == sorted(set(numbers))
 
 
-def test_damage_that_the_decoder_paints_over_is_reported(shared: Path) -> None:
+def test_damage_that_the_decoder_conceals_is_reported(shared: Path) -> None:
     """Frames 92 to 119 differ from the undamaged file; the decoder itself flags two of them."""
     with Video(str(shared / "videos/variants/bitflips.mp4"), short_side=512) as video:
         pictures = all_pictures(video)
-    found = {number for number, picture in pictures.items() if isinstance(picture, FrameError)}
-    assert found >= set(range(92, 120))
-    assert len(found) <= 30  # the decoder may also withhold what it had not yet given out
+    damaged = {number for number, picture in pictures.items() if isinstance(picture, FrameError)}
+    assert damaged >= set(range(92, 120))
+    assert len(damaged) <= 30  # the decoder may also drop frames that it has not output yet
 
 
 @pytest.mark.parametrize("name", [name for name, _, _ in WHOLE])
-def test_all_frames_at_once_are_all_there(shared: Path, name: str) -> None:
+def test_all_frames_can_be_requested_at_once(shared: Path, name: str) -> None:
     with (shared / "videos" / "variants" / name).open("rb") as file, Video(file, short_side=512) as video:
         pictures = all_pictures(video)
-        # AVI has no presentation times, so packets alone do not tell when B-frames are shown.
-        assert video.way == ("read through" if name.endswith("avi") else "planned")
+        # AVI has no presentation times, so the display order of B-frames is not in the packets.
+        assert video.decode_mode == ("read through" if name.endswith("avi") else "planned")
     assert not [picture for picture in pictures.values() if isinstance(picture, FrameError)]
 
 
-def test_what_is_decoded_is_held_against_the_plan(make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What broken files make decoders do, seen in fuzzing: a frame again, one too late, one never."""
+def test_decoded_frames_are_checked_against_the_plan(
+    make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As fuzzing showed, broken files make decoders repeat, delay or drop frames."""
     with Video(str(make_video(frames=12)), short_side=512) as video:
-        positions = range(len(video.timeline.shown))
-        plain = Video._decoded
+        positions = range(len(video.timeline.frame_times))
+        plain = Video._decode_packets
 
         def doubled(self: Video, run: Run) -> Iterator[VideoFrame]:
             for number, frame in enumerate(plain(self, run)):
@@ -174,10 +176,10 @@ def test_what_is_decoded_is_held_against_the_plan(make_video: MakeVideo, monkeyp
             return (frame for number, frame in enumerate(plain(self, run)) if number != 5)
 
         for changed, message in ((doubled, "another order"), (short, "do not come out")):
-            monkeypatch.setattr(Video, "_decoded", changed)
+            monkeypatch.setattr(Video, "_decode_packets", changed)
             with pytest.raises(NotAsPlannedError, match=message):
                 list(video.pictures(positions))
-        monkeypatch.setattr(Video, "_decoded", plain)
+        monkeypatch.setattr(Video, "_decode_packets", plain)
         video.read_through("a test")
         assert [read_index(picture.pixels, height=144) for _, picture in video.pictures(positions)] == list(
             positions

@@ -1,4 +1,4 @@
-"""A far video gives the same table and pictures as a near one."""
+"""A remote video gives the same table and pictures as a local one."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ REAL = [
 
 
 class FarFile(RangedFile):
-    """A file in memory that counts what it is asked for."""
+    """A file in memory that counts the requested bytes."""
 
     def __init__(self, data: bytes) -> None:
-        self.bytes_asked = 0
+        self.bytes_requested = 0
 
         def read_range(start: int, stop: int) -> bytes:
-            self.bytes_asked += stop - start
+            self.bytes_requested += stop - start
             return data[start:stop]
 
         super().__init__(read_range, size_bytes=len(data), where="s3://far/video")
@@ -52,20 +52,20 @@ def far_file(path: Path) -> FarFile:
 
 
 def pictures(video: Video) -> dict[int, Picture | FrameError]:
-    """Every seventh picture, read through where the plan does not hold."""
+    """Every seventh picture, read through if the plan fails."""
     try:
-        return dict(video.pictures(range(5, len(video.timeline.shown), 7)))
+        return dict(video.pictures(range(5, len(video.timeline.frame_times), 7)))
     except NotAsPlannedError as error:
         video.read_through(str(error))
-    return dict(video.pictures(range(5, len(video.timeline.shown), 7)))
+    return dict(video.pictures(range(5, len(video.timeline.frame_times), 7)))
 
 
 def check_alike(path: Path) -> str:
-    """The timeline and the pictures are those of the near file; says which way the far one came."""
+    """Compare timeline and pictures of a remote and a local file; returns the remote decode mode."""
     with Video(str(path), short_side=64) as near, Video(far_file(path), short_side=64) as far:
         ours, theirs = pictures(near), pictures(far)
         assert far.timeline == near.timeline
-        assert far.way == near.way
+        assert far.decode_mode == near.decode_mode
         assert ours.keys() == theirs.keys()
         for position, one in ours.items():
             other = theirs[position]
@@ -73,7 +73,7 @@ def check_alike(path: Path) -> str:
                 assert np.array_equal(one.pixels, other.pixels)
             else:
                 assert one == other
-        return far.way
+        return far.decode_mode
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_the_table_of_a_far_mp4_takes_no_picture(make_noise: MakeNoise) -> None:
     file = far_file(path)
     with Video(file, short_side=64) as far, Video(str(path), short_side=64) as near:
         assert far.timeline == near.timeline
-        assert far.way == "planned"
-    assert file.bytes_asked < 0.2 * path.stat().st_size
+        assert far.decode_mode == "planned"
+    assert file.bytes_requested < 0.2 * path.stat().st_size
 
 
 def test_a_fragmented_mp4_is_read_fragment_by_fragment(make_noise: MakeNoise, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_an_index_that_is_wrong_about_keys_changes_no_picture(make_video: MakeVi
     path.write_bytes(data.replace(keys, wrong))
     with Video(str(path), short_side=64) as near, Video(far_file(path), short_side=64) as far:
         theirs = pictures(far)
-        assert (near.way, far.way) == ("planned", "planned")  # from the key before
+        assert (near.decode_mode, far.decode_mode) == ("planned", "planned")  # from the key before
         for position, picture in pictures(near).items():
             assert np.array_equal(picture.pixels, theirs[position].pixels)
 
@@ -141,7 +141,7 @@ def test_any_part_of_a_far_file_reads_as_the_near_one(tmp_path: Path) -> None:
         assert file.read(size) == data[start : start + size]
 
 
-def test_a_server_that_sends_the_whole_for_a_part_is_told_of() -> None:
+def test_a_server_that_ignores_ranges_is_an_error() -> None:
     file = RangedFile(lambda start, stop: bytes(200_000), size_bytes=200_000, where="https://host/x")
     with pytest.raises(StorageError, match="https://host/x: its server sends the whole"):
         file.read(10)

@@ -1,4 +1,4 @@
-"""Videos that are broken anywhere: no crash, no hang, no picture that is silently another."""
+"""Videos with broken bytes cause no crash and no hang, and lose no segment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS = [
 
 
 def broken(data: bytes, other: bytes, draw: random.Random) -> bytes:
-    """Bytes flipped, cut off, cut out, or spliced with another file's."""
+    """Flip, truncate, remove, zero or splice bytes."""
     way = draw.choice(["flip", "cut", "out", "splice", "zero"])
     place, size = draw.randrange(len(data)), draw.randrange(1, 4000)
     if way == "flip":
@@ -65,8 +65,8 @@ def test_broken_videos_are_accounted_for(make_video: MakeVideo, tmp_path: Path) 
     assert [outcome for outcome in outcomes if isinstance(outcome, Died)] == []
     for outcome in outcomes:
         assert isinstance(outcome, Done)
-        cut: VideoResult = outcome.result
-        assert cut.pairs + len(cut.notes.rejections) == len(outcome.task.segments)
+        result: VideoResult = outcome.result
+        assert result.pairs + len(result.notes.rejections) == len(outcome.task.segments)
 
 
 def task(folder: Path, name: str, number: int) -> VideoTask:

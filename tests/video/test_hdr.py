@@ -1,4 +1,4 @@
-"""High dynamic range: who says that a video is of it, and what tone-mapping makes of it."""
+"""High dynamic range: how it is detected, and what tone-mapping does."""
 
 from __future__ import annotations
 
@@ -13,16 +13,23 @@ import numpy as np
 import pytest
 
 from actionpairs.records import Reason
-from actionpairs.video.hdr import ColorTags, DolbyVision, HighRange, dolby_vision_of, high_range, side_data_of
+from actionpairs.video.hdr import (
+    ColorTags,
+    DolbyVision,
+    HdrPicture,
+    detect_hdr,
+    dolby_vision_of_stream,
+    list_side_data,
+)
 from actionpairs.video.scaling import FrameError, Picture, Scaler
 
 PQ, HLG = 16, 18
-UNTOLD = ColorTags()
-SAID = {"pq": ColorTags(9, PQ, 9, 1), "hlg": ColorTags(9, HLG, 9, 1)}
+UNSPECIFIED = ColorTags()
+HDR_TAGS = {"pq": ColorTags(9, PQ, 9, 1), "hlg": ColorTags(9, HLG, 9, 1)}
 
 
 def encoded(path: Path, codec: str = "libx265", pixels: str = "yuv420p10le", params: str = "") -> Path:
-    """Three gray frames without a word about colors in the stream."""
+    """Three gray frames without color tags in the stream."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(25))
         stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
@@ -36,7 +43,7 @@ def encoded(path: Path, codec: str = "libx265", pixels: str = "yuv420p10le", par
 
 
 def with_tags(path: Path, target: Path, tags: ColorTags) -> Path:
-    """The same packets; the container says something of their colors."""
+    """The same packets, with color tags in the container."""
     with av.open(str(path)) as source, av.open(str(target), "w") as container:
         stream = container.add_stream_from_template(source.streams.video[0], opaque=True)
         context = stream.codec_context
@@ -75,34 +82,34 @@ def first(path: Path, hdr: str = "refuse") -> Picture | FrameError:
 
 
 def refused(path: Path, hdr: str = "refuse") -> str:
-    found = first(path, hdr)
-    assert isinstance(found, FrameError), found
-    assert found.reason == Reason.HDR_UNSUPPORTED
-    return found.detail
+    picture = first(path, hdr)
+    assert isinstance(picture, FrameError), picture
+    assert picture.reason == Reason.HDR_UNSUPPORTED
+    return picture.detail
 
 
-@pytest.mark.parametrize("transfer", SAID)
+@pytest.mark.parametrize("transfer", HDR_TAGS)
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_a_container_that_says_hdr_is_believed(tmp_path: Path, suffix: str, transfer: str) -> None:
     """An iPhone's MOV and files from editors: kajisho5/ffmpeg-skill#5, browser-use/video-use#6."""
-    path = with_tags(encoded(tmp_path / "plain.mp4"), tmp_path / f"v.{suffix}", SAID[transfer])
+    path = with_tags(encoded(tmp_path / "plain.mp4"), tmp_path / f"v.{suffix}", HDR_TAGS[transfer])
     detail = refused(path)
     assert transfer.upper() in detail
     assert "the container" in detail
 
 
-@pytest.mark.parametrize("transfer", SAID)
+@pytest.mark.parametrize("transfer", HDR_TAGS)
 def test_a_stream_that_says_hdr_is_believed(tmp_path: Path, transfer: str) -> None:
-    number = SAID[transfer].transfer
+    number = HDR_TAGS[transfer].transfer
     path = encoded(tmp_path / "v.mp4", params=f":transfer={number}:colorprim=9:colormatrix=9")
-    assert "the stream" in refused(with_tags(path, tmp_path / "w.mp4", UNTOLD))
+    assert "the stream" in refused(with_tags(path, tmp_path / "w.mp4", UNSPECIFIED))
 
 
 def test_a_mastering_display_alone_is_not_hdr(tmp_path: Path) -> None:
     display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
     path = encoded(tmp_path / "v.mp4", params=f":master-display={display}:max-cll=1000,400:hdr10=1")
     with av.open(str(path)) as container:
-        kinds = {item.type.name for item in side_data_of(next(container.decode(video=0)))}
+        kinds = {item.type.name for item in list_side_data(next(container.decode(video=0)))}
     assert "MASTERING_DISPLAY_METADATA" in kinds
     assert isinstance(first(path), Picture)
 
@@ -110,12 +117,12 @@ def test_a_mastering_display_alone_is_not_hdr(tmp_path: Path) -> None:
 @pytest.mark.parametrize("entry", [b"hev1", b"dvhe", b"dvh1"])
 @pytest.mark.parametrize("mode", ["refuse", "tonemap"])
 def test_dolby_vision_5_is_refused_always(tmp_path: Path, entry: bytes, mode: str) -> None:
-    """It looks green and purple to all that know no Dolby Vision: fliks-app/fliks#658."""
+    """Without Dolby Vision support it looks green and purple: fliks-app/fliks#658."""
     path = with_dolby_vision(encoded(tmp_path / "plain.mp4"), tmp_path / "v.mp4", 5, 0, entry)
     assert "Dolby Vision profile 5" in refused(path, mode)
 
 
-def test_dolby_vision_in_matroska_is_found(tmp_path: Path) -> None:
+def test_dolby_vision_in_matroska_is_detected(tmp_path: Path) -> None:
     path = with_dolby_vision(encoded(tmp_path / "plain.mp4"), tmp_path / "v.mp4", 5, 0)
     target = tmp_path / "v.mkv"
     with (
@@ -128,26 +135,26 @@ def test_dolby_vision_in_matroska_is_found(tmp_path: Path) -> None:
                 packet.stream = stream
                 container.mux(packet)
     with av.open(str(target)) as container:
-        assert dolby_vision_of(container.streams.video[0]) == DolbyVision(5, 0)
+        assert dolby_vision_of_stream(container.streams.video[0]) == DolbyVision(5, 0)
     assert "Dolby Vision profile 5" in refused(target)
 
 
-@pytest.mark.parametrize(("base", "says"), [(1, "PQ"), (4, "HLG"), (2, None)])
-def test_dolby_vision_8_is_what_its_base_is(tmp_path: Path, base: int, says: str | None) -> None:
+@pytest.mark.parametrize(("base", "transfer"), [(1, "PQ"), (4, "HLG"), (2, None)])
+def test_dolby_vision_8_is_what_its_base_is(tmp_path: Path, base: int, transfer: str | None) -> None:
     path = with_dolby_vision(encoded(tmp_path / "plain.mp4"), tmp_path / "v.mp4", 8, base)
-    if says is None:
+    if transfer is None:
         assert isinstance(first(path), Picture)
     else:
-        assert says in refused(path)
+        assert transfer in refused(path)
 
 
-def test_what_cannot_be_tone_mapped_has_no_tags() -> None:
-    ictcp = high_range(ColorTags(9, PQ, 14, 1), UNTOLD, None)
+def test_hdr_that_cannot_be_tone_mapped_has_no_tags() -> None:
+    ictcp = detect_hdr(ColorTags(9, PQ, 14, 1), UNSPECIFIED, None)
     assert ictcp is not None
     assert ictcp.tags is None
     assert "ICtCp" in ictcp.detail
-    assert high_range(UNTOLD, UNTOLD, None) is None
-    assert high_range(ColorTags(2, HLG, 2, 1), UNTOLD, None) == HighRange(
+    assert detect_hdr(UNSPECIFIED, UNSPECIFIED, None) is None
+    assert detect_hdr(ColorTags(2, HLG, 2, 1), UNSPECIFIED, None) == HdrPicture(
         "high dynamic range: HLG (ARIB STD-B67), says the stream", ColorTags(9, HLG, 9, 1)
     )
 
@@ -163,7 +170,7 @@ HUES = {
 
 
 def signal(transfer: int) -> np.ndarray:
-    """What PQ and HLG (on a display of 1,000 cd/m²) write for NITS of gray."""
+    """PQ and HLG signal values (for a display of 1,000 cd/m²) for NITS of gray."""
     if transfer == PQ:
         power = (NITS / 10000) ** (2610 / 16384)
         return ((3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)) ** (2523 / 32)
@@ -189,7 +196,7 @@ def gradient(transfer: int) -> av.VideoFrame:
         samples = np.zeros((plane.height, plane.line_size // 2), np.uint16)
         samples[:, : plane.width] = np.round(values).repeat(16, 0).repeat(16, 1)
         plane.update(samples.tobytes())
-    ColorTags(9, transfer, 9, 1).put_on(frame)
+    ColorTags(9, transfer, 9, 1).apply_to(frame)
     return frame
 
 
@@ -213,8 +220,8 @@ def by_zscale(frame: av.VideoFrame) -> np.ndarray:
     )
     source = ["-f", "rawvideo", "-pix_fmt", "yuv444p10le", "-s", f"{frame.width}x{frame.height}", "-i", "-"]
     command = ["ffmpeg", "-v", "error", *source, "-vf", chain, "-pix_fmt", "bgr24", "-f", "rawvideo", "-"]
-    found = subprocess.run(command, input=raw, capture_output=True, check=True).stdout
-    return np.frombuffer(found, np.uint8).reshape(frame.height, frame.width, 3)
+    raw_output = subprocess.run(command, input=raw, capture_output=True, check=True).stdout
+    return np.frombuffer(raw_output, np.uint8).reshape(frame.height, frame.width, 3)
 
 
 @pytest.mark.parametrize("transfer", [HLG, pytest.param(PQ, marks=pytest.mark.slow)])

@@ -1,4 +1,4 @@
-"""The colors, lines and ranges of the pictures that come out."""
+"""Colors, orientation and ranges of the decoded pictures."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def ours(path: Path) -> Picture | FrameError:
 
 
 def by_ffmpeg(path: Path) -> np.ndarray:
-    """The fourth frame by libavfilter's own conversion, which reads matrix and range off the frame."""
+    """The fourth frame by libavfilter's own conversion, which uses the frame's matrix and range."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         frame = list(container.decode(stream))[3]
@@ -65,14 +65,14 @@ def by_ffmpeg(path: Path) -> np.ndarray:
 
 
 def scaled(path: Path) -> Picture | FrameError:
-    """The first frame by a scaler that was made before anything was decoded."""
+    """The first frame, by a scaler that was created before decoding."""
     with av.open(str(path)) as container:
         scaler = Scaler(container.streams.video[0], short_side=4000)
         return scaler.picture(next(container.decode(video=0)))
 
 
 def by_command(path: Path, height: int, width: int) -> np.ndarray:
-    """The first frame by the ffmpeg that people have, autorotated."""
+    """The first frame by the ffmpeg command, autorotated."""
     if shutil.which("ffmpeg") is None:
         pytest.skip("no ffmpeg here")
     command = [
@@ -108,7 +108,7 @@ SPACES = [
 
 
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv444p10le"])
-@pytest.mark.parametrize("space", SPACES, ids=lambda space: "-".join(space.values()) or "untold")
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: "-".join(space.values()) or "unspecified")
 def test_colors_are_those_of_ffmpeg(tmp_path: Path, pixels: str, space: dict[str, str]) -> None:
     path = write(tmp_path / "v.mp4", pixels=pixels, **space)
     picture = ours(path)
@@ -116,30 +116,30 @@ def test_colors_are_those_of_ffmpeg(tmp_path: Path, pixels: str, space: dict[str
     assert np.abs(picture.pixels.astype(int) - by_ffmpeg(path)).max() <= 2
 
 
-def test_matrix_and_range_are_heeded(tmp_path: Path) -> None:
-    """The same samples under other tags are other colors: a decoder that ignores the tags fails here."""
-    found = [ours(write(tmp_path / f"{number}.mp4", **space)) for number, space in enumerate(SPACES)]
-    pixels = [picture.pixels.astype(int) for picture in found if isinstance(picture, Picture)]
+def test_matrix_and_range_are_used(tmp_path: Path) -> None:
+    """The same samples with other tags are other colors: a decoder that ignores tags fails here."""
+    pictures = [ours(write(tmp_path / f"{number}.mp4", **space)) for number, space in enumerate(SPACES)]
+    pixels = [picture.pixels.astype(int) for picture in pictures if isinstance(picture, Picture)]
     assert np.abs(pixels[1] - pixels[2]).max() > 5
     assert np.abs(pixels[1] - pixels[4]).max() > 5
 
 
 @pytest.mark.parametrize(("width", "height"), [(321, 181), (333, 187)])
-def test_odd_sizes_stay_what_they_are(tmp_path: Path, width: int, height: int) -> None:
+def test_odd_sizes_are_kept(tmp_path: Path, width: int, height: int) -> None:
     picture = ours(write(tmp_path / "v.mp4", pixels="yuv444p", size=(width, height)))
     assert isinstance(picture, Picture)
     assert picture.pixels.shape == (height, width, 3)
 
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
-def test_high_dynamic_range_is_turned_down_by_name(tmp_path: Path, transfer: str) -> None:
+def test_high_dynamic_range_is_refused_by_name(tmp_path: Path, transfer: str) -> None:
     path = write(tmp_path / "v.mp4", pixels="yuv420p10le", colorspace="bt2020nc", color_trc=transfer)
     picture = ours(path)
     assert isinstance(picture, FrameError)
     assert picture.reason == Reason.HDR_UNSUPPORTED
 
 
-def test_interlaced_pictures_have_no_combs_and_say_so(tmp_path: Path) -> None:
+def test_interlaced_pictures_are_deinterlaced_and_reported(tmp_path: Path) -> None:
     """Two fields of a moving edge: woven together they are a comb, which no single moment shows."""
     path = tmp_path / "v.mp4"
     with av.open(str(path), "w") as container:
@@ -183,51 +183,51 @@ def test_time_zero_can_be_the_files_own_clock(make_video) -> None:  # type: igno
 @pytest.mark.parametrize(
     "name", sorted(p.name for p in (Path(__file__).parents[3] / "shared/data/videos/odd").glob("*"))
 )
-def test_odd_files_give_the_frames_of_a_straight_decode(shared: Path, name: str) -> None:
-    """Any few frames are the same pictures as those of a full pass in order, or each is turned down by name."""
+def test_odd_files_give_the_frames_of_a_full_decode(shared: Path, name: str) -> None:
+    """A few frames equal those of a full decode, or each is a FrameError."""
     path = shared / "videos" / "odd" / name
     with Video(str(path), short_side=64) as video:
-        found, few = some(video)
-    whole = straight(path, set(few))
+        pictures, few = few_pictures(video)
+    whole = decode_all(path, set(few))
     for pts in few:
-        picture = found[pts]
+        picture = pictures[pts]
         if isinstance(picture, Picture) and pts in whole:
             assert picture.pixels.shape == whole[pts].shape
             assert np.array_equal(picture.pixels, whole[pts])
         else:
             assert isinstance(picture, FrameError) or pts not in whole
-    assert set(found) == set(few)
+    assert set(pictures) == set(few)
 
 
-def some(video: Video) -> tuple[dict[int, Picture | FrameError], list[int]]:
-    """Pictures by pts, spread over a video, and all the pts that were asked for."""
+def few_pictures(video: Video) -> tuple[dict[int, Picture | FrameError], list[int]]:
+    """Pictures by pts, spread over a video, and all requested pts."""
 
-    def asked() -> tuple[dict[int, Picture | FrameError], list[int]]:
-        shown = video.timeline.shown
-        few = sorted({round(part * (len(shown) - 1) / 21) for part in range(22)})
-        found = {shown[position]: picture for position, picture in video.pictures(few)}
-        return found, [shown[position] for position in few]
+    def decode_few() -> tuple[dict[int, Picture | FrameError], list[int]]:
+        frame_times = video.timeline.frame_times
+        few = sorted({round(part * (len(frame_times) - 1) / 21) for part in range(22)})
+        pictures = {frame_times[position]: picture for position, picture in video.pictures(few)}
+        return pictures, [frame_times[position] for position in few]
 
     try:
-        return asked()
+        return decode_few()
     except NotAsPlannedError as error:
         video.read_through(str(error))
-        return asked()
+        return decode_few()
 
 
-def straight(path: Path, wanted: set[int]) -> dict[int, np.ndarray]:
-    """Frames by pts from a decode from front to back, through the same conversion."""
-    found = {}
+def decode_all(path: Path, wanted: set[int]) -> dict[int, np.ndarray]:
+    """Frames by pts from a full decode, with the same conversion."""
+    pictures = {}
     with av.open(str(path)) as container:
         container.streams.video[0].thread_count = 1
         scaler = Scaler(container.streams.video[0], short_side=64)
         try:
             for frame in container.decode(video=0):
                 if frame.pts in wanted:
-                    found[frame.pts] = scaler.picture(frame).pixels
+                    pictures[frame.pts] = scaler.picture(frame).pixels
         except av.FFmpegError:
             pass
-    return found
+    return pictures
 
 
 ONE = 65536
@@ -257,7 +257,7 @@ TURNS = {
 
 
 def write_turned(path: Path, name: str, aspect: Fraction | None = None) -> Path:
-    """Twelve patches of colors, none like its mirror image, under a display matrix that is put in afterwards."""
+    """Twelve color patches without symmetry, with a display matrix that is inserted afterwards."""
     patches = np.random.default_rng(3).integers(40, 216, (3, 4, 3), dtype=np.uint8)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(25))
@@ -310,11 +310,11 @@ def test_a_turn_that_changes_within_a_video_is_followed(tmp_path: Path) -> None:
         scaler = Scaler(container.streams.video[0], short_side=4000)
     for path in [*paths, paths[0]]:
         with av.open(str(path)) as container:
-            found = scaler.picture(next(container.decode(video=0)))
+            picture = scaler.picture(next(container.decode(video=0)))
         alone = scaled(path)
-        assert isinstance(found, Picture)
+        assert isinstance(picture, Picture)
         assert isinstance(alone, Picture)
-        assert np.array_equal(found.pixels, alone.pixels)
+        assert np.array_equal(picture.pixels, alone.pixels)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_a_turn_that_changes_within_a_video_is_followed(tmp_path: Path) -> None:
     [(1, "none"), (2, "mirrored"), (5, "transposed"), (6, "clockwise"), (8, "counterclockwise")],
 )
 def test_exif_in_motion_jpeg_turns_pictures(tmp_path: Path, orientation: int, name: str) -> None:
-    """Such a frame has side data that PyAV has no name for, and raises ValueError for all of them."""
+    """Such a frame has side data that PyAV does not know; it raises ValueError for all side data."""
     patches = np.random.default_rng(3).integers(40, 216, (3, 4, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
     full = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     plain = cv2.imencode(".jpg", patches, [cv2.IMWRITE_JPEG_QUALITY, 97, *full])[1].tobytes()
@@ -338,7 +338,7 @@ def test_exif_in_motion_jpeg_turns_pictures(tmp_path: Path, orientation: int, na
     assert difference(picture.pixels, by_command(turned, *picture.pixels.shape[:2])) < 2
 
 
-def test_an_absurd_shape_of_pixels_is_not_believed(tmp_path: Path) -> None:
+def test_an_absurd_pixel_aspect_ratio_is_ignored(tmp_path: Path) -> None:
     picture = scaled(write_turned(tmp_path / "v.mp4", "none", Fraction(20000, 1)))
     assert isinstance(picture, Picture)
     assert picture.pixels.shape == (48, 64, 3)
@@ -375,20 +375,20 @@ def test_no_color_tag_stops_anything(tmp_path: Path, pixels: str) -> None:
         usual = getattr(frame, tag)
         for value in RARE:
             setattr(frame, tag, value)
-            found = scaler.picture(frame)
+            picture = scaler.picture(frame)
             assert getattr(frame, tag) == value
-            assert isinstance(found, Picture) or (tag == "color_trc" and value in (16, 18))
+            assert isinstance(picture, Picture) or (tag == "color_trc" and value in (16, 18))
         setattr(frame, tag, usual)
 
 
-def test_what_ffmpeg_cannot_convert_is_told_in_its_words(tmp_path: Path) -> None:
+def test_a_format_that_ffmpeg_cannot_convert_is_a_decode_error(tmp_path: Path) -> None:
     with av.open(str(write(tmp_path / "v.mp4"))) as container:
         scaler = Scaler(container.streams.video[0], short_side=16)
     for pixels in ("rgb4", "yaf32le"):
-        found = scaler.picture(av.VideoFrame(32, 32, pixels))
-        assert isinstance(found, FrameError)
-        assert found.reason == Reason.DECODE_ERROR
-        assert pixels in found.detail
+        picture = scaler.picture(av.VideoFrame(32, 32, pixels))
+        assert isinstance(picture, FrameError)
+        assert picture.reason == Reason.DECODE_ERROR
+        assert pixels in picture.detail
     assert isinstance(scaler.picture(av.VideoFrame(32, 32, "yuv420p")), Picture)
 
 
@@ -406,7 +406,7 @@ def retagged(path: Path, target: Path, bitstream_filter: str) -> Path:
 @pytest.mark.parametrize("value", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 20, 255])
 def test_every_matrix_is_shown_as_ffmpeg_shows_it(tmp_path: Path, value: int) -> None:
     plain = write(tmp_path / "v.mp4")
-    path = retagged(plain, tmp_path / "t.mp4", f"h264_metadata=matrix_coefficients={value}:color_primaries=3")
+    path = retagged(plain, tmp_path / "t.mp4", f"h264_metadata=matrix_coefficients={value}:colour_primaries=3")
     picture = scaled(path)
     assert isinstance(picture, Picture)
     assert difference(picture.pixels, by_command(path, HEIGHT, WIDTH)) < 2
@@ -426,7 +426,7 @@ def test_prores_with_reserved_tags_is_shown(tmp_path: Path, tags: tuple[int, int
 
 
 def with_colr(path: Path, target: Path, primaries: int, transfer: int, matrix: int, span: int) -> Path:
-    """The same packets under a colr box; the stream itself stays as it is."""
+    """The same packets with a colr box; the stream itself is unchanged."""
     with av.open(str(path)) as source, av.open(str(target), "w") as container:
         stream = container.add_stream_from_template(source.streams.video[0], opaque=True)
         context = stream.codec_context
@@ -440,11 +440,11 @@ def with_colr(path: Path, target: Path, primaries: int, transfer: int, matrix: i
     return target
 
 
-@pytest.mark.parametrize(("codec", "heeded"), [("libx264", True), ("mpeg4", True), ("libx265", False)])
+@pytest.mark.parametrize(("codec", "is_used"), [("libx264", True), ("mpeg4", True), ("libx265", False)])
 def test_color_in_the_container_alone_counts_where_it_does_in_ffmpeg(
-    tmp_path: Path, codec: str, heeded: bool
+    tmp_path: Path, codec: str, is_used: bool
 ) -> None:
-    """HEVC's decoder in FFmpeg begins with nothing known, whatever the container says."""
+    """FFmpeg's HEVC decoder ignores the container's tags."""
     options = {"x265-params": "log-level=error"} if codec == "libx265" else {}
     plain = write(tmp_path / "v.mp4", codec=codec, **options)
     pictures = []
@@ -454,8 +454,8 @@ def test_color_in_the_container_alone_counts_where_it_does_in_ffmpeg(
         assert isinstance(picture, Picture)
         pictures.append(picture.pixels)
         assert difference(picture.pixels, by_command(path, HEIGHT, WIDTH)) < 2
-    assert (difference(pictures[0], pictures[1]) > 2) == heeded
-    assert (difference(pictures[0], pictures[2]) > 2) == heeded
+    assert (difference(pictures[0], pictures[1]) > 2) == is_used
+    assert (difference(pictures[0], pictures[2]) > 2) == is_used
 
 
 @pytest.mark.parametrize("pixels", ["gray", "gray10le", "gray12le"])

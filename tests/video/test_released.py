@@ -1,4 +1,4 @@
-"""Frames that come as JPEGs are found, numbered and read where they lie."""
+"""Released JPEG frames are located, numbered and read in place."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_folders_and_tars_are_found_without_listing_frames(frames: Path, monkeyp
         return plain(self, name)
 
     monkeypatch.setattr(Folder, "entries", watched)
-    found = find(Folder(frames), {"P01_01", "P01_102", "P09_99"})
-    assert found == {
+    paths = find(Folder(frames), {"P01_01", "P01_102", "P09_99"})
+    assert paths == {
         "P01_01": ["P01/rgb_frames/P01_01"],
         "P01_102": ["P01/rgb_frames/P01_102.tar"],
         "P09_99": [],
@@ -62,13 +62,13 @@ def test_frame_numbers_are_those_of_the_annotation(frames: Path, file: str, rate
     """EPIC's start_frame is int(start × rate): that frame is "before"; "after" is the last one before stop."""
     with ReleasedFrames(Folder(frames), file, rate="epic", pattern=PATTERN, short_side=256) as source:
         before, after = source.timeline.on_screen_at(0.51), source.timeline.last_before(1.2)
-        assert source.timeline.shown[before] == int(0.51 * rate)
-        assert source.timeline.shown[after] == 1.2 * rate - 1
+        assert source.timeline.frame_times[before] == int(0.51 * rate)
+        assert source.timeline.frame_times[after] == 1.2 * rate - 1
         pictures = dict(source.pictures([after, before]))
     for position in (before, after):
         picture = pictures[position]
         assert isinstance(picture, Picture)
-        assert read_index(picture.pixels, height=256) == source.timeline.shown[position]
+        assert read_index(picture.pixels, height=256) == source.timeline.frame_times[position]
 
 
 def test_a_frame_that_is_missing_or_cut_off_is_not_replaced_by_another(frames: Path) -> None:
@@ -80,12 +80,12 @@ def test_a_frame_that_is_missing_or_cut_off_is_not_replaced_by_another(frames: P
     with ReleasedFrames(
         Folder(frames), "P01/rgb_frames/P01_01", rate=60, pattern=PATTERN, short_side=256
     ) as source:
-        found = dict(source.pictures([49, 59, 69, 70]))
-    reasons = [picture.reason if isinstance(picture, FrameError) else None for picture in found.values()]
+        pictures = dict(source.pictures([49, 59, 69, 70]))
+    reasons = [picture.reason if isinstance(picture, FrameError) else None for picture in pictures.values()]
     assert reasons == [Reason.DECODE_ERROR, Reason.DAMAGED_PICTURE, Reason.DECODE_ERROR, None]
 
 
-def test_a_folder_without_frames_and_a_broken_tar_say_so(frames: Path) -> None:
+def test_a_folder_without_frames_and_a_broken_tar_are_video_errors(frames: Path) -> None:
     (frames / "P02_01").mkdir()
     with pytest.raises(VideoError, match=r"called like frame_0000000001\.jpg"):
         ReleasedFrames(Folder(frames), "P02_01", rate="epic", pattern=PATTERN, short_side=256)

@@ -1,6 +1,6 @@
-"""Every frame that extract gives of any kind of video is the one of FFmpeg's full decode.
+"""For every kind of video, the frames of `extract` equal those of FFmpeg's full decode.
 
-ACTIONPAIRS_ZOO=NAME,NAME takes only some specimens; -s shows what came by plan and what by reading through.
+ACTIONPAIRS_ZOO=NAME,NAME selects specimens; -s prints how many pairs were planned and how many read through.
 """
 
 from __future__ import annotations
@@ -23,22 +23,24 @@ from actionpairs.stages.extract import extract
 from actionpairs.storage import Folder
 from actionpairs.video.decode import Video
 from actionpairs.video.scaling import Picture
-from tests.stages.conftest import HEADER
+from tests.conftest import HEADER
 from tests.video import full_decode, zoo
+from tests.video.encoding import TICKS
 from tests.video.full_decode import FullDecode
-from tests.video.zoo import Specimen
+from tests.video.specimen import SPECIMENS, Specimen
+from tests.video.specimens_streams import JOINT
 
 ONLY = tuple(filter(None, os.environ.get("ACTIONPAIRS_ZOO", "").split(",")))
-NAMES = [specimen.name for specimen in zoo.SPECIMENS if not ONLY or specimen.name in ONLY]
-SEGMENTS = 12  # of each specimen, besides those that ask for every frame
-# Whatever a video is like, these tell of a fault here.
+NAMES = [specimen.name for specimen in SPECIMENS if not ONLY or specimen.name in ONLY]
+SEGMENTS = 12  # per specimen, besides those that cover every frame
+# No video may cause these.
 NEVER = {Reason.WORKER_DIED, Reason.TIMED_OUT, Reason.VIDEO_FAILED}
-FAR = 6.0  # mean absolute difference, in gray levels, of pictures that are not the same; neighbors differ by 20
+FAR = 6.0  # mean absolute difference, in gray levels, from which pictures differ; neighbors differ by 20
 
 
 @dataclass
-class Seen:
-    """What is asked of a specimen, what FFmpeg gives, and what came."""
+class Extraction:
+    """A specimen, FFmpeg's full decode, the requested spans, and the result of `extract`."""
 
     specimen: Specimen
     wanted: FullDecode
@@ -47,9 +49,9 @@ class Seen:
     rejections: dict[int, Rejection] = field(default_factory=dict)
 
     def faults(self) -> Iterator[str]:
-        """What is not as it must be."""
+        """All differences from the full decode."""
         for place, (start, stop) in enumerate(self.spans):
-            ends = self.wanted.ends(start, stop)
+            ends = self.wanted.end_frames(start, stop)
             asked = f"[{start:.4f}, {stop:.4f})"
             numbers = [self.wanted.frames[end].number for end in ends]
             if place in self.pairs:
@@ -59,7 +61,7 @@ class Seen:
                 ):
                     far, number = full_decode.difference(jpeg, self.wanted.frames[end])
                     expected = self.wanted.frames[end].number
-                    if far > FAR or (self.specimen.shown and number != expected):
+                    if far > FAR or (self.specimen.expected and number != expected):
                         yield f"{asked} {name}: wanted {expected} (frame {end}), seen {number}, {far:.1f} off"
             elif place not in self.rejections:
                 yield f"{asked}: neither pair nor rejection"
@@ -72,8 +74,8 @@ class Seen:
         return self.specimen.damaged or len(shapes) > 1
 
     @property
-    def ways(self) -> Counter[str]:
-        """How many pairs came which way."""
+    def decode_modes(self) -> Counter[str]:
+        """How many pairs were planned and read through."""
         return Counter(pair.facts.decoded for pair in self.pairs.values())
 
 
@@ -83,85 +85,85 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def seen(folder: Path) -> dict[str, Seen]:
+def extractions(folder: Path) -> dict[str, Extraction]:
     """Every specimen, rendered, decoded and extracted once."""
     (folder / "videos").mkdir()
-    found = {
-        specimen.name: _asked(specimen, folder / "videos" / specimen.name)
+    by_name = {
+        specimen.name: _plan_segments(specimen, folder / "videos" / specimen.name)
         for specimen in zoo.render_all(folder / "videos", only=ONLY)
     }
     table = folder / "segments.csv"
     with table.open("w", newline="") as file:
         file.write(HEADER)
         rows = csv.writer(file)
-        for name, each in found.items():
+        for name, each in by_name.items():
             for place, (start, stop) in enumerate(each.spans):
                 rows.writerow([f"{name}#{place}", name, start, stop, "take cup", "take", "cup", name])
     out = folder / "out"
     extract("table", videos=str(folder / "videos"), annotations=[str(table)], out=str(out), workers=2)
-    for file_name in pairs.names(Folder(str(out))):
-        for pair in pairs.read(Folder(str(out)), file_name):
+    for file_name in pairs.file_names(Folder(str(out))):
+        for pair in pairs.load_pairs(Folder(str(out)), file_name):
             name, place = pair.facts.segment.id.split("#")
-            found[name].pairs[int(place)] = pair
-    for rejection in pairs.read_rejections(Folder(str(out))):
+            by_name[name].pairs[int(place)] = pair
+    for rejection in pairs.load_rejections(Folder(str(out))):
         name, place = rejection.segment_id.split("#")
-        found[name].rejections[int(place)] = rejection
-    return found
+        by_name[name].rejections[int(place)] = rejection
+    return by_name
 
 
-def _asked(specimen: Specimen, path: Path) -> Seen:
+def _plan_segments(specimen: Specimen, path: Path) -> Extraction:
     wanted = full_decode.full_decode(path)
     if specimen.seam is not None:
         wanted = _one_after_the_other(wanted, specimen.seam)
     spans = full_decode.segments(wanted, count=SEGMENTS, draw=random.Random(specimen.name))
-    if specimen.seam is not None:  # there, edges are a matter of a rounding
+    if specimen.seam is not None:  # frame edges depend on rounding there
         spans = []
-    spans += full_decode.rest(wanted, spans, shortest=Fraction(1, 1000))
-    return Seen(specimen, wanted, spans)
+    spans += full_decode.remaining_segments(wanted, spans, shortest=Fraction(1, 1000))
+    return Extraction(specimen, wanted, spans)
 
 
 def _one_after_the_other(decode: FullDecode, seam: Fraction) -> FullDecode:
-    """Two recordings as ffmpeg and players show them, whose times both begin at 0."""
-    step = Fraction(1001, zoo.TICKS)
+    """Two joined recordings as ffmpeg and players show them; both start at time 0."""
+    step = Fraction(1001, TICKS)
     frames = sorted(decode.frames, key=lambda frame: frame.number)
-    times = [place * step + (seam - step) * (place >= zoo.JOINT) for place in range(len(frames))]
-    shown = [full_decode.Shown(time, frame.picture) for time, frame in zip(times, frames, strict=True)]
-    return FullDecode(tuple(shown), decode.errors)
+    times = [place * step + (seam - step) * (place >= JOINT) for place in range(len(frames))]
+    joined = [full_decode.DecodedFrame(time, frame.picture) for time, frame in zip(times, frames, strict=True)]
+    return FullDecode(tuple(joined), decode.errors)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_frame_is_the_one_of_the_full_decode(seen: dict[str, Seen], name: str) -> None:
-    if name not in seen:
+def test_every_frame_equals_the_full_decode(extractions: dict[str, Extraction], name: str) -> None:
+    if name not in extractions:
         pytest.skip("no encoder for it here")
-    faults = list(seen[name].faults())
+    faults = list(extractions[name].faults())
     if faults:
-        total = len(seen[name].spans)
+        total = len(extractions[name].spans)
         pytest.fail(
             f"{name}: {len(faults)} faults in {total} segments\n  " + "\n  ".join(faults[:5]), pytrace=False
         )
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in NAMES if next(s for s in zoo.SPECIMENS if s.name == name).shown]
-)
-def test_a_full_decode_shows_what_was_painted(seen: dict[str, Seen], name: str) -> None:
-    """Of the zoo and its measure, not of actionpairs."""
-    if name not in seen:
+@pytest.mark.parametrize("name", [name for name in NAMES if next(s for s in SPECIMENS if s.name == name).expected])
+def test_a_full_decode_gives_the_encoded_frames(extractions: dict[str, Extraction], name: str) -> None:
+    """This checks the specimens and the reference, not actionpairs."""
+    if name not in extractions:
         pytest.skip("no encoder for it here")
-    assert [frame.number for frame in seen[name].wanted.frames] == list(seen[name].specimen.shown or ())
+    assert [frame.number for frame in extractions[name].wanted.frames] == list(
+        extractions[name].specimen.expected or ()
+    )
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in NAMES if next(s for s in zoo.SPECIMENS if s.name == name).honest]
-)
-def test_a_frame_alone_is_the_one_of_the_full_decode(seen: dict[str, Seen], folder: Path, name: str) -> None:
-    """Many frames at once hide an entry that is none: most of what it lacks has been decoded by then."""
-    if name not in seen:
+@pytest.mark.parametrize("name", [name for name in NAMES if next(s for s in SPECIMENS if s.name == name).honest])
+def test_a_single_frame_equals_the_full_decode(
+    extractions: dict[str, Extraction], folder: Path, name: str
+) -> None:
+    """Decoding many frames at once can hide a wrong entry, since its references are decoded already."""
+    if name not in extractions:
         pytest.skip("no encoder for it here")
     path = str(folder / "videos" / name)
     with Video(path, short_side=64) as whole:
         whole.read_through("a test")
-        positions = random.Random(name).sample(range(len(whole.timeline.shown)), 6)
+        positions = random.Random(name).sample(range(len(whole.timeline.frame_times)), 6)
         wanted = dict(whole.pictures(positions))
     for position in positions:
         with Video(path, short_side=64) as video:
@@ -170,24 +172,26 @@ def test_a_frame_alone_is_the_one_of_the_full_decode(seen: dict[str, Seen], fold
         assert np.array_equal(picture.pixels, wanted[position].pixels)
 
 
-def test_every_frame_is_asked_for(seen: dict[str, Seen]) -> None:
-    for name, each in seen.items():
-        asked = {end for span in each.spans for end in each.wanted.ends(*span)}
+def test_the_spans_cover_every_frame(extractions: dict[str, Extraction]) -> None:
+    for name, each in extractions.items():
+        asked = {end for span in each.spans for end in each.wanted.end_frames(*span)}
         times = [*each.wanted.times, Fraction(10**9)]
         # Of frames at the same time only the last one is ever on screen.
-        shown = {place for place, time in enumerate(times[:-1]) if times[place + 1] - time > Fraction(1, 1000)}
-        assert shown <= asked, name
+        frames_shown = {
+            place for place, time in enumerate(times[:-1]) if times[place + 1] - time > Fraction(1, 1000)
+        }
+        assert frames_shown <= asked, name
 
 
-def test_honest_containers_need_no_reading_through(
-    seen: dict[str, Seen], capsys: pytest.CaptureFixture[str]
+def test_correct_containers_are_never_read_through(
+    extractions: dict[str, Extraction], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ways: Counter[str] = sum((each.ways for each in seen.values()), Counter())
-    refused = Counter(str(why.reason) for each in seen.values() for why in each.rejections.values())
-    through = sorted(name for name, each in seen.items() if each.ways["read through"])
+    ways: Counter[str] = sum((each.decode_modes for each in extractions.values()), Counter())
+    refused = Counter(str(why.reason) for each in extractions.values() for why in each.rejections.values())
+    through = sorted(name for name, each in extractions.items() if each.decode_modes["read through"])
     with capsys.disabled():
-        print(f"\nzoo: {len(seen)} specimens, pairs {dict(ways)}, refused {dict(refused)}")
+        print(f"\nzoo: {len(extractions)} specimens, pairs {dict(ways)}, refused {dict(refused)}")
         print(f"  read through: {', '.join(through) or 'none'}")
-    for name, each in seen.items():
+    for name, each in extractions.items():
         if each.specimen.honest:
-            assert each.ways["planned"] == len(each.spans), f"{name}: {dict(each.ways)}"
+            assert each.decode_modes["planned"] == len(each.spans), f"{name}: {dict(each.decode_modes)}"

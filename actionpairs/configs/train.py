@@ -1,0 +1,194 @@
+"""The `train` section of a recipe: an editor or a recognizer, and the loop that both share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from actionpairs.keys import Config, Positive, Share, Weight
+
+Channels = Annotated[int, Field(gt=0, multiple_of=8)]
+
+
+class PretrainedModel(Config):
+    """Weights to start from: a diffusers folder, a hub id (for example timbrooks/instruct-pix2pix), or `tabletop`,
+    the small editor that comes with the package and was trained on the demo's synthetic scenes.
+
+    widen: accept a text-to-image model too, and add the input channels for the original picture to its U-Net.
+    """
+
+    source: str
+    widen: bool = False
+
+
+class TinyModel(Config):
+    """A small model with random weights. Its autoencoder and tokenizer are trained on the shards first.
+
+    autoencoder: a model whose autoencoder is used instead, as in PretrainedModel.source. words: texts for the
+    tokenizer besides those of the shards. prediction: with v, edits keep the scene after hundreds of steps; with ε,
+    as in InstructPix2Pix, after many more. unet_attention: number of levels with attention, from the deepest.
+    Channels are multiples of 8.
+    """
+
+    tiny: Literal[True]
+    prediction: Literal["epsilon", "v_prediction"] = "v_prediction"
+    unet_channels: tuple[Channels, ...] = (32, 48, 64)
+    unet_layers: Positive = 1
+    unet_attention: Positive = 3
+    unet_heads: Positive = 4
+    text_width: Annotated[int, Field(gt=0, multiple_of=4)] = 64
+    text_layers: Positive = 2
+    text_length: Annotated[int, Field(gt=2, le=77)] = 16
+    vocabulary: Positive = 600
+    words: tuple[str, ...] = ()
+    autoencoder: str | None = None
+    autoencoder_channels: tuple[Channels, ...] = (8, 16, 32)
+    latent_channels: Positive = 4
+    autoencoder_steps: Positive = 250
+    autoencoder_batch_size: Positive = 8
+
+
+class ActionLossConfig(Config):
+    """L_action: makes the error with the right instruction smaller than with a wrong one.
+
+    negatives: wrong instructions per pair. drawn_from: the pairs that they are taken from.
+    """
+
+    weight: Weight = 0.1
+    form: Literal["logistic", "hinge", "negated"] = "logistic"
+    beta: Annotated[float, Field(gt=0)] = 1000.0
+    margin: Weight = 0.1
+    negatives: Positive = 1
+    drawn_from: Literal["all", "same verb", "same noun", "batch"] = "all"
+
+
+class RegularizationConfig(Config):
+    """L_reg: keeps the prediction near that of the frozen model that training started from."""
+
+    weight: Weight = 0.1
+
+
+class LoraConfig(Config):
+    """Low-rank adapters, trained instead of the U-Net's weights (arXiv 2106.09685): W + alpha/rank · B·A.
+
+    targets: the layers whose names end so get an adapter. None of them may be frozen.
+    """
+
+    rank: Positive = 16
+    alpha: Annotated[float, Field(gt=0)] = 16.0
+    targets: tuple[str, ...] = ("attn1.to_q", "attn1.to_k", "attn1.to_v", "attn1.to_out.0")
+
+
+class LoopConfig(Config):
+    """The keys of every training loop.
+
+    batch_size: total over all processes and accumulation steps. schedule: the learning rate after the warm-up.
+    compile: use torch.compile, which pays off after some minutes. cuda_graphs: record the kernels once and replay
+    them. deterministic: a GPU computes the same bits every time, so that a resumed run equals an uninterrupted one;
+    a CPU always does.
+    """
+
+    seed: int = 0
+    steps: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    schedule: Literal["constant", "cosine"] = "constant"
+    accumulation: Positive = 1
+    weight_decay: Weight = 0.01
+    max_gradient_norm: Weight = 1.0
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    compile: bool = False
+    cuda_graphs: bool = False
+    deterministic: bool = False
+    checkpoint_every: Positive = 1000
+    keep_checkpoints: Positive = 2
+
+    @model_validator(mode="after")
+    def _graphs_can_be_recorded(self) -> LoopConfig:
+        if self.cuda_graphs and not self.compile:
+            raise ValueError("`cuda_graphs` records compiled kernels: set `compile: true` too")
+        if self.cuda_graphs and self.accumulation > 1:
+            raise ValueError("`cuda_graphs` overwrites the gradients of the pass before: leave `accumulation` at 1")
+        return self
+
+
+class EditorConfig(LoopConfig):
+    """Fine-tuning of InstructPix2Pix with L_static + λ1·L_action + λ2·L_reg.
+
+    change_weight: additional weight of L_static where the two pictures differ; the paper's is 0.
+    gradient_checkpointing: less memory, a third more time. channels_last: the memory format in which convolutions
+    run faster on a GPU. fsdp: shard weights, gradients and AdamW's moments across the GPUs. lora: train only
+    adapters; the output folder has the merged weights, and the adapters as separate files.
+    """
+
+    task: Literal["editor"]
+    model: PretrainedModel | TinyModel
+    steps: Positive = 40_000
+    batch_size: Positive = 32
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-5
+    warmup_steps: Annotated[int, Field(ge=0)] = 1000
+    resolution: Positive = 256
+    freeze: tuple[str, ...] = ("attn2",)
+    action: ActionLossConfig = ActionLossConfig()
+    regularization: RegularizationConfig = RegularizationConfig()
+    min_snr_gamma: Annotated[float, Field(gt=0)] | None = None
+    change_weight: Weight = 0.0
+    conditioning_dropout: Annotated[float, Field(ge=0, le=1 / 3)] = 0.05
+    flip: Share = 0.5
+    ema_decay: Share = 0.9999
+    gradient_checkpointing: bool = False
+    channels_last: bool = False
+    fsdp: bool = False
+    lora: LoraConfig | None = None
+    sample_every: Positive = 5000
+    sample_count: Positive = 4
+    sample_steps: Positive = 20
+    sample_image_guidance: Weight = 1.5
+    sample_text_guidance: Weight = 7.5
+
+    @model_validator(mode="after")
+    def _can_be_shared_out(self) -> EditorConfig:
+        if self.fsdp and (self.compile or self.lora or self.channels_last or self.precision == "fp16"):
+            raise ValueError("`fsdp` does not go with `compile`, `lora`, `channels_last` or `precision: fp16`")
+        return self
+
+
+class RecognizerConfig(LoopConfig):
+    """Fine-tuning of a TimeSformer that scores pairs, as clips of [first frame × half, last frame × half].
+
+    clips: train on such "pairs", or on `frames` frames of the whole "segments", which are read from the videos
+    (--videos). input: "changes" makes both pictures gray where they are equal, so that a recognizer with random
+    weights need not learn to compare first. flip: probability that a pair is mirrored; "move left" then becomes
+    "move right". shift: the largest random shift, as a share of the picture's side. balanced: every action has the
+    same weight in the loss. held_out: the share of the training pairs kept for scoring if the shards have no test
+    split.
+    """
+
+    task: Literal["recognizer"]
+    source: str | None = None  # a folder or hub id; null builds one from the sizes below
+    steps: Positive = 5000
+    batch_size: Positive = 16
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-5
+    resolution: Positive = 224
+    frames: Annotated[int, Field(gt=1, multiple_of=2)] = 8
+    patch_size: Positive = 16
+    width: Positive = 768
+    layers: Positive = 12
+    heads: Positive = 12
+    clips: Literal["pairs", "segments"] = "pairs"
+    input: Literal["pictures", "changes"] = "pictures"
+    flip: Share = 0.5
+    shift: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    balanced: bool = False
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+    @model_validator(mode="after")
+    def _published_weights_know_pictures(self) -> RecognizerConfig:
+        if self.source is not None and self.input == "changes":
+            raise ValueError("`source` was trained on whole pictures: leave `input: pictures`")
+        return self
+
+
+TrainConfig = Annotated[EditorConfig | RecognizerConfig, Field(discriminator="task")]

@@ -1,0 +1,40 @@
+"""Makes the measures of one video's pairs again from the stored JPEGs. No video is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from actionpairs import measures, pairs
+from actionpairs.errors import StorageError
+from actionpairs.manifest import FileDigest
+from actionpairs.records import Measures
+from actionpairs.storage import Folder
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureTask:
+    """The file of one video's pairs, and the output folder for the file with new measures."""
+
+    source_url: str
+    out_url: str
+    name: str
+
+
+def remeasure_video(task: MeasureTask) -> FileDigest:
+    """Write the file of one video's pairs with new measures. Everything else is copied."""
+    cv2.setNumThreads(1)
+    source = Folder(task.source_url)
+    notes = pairs.load_notes(source, task.name, oldest=1)
+    measured = list(pairs.load_measured(source, task.name, measure_jpegs))
+    return pairs.write(Folder(task.out_url), task.name, measured, replace(notes, measured_from="jpeg"))
+
+
+def measure_jpegs(before: bytes, after: bytes) -> Measures:
+    """The measures of a pair, from its two JPEGs. Raises StorageError if one cannot be decoded."""
+    first, last = (cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) for jpeg in (before, after))
+    if first is None or last is None:
+        raise StorageError("a stored picture cannot be decoded.", cure="Run extract again, into a new folder.")
+    return measures.measure(first.astype(np.uint8, copy=False), last.astype(np.uint8, copy=False))

@@ -1,0 +1,152 @@
+"""The training loop of editors and recognizers.
+
+Its order never varies: report, snapshot, checkpoint, stop?, gradients, step, EMA. The same command run again
+resumes from the last checkpoint, and continues exactly as if it had not stopped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from actionpairs.configs import LoopConfig
+from actionpairs.errors import TrainingError
+from actionpairs.progress import Progress
+from actionpairs.training import checkpoints, fsdp
+from actionpairs.training.metric_log import MetricLog
+from actionpairs.training.sigterm import SigtermFlag
+from actionpairs.training.state import TrainState
+from actionpairs.training.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """Pictures of what the model can do. every: steps between two of them.
+
+    draw(model, path) writes one. Under FSDP, the other processes call it without a path: they only compute.
+    """
+
+    draw: Callable[[nn.Module, Path | None], None]
+    every: int
+
+
+def run_loop(
+    task: Task,
+    state: TrainState,
+    config: LoopConfig,
+    folder: Path,
+    *,
+    snapshots: Snapshots | None = None,
+    stop_after: int | None = None,
+) -> int:
+    """Train to config.steps, or for `stop_after` more steps. Returns the number of steps done in all.
+
+    Files are written below `folder`. Raises TrainingError if the loss is not finite, or on SIGTERM.
+    """
+    is_main = state.accelerator.is_main_process
+    step = first = checkpoints.resume(state, folder / "checkpoints")
+    last = config.steps if stop_after is None else min(config.steps, first + stop_after)
+    metrics: dict[str, float] = {}
+    with (
+        SigtermFlag() as sigterm,
+        MetricLog(folder, start_step=first, enabled=is_main) as log,
+        Progress(initial=first, total=config.steps, unit="step", disable=not is_main) as bar,
+    ):
+        while True:
+            if metrics:
+                log.record(step, metrics, images=config.batch_size)
+                bar.set_postfix(log.last_row(), refresh=False)
+                bar.update()
+            stopping = step >= last or sigterm.is_set_anywhere(state.accelerator)
+            if metrics and snapshots and (step % snapshots.every == 0 or step == config.steps):
+                draw_snapshot(snapshots, state, folder / "samples" / f"step-{step:06d}.png")
+            if metrics and (stopping or step % config.checkpoint_every == 0):
+                log.sync()
+                checkpoints.save(state, folder / "checkpoints", step, keep=config.keep_checkpoints)
+            if stopping:
+                break
+            metrics, step = train_step(task, state, config, step), step + 1
+        log.draw_curves()
+    if sigterm.is_set and step < last:
+        raise _stopped(step, config.steps)
+    return step
+
+
+def train_step(task: Task, state: TrainState, config: LoopConfig, step: int) -> dict[str, float]:
+    """One step, counted from 0: gradients, optimizer, EMA. Returns the batch's mean losses and the learning rate.
+
+    Raises TrainingError if the loss is not finite; the weights are then as before.
+    """
+    metrics = accumulate_gradients(task, state, config, step)
+    rate = learning_rate(step, config)
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    state.optimizer.step()
+    state.optimizer.zero_grad(set_to_none=True)
+    if state.ema:
+        state.ema.update(state.model)
+    return metrics | {"learning_rate": rate}
+
+
+def accumulate_gradients(task: Task, state: TrainState, config: LoopConfig, step: int) -> dict[str, float]:
+    """Backward passes over this process's rows, in `accumulation` parts. Returns the whole batch's mean losses."""
+    accelerator = state.accelerator
+    size = config.batch_size // (accelerator.num_processes * config.accumulation)
+    first = accelerator.process_index * size
+    terms: list[Tensor] = []
+    for number in range(config.accumulation):
+        start = first + number * accelerator.num_processes * size
+        with accelerator.accumulate(state.model):
+            losses = task.losses(state.model, step, slice(start, start + size))
+            accelerator.backward(losses.total)
+            if accelerator.sync_gradients and config.max_gradient_norm:
+                accelerator.clip_grad_norm_(state.model.parameters(), config.max_gradient_norm)
+        terms.append(torch.stack(list(losses.terms.values())))
+    task.prepare(step + 1, slice(first, first + size))  # before the device is waited for
+    sums, counts = accelerator.reduce(sum(terms), "sum").T.tolist()
+    means = {name: total / max(count, 1) for name, total, count in zip(losses.terms, sums, counts, strict=True)}
+    if not all(math.isfinite(mean) for mean in means.values()):
+        raise _not_finite(means, step, task.names(step))
+    return means
+
+
+def learning_rate(step: int, config: LoopConfig) -> float:
+    """The learning rate of a step, counted from 0: linear warm-up, then constant or half a cosine down to 0."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    if config.schedule == "constant":
+        return config.learning_rate
+    progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def draw_snapshot(snapshots: Snapshots, state: TrainState, path: Path) -> None:
+    """Draw with the averaged weights, then restore the trained ones."""
+    is_main = state.accelerator.is_main_process
+    if is_main or state.is_sharded:
+        model = state.unwrapped_model.eval()
+        with state.ema.average_parameters(model) if state.ema else torch.no_grad():
+            snapshots.draw(model, path if is_main else None)
+            fsdp.reshard(model)
+        model.train()
+    state.accelerator.wait_for_everyone()
+
+
+def _stopped(step: int, steps: int) -> TrainingError:
+    return TrainingError(
+        f"Stopped by SIGTERM at step {step} of {steps}; the checkpoint is written.",
+        cure="Run the same command again to resume.",
+    )
+
+
+def _not_finite(losses: Mapping[str, float], step: int, names: tuple[str, ...]) -> TrainingError:
+    terms = ", ".join(f"{name} {value:g}" for name, value in losses.items())
+    return TrainingError(
+        f"Step {step + 1}: the loss is not finite ({terms}) on the pairs {', '.join(names)}.",
+        cure="Look at these pairs. Lower learning_rate, or set `precision: no`, with another --out.",
+    )
