@@ -95,7 +95,7 @@ _VERSIONS = ("schema_version", "package_version")
 
 @contextmanager
 def working(folder: Folder, spec: StageSpec) -> Iterator[Manifest | None]:
-    """Lock a folder for one run of one spec. Yields the manifest if the stage has already finished here, else None.
+    """Lock a folder for one run of one spec. Yields the manifest if the stage has finished here before, else None.
 
     Raises StorageError if the folder belongs to another spec, to another version of actionpairs or to a running
     process, or if it has other files.

@@ -41,9 +41,9 @@ def file_name(video: str) -> str:
 class VideoNotes:
     """The metadata in a video's file.
 
-    read_through: why the whole video was decoded; "" if only the needed packets were. rate: frames per second, from
-    the frames' times; None if there are fewer than two frames. seconds: the video's length. measured_from: the
-    measures come from the decoded "pixels" or from the stored "jpeg" pictures.
+    read_through: why the whole video was decoded; "" if only the needed packets were. rate: frames per second,
+    from the frames' times; None if there are fewer than two frames. seconds: the video's length. measured_from:
+    the measures come from the decoded "pixels" or from the stored "jpeg" pictures.
     """
 
     rejections: tuple[Rejection, ...]

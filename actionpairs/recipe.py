@@ -78,7 +78,7 @@ class Recipe:
 
 
 def load(recipe: str | Path | Recipe) -> Recipe:
-    """Load a recipe by its path, or by the name of one that comes with the package. A Recipe is returned unchanged.
+    """Load a recipe by its path, or by the name of one in the package. A Recipe is returned unchanged.
 
     A recipe with `extends: other` starts from that one and states only the keys that differ. Names of the previous
     version still work, with a FutureWarning that gives the new name. Raises RecipeError if a name or key does not

@@ -48,8 +48,8 @@ class Segment:
     `stop_seconds` is infinite if the annotation does not state the video's length; that of a pair is finite.
     `video` is the name in the annotation: a path below the videos folder, a file name or a stem. `action` is the
     name of the action class. `group` is the participant: a leak-free split has no group in both train and test.
-    `tolerance_seconds` is half a frame if the annotation has frame numbers, whose rate can differ from the video's:
-    then the frames nearest to the start, and to one frame before the stop, are taken. Otherwise it is 0.
+    `tolerance_seconds` is half a frame if the annotation has frame numbers, whose rate can differ from that of the
+    video: then the frames nearest to the start, and to one frame before the stop, are taken. Otherwise it is 0.
 
     Raises ValueError if a time is not a number or negative, the times are not in order, or a name is empty.
     """
@@ -96,14 +96,14 @@ class Rejection:
 class Measures:
     """Measures of a pair's two pictures. Filters compare them with thresholds.
 
-    Shares are in [0, 1]; None if it could not be measured. `change` is the share of the picture's area that differs
-    between the frames, `ssim` their structural similarity. `sharpness_*` is the share of detail that a further blur
-    removes. `dark` and `overexposed` are the shares of pixels without detail, in the worse frame. `cut` is near 0
-    within a scene and near 1 across a cut. `camera_shift`, at the picture's center, and `displacement`, how far
-    things moved besides the camera, are shares of the diagonal. `camera_inliers` features agree with the camera's
-    motion. `moved_area` is the area of the largest region that moved or changed. `moved_left` … `moved_bottom` are
-    the box around all of them, as shares of width and height; None if nothing moved. `hash_*` are 64-bit perceptual
-    hashes in hexadecimal.
+    Shares are in [0, 1]; None if it could not be measured. `change` is the share of the picture's area that
+    differs between the frames, `ssim` their structural similarity. `sharpness_*` is the share of detail that a
+    further blur removes. `dark` and `overexposed` are the shares of pixels without detail, in the worse frame.
+    `cut` is near 0 within a scene and near 1 across a cut. `camera_shift`, at the picture's center, and
+    `displacement`, how far things moved besides the camera, are shares of the diagonal. `camera_inliers` features
+    agree with the camera's motion. `moved_area` is the area of the largest region that moved or changed.
+    `moved_left` … `moved_bottom` are the box around all of them, as shares of width and height; None if nothing
+    moved. `hash_*` are 64-bit perceptual hashes in hexadecimal.
     """
 
     change: float
@@ -134,9 +134,9 @@ class PairFacts:
     `before_seconds` and `after_seconds` are the presentation times of the two decoded frames, on the annotation's
     clock; `before_pts` and `after_pts` are the same in the video's time base (frame numbers if released as JPEGs).
     `before_early_seconds` and `after_early_seconds` are how much earlier these times are than the segment's start
-    and stop. `decoded` is "planned" if only the needed packets were decoded, "read through" if the whole video was,
-    "released" if the frames were released as JPEGs. `treatment` is what was done to the pictures besides scaling:
-    "", "deinterlaced", "tone-mapped" or both. `width` and `height` are those of the JPEGs, in pixels.
+    and stop. `decoded` is "planned" if only the needed packets were decoded, "read through" if the whole video
+    was, "released" if the frames were released as JPEGs. `treatment` is what was done to the pictures besides
+    scaling: "", "deinterlaced", "tone-mapped" or both. `width` and `height` are those of the JPEGs, in pixels.
     """
 
     segment: Segment
@@ -204,8 +204,8 @@ class Subset:
 class Entry:
     """The position of one sample in its shards folder, and what a loader needs before it reads the pictures.
 
-    Offsets are bytes from the start of the tar to the first byte of the picture. Width and height are those of both
-    pictures, in pixels.
+    Offsets are bytes from the start of the tar to the first byte of the picture. Width and height are those of
+    both pictures, in pixels.
     """
 
     key: str

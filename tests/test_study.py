@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 MARKS = "".join(
     f"<!-- cpu {part} -->\nold\n<!-- end of cpu {part} -->\n" for part in ("truth", "seeds", "scores", "trust")
 )
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture

@@ -45,9 +45,9 @@ class SplitConfig(Config):
 
     train: the split of all other samples. rule: `paper` draws the tests from all samples; `leak-free` holds out
     whole groups (participants, or videos if there are none), at least min_test_groups of them, and draws the tests
-    from those. Samples of held-out groups that are in no test go to the split `spare`, so that no group or video is
-    both trained on and tested. unseen_verbs: split → verbs whose samples all go there, and are never trained on.
-    subsets: name → samples of a split that are also written as a separate split.
+    from those. Samples of held-out groups that are in no test go to the split `spare`, so that no group or video
+    is both trained on and tested. unseen_verbs: split → verbs whose samples all go there, and are never trained
+    on. subsets: name → samples of a split that are also written as a separate split.
     """
 
     rule: Literal["paper", "leak-free"] = "paper"

@@ -26,8 +26,8 @@ class TinyModel(Config):
     """A small model with random weights. Its autoencoder and tokenizer are trained on the shards first.
 
     autoencoder: a model whose autoencoder is used instead, as in PretrainedModel.source. words: texts for the
-    tokenizer besides those of the shards. prediction: with v, edits keep the scene after hundreds of steps; with ε,
-    as in InstructPix2Pix, after many more. unet_attention: number of levels with attention, from the deepest.
+    tokenizer besides those of the shards. prediction: with v, edits keep the scene after hundreds of steps; with
+    ε, as in InstructPix2Pix, after many more. unet_attention: number of levels with attention, from the deepest.
     Channels are multiples of 8.
     """
 
@@ -85,8 +85,8 @@ class LoopConfig(Config):
 
     batch_size: total over all processes and accumulation steps. schedule: the learning rate after the warm-up.
     compile: use torch.compile, which pays off after some minutes. cuda_graphs: record the kernels once and replay
-    them. deterministic: a GPU computes the same bits every time, so that a resumed run equals an uninterrupted one;
-    a CPU always does.
+    them. deterministic: a GPU computes the same bits every time, so that a resumed run equals an uninterrupted
+    one; a CPU always does.
     """
 
     seed: int = 0
@@ -110,7 +110,7 @@ class LoopConfig(Config):
         if self.cuda_graphs and not self.compile:
             raise ValueError("`cuda_graphs` records compiled kernels: set `compile: true` too")
         if self.cuda_graphs and self.accumulation > 1:
-            raise ValueError("`cuda_graphs` overwrites the gradients of the pass before: leave `accumulation` at 1")
+            raise ValueError("`cuda_graphs` overwrites the last gradients: leave `accumulation` at 1")
         return self
 
 

@@ -1,6 +1,7 @@
 """Ways to run one function over many tasks: in this process, in local processes, or on a Ray cluster.
 
-Each executor returns an outcome for every task, also for tasks that failed. The outcomes of all executors are the same.
+Each executor returns an outcome for every task, also for tasks that failed. The outcomes do not depend on the
+executor.
 """
 
 from __future__ import annotations

@@ -26,12 +26,12 @@ except ImportError:
     raise MissingExtraError.of("ray", needed_for="a cluster") from None
 
 _RETRIES = 5  # of a task whose worker or node was lost
-_TASKS_PER_CPU = 2  # scheduled at a time: no CPU waits, an autoscaler sees pending tasks, and the queue stays short
+_TASKS_PER_CPU = 2  # scheduled at a time: no CPU waits, an autoscaler sees pending tasks, the queue stays short
 _PATIENCE_SECONDS = 10
 
 
 def at(address: str | None) -> Executor:
-    """The executor of the cluster at HOST:PORT. None: that of RAY_ADDRESS, else that of this machine, else a new one."""
+    """The executor of the cluster at HOST:PORT. None: that of RAY_ADDRESS or of this machine, else a new one."""
     return cast(Executor, partial(run, address=address))
 
 

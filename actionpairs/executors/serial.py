@@ -14,7 +14,7 @@ def run(
     workers: int | None = None,
     memory_bytes: int = 0,
 ) -> Iterator[Done[Task, Result]]:
-    """Run `work` over tasks one after another in this process. A task that crashes or hangs ends or stops the run."""
+    """Run `work` over tasks in this process, one by one. If a task crashes or hangs, so does the whole run."""
     del workers, memory_bytes  # not used: this process is the only worker
     for task in tasks:
         yield Done(task, work(task))

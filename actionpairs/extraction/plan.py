@@ -41,7 +41,7 @@ class Plan:
 
 
 def make_plan(urls: Sequence[str], config: ExtractConfig, *, limit: int | None) -> Plan:
-    """Read the annotation files and select segments. limit: the largest number of segments; the first are taken."""
+    """Read the annotation files and select segments. limit: keep only the first so many selected segments."""
     if not urls:
         raise AnnotationError("there is no annotation file.", cure="Name one or more with --annotations.")
     segments: list[Segment] = []

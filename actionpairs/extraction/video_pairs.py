@@ -57,8 +57,8 @@ class VideoResult:
         return self.pairs if self.notes.read_through else 0
 
 
-# A worker on a 1080p video took 299 MiB, and pairs are kept in memory until their video is done. JPEGs of quality 95
-# without chroma subsampling take about half a byte per pixel, and most pictures are 16:9.
+# A worker on a 1080p video took 299 MiB, and pairs are kept in memory until their video is done. JPEGs of quality
+# 95 without chroma subsampling take about half a byte per pixel, and most pictures are 16:9.
 _WORKER_BYTES, _BYTES_PER_PIXEL, _ASPECT = 400 << 20, 0.5, 16 / 9
 
 
@@ -73,8 +73,8 @@ def memory_bytes(tasks: Sequence[VideoTask]) -> int:
 def extract_video(task: VideoTask) -> VideoResult:
     """Extract one video's pairs and write them. Failures become rejections.
 
-    If no new packet comes for too long, executors.watchdog ends the worker. Raises UnreachableError if the store of
-    the videos does not answer.
+    If no new packet comes for too long, executors.watchdog ends the worker. Raises UnreachableError if the store
+    of the videos does not answer.
     """
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)

@@ -30,7 +30,9 @@ def video_source(videos: str | None, frames: str | None) -> VideoSource:
         return VideoSource(videos, frames_released=False)
     if frames and not videos:
         return VideoSource(frames, frames_released=True)
-    raise VideoError("give either videos or frames.", cure="--videos FOLDER, or --frames FOLDER with the JPEGs.")
+    raise VideoError(
+        "either videos or frames are needed.", cure="Use --videos FOLDER, or --frames FOLDER with the JPEGs."
+    )
 
 
 def video_tasks(

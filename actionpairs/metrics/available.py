@@ -11,6 +11,7 @@ from actionpairs.metrics import (
     clip,
     dinov2,
     discrimination,
+    drift,
     inception,
     lpips,
     motion,
@@ -29,6 +30,7 @@ LOADERS: tuple[MetricLoader, ...] = (  # in the order of a report's columns
     dinov2.LOADER,
     pixels.LOADER,
     background.LOADER,
+    drift.LOADER,
     recognizer_distance.LOADER,
 )
 

@@ -13,6 +13,7 @@ _ESCAPES = str.maketrans(
         "↑": r"$\uparrow$",
         "↓": r"$\downarrow$",
         "−": "$-$",
+        "Δ": r"$\Delta$",
         "\n": " ",
         **{character: f"\\{character}" for character in "&%$#_{}"},
     }

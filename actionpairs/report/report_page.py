@@ -14,7 +14,7 @@ from actionpairs.report import tables
 from actionpairs.report.gallery import GallerySample, Thumbnails, thumbnails
 from actionpairs.report.tables import Column
 
-_ABOUT = {"action": "Is the action done?", "picture": "Does it look like the truth?"}
+_ABOUT = {"action": "Is the action done?", "picture": "Does the picture look right?"}
 
 
 def render(report: Report, samples: Sequence[GallerySample]) -> str:

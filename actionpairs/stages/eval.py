@@ -98,7 +98,7 @@ def _spec_inputs(
     """What the report is made of, by digest."""
     digests = available.digests(weights)
     return {
-        "shards": manifest.load(source, stage="shard").digest,
+        "shards": manifest.load(source, stage="shard", oldest=1).digest,
         "split": split,
         **({} if limit is None else {"limit": str(limit)}),
         **{f"model {each.name}": each.digest for each in compared},

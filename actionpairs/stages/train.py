@@ -98,7 +98,7 @@ def _videos_folder(config: EditorConfig | RecognizerConfig, videos: str | None) 
 
 
 def _inputs(sources: Sequence[Folder]) -> dict[str, str]:
-    digests = sorted(manifest.load(source, stage="shard").digest for source in sources)
+    digests = sorted(manifest.load(source, stage="shard", oldest=1).digest for source in sources)
     return {f"shards {number}": digest for number, digest in enumerate(digests)}
 
 

@@ -44,15 +44,15 @@ def test_agrees_with_the_pipeline_of_diffusers(editor: Editor, name: str) -> Non
     pipeline.scheduler = sampling._scheduler(name, editor.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
     expected = pipeline(
-        TEXTS,
-        image=torch.from_numpy(PICTURES).permute(0, 3, 1, 2).float() / 255,
+        TEXTS[:2],
+        image=torch.from_numpy(PICTURES[:2]).permute(0, 3, 1, 2).float() / 255,
         num_inference_steps=2,
         image_guidance_scale=1.5,
         guidance_scale=7.5,
-        generator=[torch.Generator("cpu").manual_seed(10 + i) for i in range(4)],
+        generator=[torch.Generator("cpu").manual_seed(10 + i) for i in range(2)],
         output_type="np",
     ).images
-    edits = edit(editor, [0, 1, 2, 3], replace(ANCESTRAL, scheduler=name))
+    edits = edit(editor, [0, 1], replace(ANCESTRAL, scheduler=name))
     assert edits.dtype == np.uint8
     assert gap(edits, (expected * 255).round().astype(np.uint8)) <= 1
 

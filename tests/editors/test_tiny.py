@@ -72,5 +72,5 @@ def test_training_the_autoencoder_halves_its_error(small_editor: Editor, picture
         return float((decoded - signed).abs().mean())
 
     before = error()
-    tiny.train_autoencoder(small_editor.vae, pictures, steps=40, batch_size=8, seed=0)
+    tiny.train_autoencoder(small_editor.vae, pictures, steps=24, batch_size=8, seed=0)
     assert error() < before / 2

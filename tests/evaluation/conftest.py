@@ -47,7 +47,7 @@ def _jpeg(picture: np.ndarray) -> bytes:
 
 
 def make_shards(path: Path, *, count: int = 8, side: int = 64) -> Path:
-    """A finished shards folder with one test split; the first sample's instruction wants to be markup."""
+    """A finished shards folder with one test split; the first sample's instruction looks like HTML."""
     folder, samples = Folder(path), []
     for number in range(count):
         action = list(MOVES)[number % len(MOVES)]

@@ -1,4 +1,4 @@
-"""Measures of a pair that nothing is wrong with."""
+"""Measures of a pair that passes every filter."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ _GOOD = Measures(
 
 
 def measured(**changes: Any) -> Measures:
-    """The measures of a good pair, but for the changes."""
+    """The measures of a good pair, except for the changes."""
     return replace(_GOOD, **changes)

@@ -1,4 +1,4 @@
-"""A recognizer learns the tabletop's twelve actions from pairs, and names them in scenes it has not seen."""
+"""A recognizer trained on pairs of the tabletop names its twelve actions in new scenes."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ def jpeg(picture: np.ndarray) -> bytes:
 
 
 def samples_of(video: int, *, split: str) -> list[Sample]:
-    """The pairs of one scene; every video has a scene of its own."""
-    painted = render_pairs(
+    """The pairs of one video, which is one scene."""
+    rendered = render_pairs(
         camera="fixed", actions=ACTIONS_PER_VIDEO, seed=5, index=video, size=(SIDE, SIDE), frame_rate=10
     )
-    found = []
-    for number, (told, before, after) in enumerate(painted):
+    samples = []
+    for number, (annotation, before, after) in enumerate(rendered):
         segment = Segment(
-            id=told.id,
+            id=annotation.id,
             video=f"{video}.mp4",
             start_seconds=float(number),
             stop_seconds=number + 1.0,
-            instruction=told.action.narration,
-            verb=told.action.verb,
-            noun=told.action.nouns[0],
-            action=told.action.verb,
-            group=told.id.split("_")[0],
+            instruction=annotation.action.narration,
+            verb=annotation.action.verb,
+            noun=annotation.action.nouns[0],
+            action=annotation.action.verb,
+            group=annotation.id.split("_")[0],
         )
-        found.append(sample(segment, split, jpeg(before), jpeg(after), side=SIDE))
-    return found
+        samples.append(sample(segment, split, jpeg(before), jpeg(after), side=SIDE))
+    return samples
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def pairs() -> list[Sample]:
 
 
 def score(pairs: Sequence[Sample], folder: Path, *, steps: int) -> float:
-    """Train with the demo's recipe for so many steps; the share of unseen pairs named rightly."""
+    """Train with the demo's recipe for so many steps. Returns the top-1 accuracy on the test pairs."""
     write_samples(folder / "shards", list(pairs), SPLITS, name=NAME)
     recipe = {
         "extends": "demo-recognizer",
@@ -74,12 +74,12 @@ def score(pairs: Sequence[Sample], folder: Path, *, steps: int) -> float:
     return counts["top_1"] / counts["scored"]
 
 
-def test_most_actions_are_named_in_scenes_that_were_never_seen(pairs: list[Sample], tmp_path: Path) -> None:
+def test_most_actions_are_named_right_in_new_scenes(pairs: list[Sample], tmp_path: Path) -> None:
     assert score(pairs, tmp_path, steps=4500) >= 0.9
 
 
 def test_shuffled_actions_are_named_by_chance(pairs: list[Sample], tmp_path: Path) -> None:
-    """No more often than the commonest action is right by itself, which is one in seven."""
+    """Always naming the most common action would be right for one pair in seven."""
     actions = [one.metadata.segment.action for one in pairs]
     random.Random(0).shuffle(actions)
     mixed = [

@@ -16,3 +16,4 @@ def test_the_best_is_bold_and_baselines_stand_below_a_rule() -> None:
 
 def test_names_are_texts() -> None:
     assert latex.escape(r"a_b & 5% \end{x}") == r"a\_b \& 5\% \textbackslash{}end\{x\}"
+    assert latex.escape("color drift ΔE ↓") == r"color drift $\Delta$E $\downarrow$"

@@ -16,6 +16,7 @@ from actionpairs.stages.train import TrainSummary
 from actionpairs.storage import Folder
 from actionpairs.training import metric_log
 from tests.stages.training_runs import EDITOR, UNET, assert_only_attn2_is_frozen, edit, recipe, run
+from tests.training.conftest import without_curves as without_curves
 from tests.training.squares import SIDE, SIZES, write_squares
 
 
@@ -94,6 +95,7 @@ def test_a_folder_of_another_recipe_is_refused(
         run(recipe(tmp_path, EDITOR, seed=1), squares, whole[0])
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_an_editor_folder_is_what_another_run_can_start_from(
     whole: tuple[Path, TrainSummary], squares: Path, tmp_path: Path
 ) -> None:
@@ -116,6 +118,7 @@ def test_an_editor_folder_is_what_another_run_can_start_from(
     assert edit(tmp_path / "model").size == (SIDE, SIDE)
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_a_tiny_editor_takes_the_autoencoder_that_the_recipe_names(
     whole: tuple[Path, TrainSummary], squares: Path, tmp_path: Path
 ) -> None:
@@ -125,6 +128,7 @@ def test_a_tiny_editor_takes_the_autoencoder_that_the_recipe_names(
     assert (tmp_path / "model" / vae).read_bytes() == (whole[0] / vae).read_bytes()
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_adapters_train_alone_resume_exactly_and_are_merged_into_the_folder(
     whole: tuple[Path, TrainSummary], squares: Path, tmp_path: Path
 ) -> None:
@@ -149,6 +153,7 @@ def test_adapters_train_alone_resume_exactly_and_are_merged_into_the_folder(
     assert edit(tmp_path / "model").size == (SIDE, SIDE)
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_in_bf16_regularization_begins_at_exactly_zero(
     whole: tuple[Path, TrainSummary], squares: Path, tmp_path: Path
 ) -> None:

@@ -19,7 +19,9 @@ from actionpairs.storage import Folder
 from tests.conftest import HEADER, encode_video, read_index
 from tests.stages.conftest import SMALL_RECIPE
 from tests.stages.training_runs import EDITOR, RECOGNIZER
+from tests.training.conftest import without_curves as without_curves
 
+pytestmark = pytest.mark.usefixtures("without_curves")
 SIDE, RATE = 144, 30000 / 1001
 CLIPS = {"clips": "segments", "frames": 4}
 
@@ -38,9 +40,8 @@ def extracted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "segments.csv").write_text(HEADER + "".join(rows))
     recipe, pairs = folder / "small.yaml", str(folder / "pairs")
     recipe.write_text(SMALL_RECIPE.replace("min_change: 0.012", ""))
-    extract(
-        recipe, videos=str(folder / "videos"), annotations=[str(folder / "segments.csv")], out=pairs, workers=1
-    )
+    table = str(folder / "segments.csv")
+    extract(recipe, videos=str(folder / "videos"), annotations=[table], out=pairs, executor="serial")
     shard(recipe, pairs=pairs, out=str(folder / "shards"))
     return folder
 

@@ -11,7 +11,10 @@ from actionpairs.errors import TrainingError
 from actionpairs.recognition import timesformer
 from actionpairs.storage import Folder
 from tests.stages.training_runs import RECOGNIZER, recipe, run
+from tests.training.conftest import without_curves as without_curves
 from tests.training.squares import write_squares
+
+pytestmark = pytest.mark.usefixtures("without_curves")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from actionpairs.data.examples import Example
 from actionpairs.editors import instruct_pix2pix, tiny
 from actionpairs.editors.instruct_pix2pix import Editor
 from actionpairs.storage import Folder
+from actionpairs.training import curves
 from tests.training.squares import SIDE, SIZES, write_squares
 
 
@@ -50,3 +51,9 @@ def small_editor(loaded_editor: Editor) -> Editor:
     """A copy for each test, which may change it."""
     parts = {name: copy.deepcopy(getattr(loaded_editor, name)) for name in ("unet", "vae", "text_encoder")}
     return replace(loaded_editor, **parts)
+
+
+@pytest.fixture
+def without_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs write an empty curves.png: drawing it takes as long as a few training steps."""
+    monkeypatch.setattr(curves, "plot", lambda rows, names: b"")

@@ -20,6 +20,7 @@ def record(folder: Path, start: int, stop: int) -> None:
         log.draw_curves()
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_a_resumed_run_removes_the_rows_after_the_checkpoint(tmp_path: Path) -> None:
     record(tmp_path, 0, 7)
     record(tmp_path, 5, 9)
@@ -31,6 +32,7 @@ def test_a_resumed_run_removes_the_rows_after_the_checkpoint(tmp_path: Path) -> 
     assert [event.step for event in events.Scalars("loss")] == list(range(1, 10))
 
 
+@pytest.mark.usefixtures("without_curves")
 def test_a_half_written_last_row_is_removed(tmp_path: Path) -> None:
     record(tmp_path, 0, 4)
     with (tmp_path / "losses.csv").open("a") as file:
@@ -39,6 +41,15 @@ def test_a_half_written_last_row_is_removed(tmp_path: Path) -> None:
     assert [row["step"] for row in metric_log.load_rows(tmp_path / "losses.csv")] == list(range(1, 7))
 
 
+def test_the_curves_are_drawn_from_all_columns_but_the_speed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curves, "plot", lambda rows, names: f"{len(rows)} {' '.join(names)}".encode())
+    record(tmp_path, 0, 3)
+    assert (tmp_path / "curves.png").read_text() == "3 loss learning_rate"
+
+
+@pytest.mark.usefixtures("without_curves")
 def test_the_final_means_are_over_a_twentieth(tmp_path: Path) -> None:
     record(tmp_path, 0, 40)
     assert metric_log.final_means(tmp_path / "losses.csv") == {"loss": pytest.approx((1 / 39 + 1 / 40) / 2)}

@@ -20,6 +20,7 @@ from actionpairs.training.state import TrainState, prepare
 from actionpairs.training.task import Losses, sum_and_count
 from actionpairs.training.train import Snapshots, learning_rate, run_loop, train_step
 
+pytestmark = pytest.mark.usefixtures("without_curves")
 CONFIG = LoopConfig(steps=12, batch_size=4, learning_rate=1e-2, checkpoint_every=4, keep_checkpoints=2)
 
 
