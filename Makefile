@@ -21,7 +21,7 @@ test-slow: $(VENV)/installed  ## the tests that `make test` leaves out
 check: lint  ## lint, types, import contracts, and the tests that take moments: before every commit
 	$(PYTEST) -m "not slow" $(FAST_TESTS)
 
-FAST_TESTS := tests/test_*.py tests/curation tests/extraction tests/templates
+FAST_TESTS := tests/test_*.py tests/curation tests/templates
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

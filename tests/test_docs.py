@@ -49,7 +49,7 @@ def commands() -> list[str]:
 def test_commands_that_are_shown_parse(line: str) -> None:
     name, *arguments = shlex.split(line, comments=True)[1:]
     command = main.commands[name]
-    with click.Context(command, info_name=name) as context:
+    with click.Context(command, info_name=name, **main.context_settings) as context:
         command.parse_args(context, arguments)
 
 
