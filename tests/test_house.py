@@ -20,9 +20,10 @@ TEXTS = [
 MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS, SAME_LINES = 300, 40, 6, 6
 NO_NAMES = {"found", "shown", "known", "told", "said", "given"}
 OLD_NAMES = re.compile(
-    r"\b(Lesson|Trainee|Rivals?|Presentation|Contestants?|Judges|PaintedSet|Unfit|Places|Seats?|seated|_Deal"
+    r"\b(Lesson|Trainee|Rivals?|Presentation|Contestants?|Judges|PaintedSet|Unfit|Places|Seats?|seated|_?Deal|placing"
     r"|Opinions?|opinions|Filmed|films|likeness|Movement|blown(_out)?|max_blown|trainee|lesson|rivals|contestants?"
-    r"|order_digest|Journal|recogniser\w*|Recogniser\w*|RecogniserConfig|cut_video|EditorLesson)\b"
+    r"|order_digest|Journal|recogniser\w*|Recogniser\w*|cut_video|Cut|Order|Line|EditorLesson)\b"
+    r"|actionpairs[./](learning|scoring|tabletop|pages|stages[./](cut|plan|placing|seats|shuffle|painted))\b"
 )
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 

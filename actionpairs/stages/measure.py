@@ -52,7 +52,7 @@ def measure(
     """
     source, folder = Folder(pairs_folder), Folder(out or pairs_folder)
     with manifest.locked(folder):
-        earlier = _set_aside(source, folder)
+        earlier, force = _set_aside(source, folder, force=force)
         names = pairs.file_names(source)
         if folder.path() == source.path():
             pending = [name for name in names if force or not pairs.is_current(source, name)]
@@ -64,17 +64,23 @@ def measure(
     return MeasureSummary(folder.url, len(pending), earlier.counts["pairs"], len(names) - len(pending))
 
 
-def _set_aside(source: Folder, folder: Folder) -> Manifest:
-    """The manifest of the pairs; in the output folder it is set aside until all pairs are measured."""
+def _set_aside(source: Folder, folder: Folder, *, force: bool) -> tuple[Manifest, bool]:
+    """The manifest of the pairs; in the output folder it is set aside until all pairs are measured.
+
+    Gives `force`, too: a run that goes on with one that was stopped does all that the stopped one was to do.
+    """
     if folder.exists(EARLIER_FILE):
-        return manifest.parse(folder.read_bytes(EARLIER_FILE), where=f"{folder}/{EARLIER_FILE}")
+        aside = json.loads(folder.read_bytes(EARLIER_FILE))
+        data = json.dumps(aside["manifest"]).encode()
+        return manifest.parse(data, where=f"{folder}/{EARLIER_FILE}"), force or aside["force"]
     earlier = manifest.load(source, stage="extract", oldest=1)
     others = [name for name in folder.names() if name != manifest.LOCK_FILE]
     if folder.path() != source.path() and others:
         raise StorageError(f"{folder}: not empty.", cure="Choose an empty or a new folder for --out.")
-    folder.write_bytes(EARLIER_FILE, source.read_bytes(manifest.MANIFEST_FILE))
+    content = json.loads(source.read_bytes(manifest.MANIFEST_FILE))
+    folder.write_bytes(EARLIER_FILE, manifest.json_bytes({"force": force, "manifest": content}))
     folder.remove(manifest.MANIFEST_FILE)
-    return earlier
+    return earlier, force
 
 
 def _run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,6 @@ def test_a_new_measure_reaches_the_pairs_that_exist(folder: Path, monkeypatch: p
     original = measures.measure
 
     def changed(before: Any, after: Any) -> Measures:
-        from dataclasses import replace
-
         return replace(original(before, after), change=0.125)
 
     monkeypatch.setattr(measures, "measure", changed)
@@ -138,6 +137,24 @@ def test_a_stopped_run_goes_on_and_no_other_command_takes_the_folder_meanwhile(
         shard_it(folder, tmp_path / "shards")
     assert measure(str(folder), executor="serial").skipped >= 1
     shard_it(folder, tmp_path / "shards")
+
+
+def test_a_forced_run_that_was_stopped_is_finished_by_a_run_without_force(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, original = [], measures.measure
+
+    def interrupted(before: Any, after: Any) -> Measures:
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return replace(original(before, after), change=0.125)
+
+    monkeypatch.setattr(measures, "measure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        measure(str(folder), force=True, executor="serial")
+    measure(str(folder), executor="serial")
+    assert {row["change"] for row in facts(folder)} == {0.125}
 
 
 def test_workers_and_executors_change_no_byte(folder: Path, tmp_path: Path) -> None:
