@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from actionpairs.video.bits import BitReader
-from actionpairs.video.headers import HeaderError, PictureHeader
+from actionpairs.video.picture_header import HeaderError, PictureHeader
 
 _MAX_B_PICTURES = 1 << 20  # more than ever come between two reference pictures
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from actionpairs.video.bits import BitReader
-from actionpairs.video.headers import HeaderError, PictureHeader
 from actionpairs.video.nal_headers import NalHeaders, OrderCount, split_start_codes, unescaped
+from actionpairs.video.picture_header import HeaderError, PictureHeader
 
 _SLICE, _IDR, _SPS, _PPS = 1, 5, 7, 8
 _PARTITIONS = frozenset({2, 3, 4})

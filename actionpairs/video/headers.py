@@ -5,42 +5,16 @@ Only the packet's own bytes are used: nothing is decoded, and the container is n
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
-
 from av.codec import Codec
 from av.video.codeccontext import VideoCodecContext
 
-
-class HeaderError(ValueError):
-    """A packet whose header cannot be parsed or is not supported; the message says what it holds."""
-
-
-class PictureHeader(NamedTuple):
-    """One packet's picture.
-
-    Pictures are shown in the order of (sequence, order). is_shown: false for a picture that is only a reference.
-    is_entry: decoding can start here, and later pictures come out as if decoded from the beginning.
-    parameter_sets_changed: the packet replaces parameter sets of the sequence or the picture.
-    """
-
-    sequence: int
-    order: int
-    is_shown: bool = True
-    is_entry: bool = False
-    parameter_sets_changed: bool = False
-
-
-class HeaderParser(Protocol):
-    """Parses the packets of one stream, in order from the first."""
-
-    def parse(self, data: memoryview) -> PictureHeader:
-        """The header of a packet's picture; raises ValueError or IndexError if it cannot be parsed."""
+from actionpairs.video import frame_headers, h264_headers, hevc_headers
+from actionpairs.video.nal_headers import NalHeaders
+from actionpairs.video.picture_header import HeaderParser
 
 
 def has_picture(context: VideoCodecContext, data: memoryview) -> bool:
     """Whether a packet holds a picture or a part of one; true if that is unknown."""
-    from actionpairs.video.nal_headers import NalHeaders
-
     parser = make_parser(context)
     try:
         return parser.has_slice(data) if isinstance(parser, NalHeaders) else True
@@ -57,8 +31,6 @@ def make_parser(context: VideoCodecContext) -> HeaderParser | None:
 
 
 def _make_parser(codec: Codec, extradata: bytes | None) -> HeaderParser | None:
-    from actionpairs.video import frame_headers, h264_headers, hevc_headers
-
     match codec.canonical_name:
         case "h264":
             return h264_headers.H264Headers(extradata)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from actionpairs.video.bits import BitReader
-from actionpairs.video.headers import HeaderError, PictureHeader
 from actionpairs.video.nal_headers import NalHeaders, OrderCount, split_start_codes, unescaped
+from actionpairs.video.picture_header import HeaderError, PictureHeader
 
 _IRAP, _IDR, _CRA, _RASL = range(16, 24), (19, 20), 21, (8, 9)
 _PARAMETER_SETS, _ENDS = frozenset({32, 33, 34}), frozenset({36, 37})

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from actionpairs.video.headers import HeaderError, PictureHeader
+from actionpairs.video.picture_header import HeaderError, PictureHeader
 
 
 @dataclass(slots=True)

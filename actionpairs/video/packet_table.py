@@ -16,7 +16,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from actionpairs.errors import VideoError
-from actionpairs.video.headers import HeaderParser, PictureHeader
+from actionpairs.video.picture_header import HeaderParser, PictureHeader
 from actionpairs.video.timeline import Timeline, TimeZero, origin
 
 

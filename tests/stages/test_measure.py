@@ -95,6 +95,7 @@ def test_pictures_and_facts_stay_and_measures_change_by_little(folder: Path) -> 
     for one, other in zip(before, facts(folder), strict=True):
         assert other["change"] == pytest.approx(one["change"], abs=0.02)
         assert other["ssim"] == pytest.approx(one["ssim"], abs=0.02)
+        assert other["sharpness_before"] == pytest.approx(one["sharpness_before"], abs=0.05)
     notes = pairs.load_notes(Folder(folder), pairs.file_names(Folder(folder))[0])
     assert notes.measured_from == "jpeg"
 

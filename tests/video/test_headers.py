@@ -9,7 +9,7 @@ import pytest
 
 from actionpairs.video import headers
 from actionpairs.video.bits import BitReader
-from actionpairs.video.headers import PictureHeader
+from actionpairs.video.picture_header import PictureHeader
 from tests.conftest import MakeVideo
 
 X264 = "libx264"
