@@ -23,6 +23,7 @@ from actionpairs.version import PACKAGE_VERSION, SCHEMA_VERSION
 RECIPE_FILE = "recipe.json"
 MANIFEST_FILE = "manifest.json"
 LOCK_FILE = ".lock"
+STAGING_FOLDER = ".measure"  # where `measure` puts the files that will replace those of a pairs folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,7 @@ def load(folder: Folder, *, stage: str, oldest: int = SCHEMA_VERSION) -> Manifes
     the folder is from another stage, or its schema version is too old or too new.
     """
     if not folder.exists(MANIFEST_FILE):
+        _check_not_half_replaced(folder)
         raise StorageError(
             f"{folder}: no {MANIFEST_FILE}, so `{stage}` has not finished here.",
             cure=f"Check the path, or run `actionpairs {stage}` again: it continues where it stopped.",
@@ -196,48 +198,74 @@ def folder_digest(folder: Folder) -> str:
 
 def _other_version(folder: Folder, stage: str, manifest: Manifest) -> StorageError:
     version = f"{manifest.package_version} (schema {manifest.schema_version})"
+    message = f"{folder}: written by actionpairs {version}; its columns have changed since."
+    cure = f"Run `actionpairs {stage}` again, into a new folder."
     if manifest.schema_version > SCHEMA_VERSION:
-        return StorageError(
-            f"{folder}: written by actionpairs {version}; this is {PACKAGE_VERSION} (schema {SCHEMA_VERSION}).",
-            cure="Install that version or a later one.",
+        message = (
+            f"{folder}: written by actionpairs {version}; this is {PACKAGE_VERSION} (schema {SCHEMA_VERSION})."
         )
-    cures = {
-        "extract": f"Run `actionpairs measure {folder} --out NEW`: it needs only this folder, and no video.",
-        "shard": "Run `actionpairs shard` again on the pairs, into a new folder.",
-    }
-    return StorageError(
-        f"{folder}: written by actionpairs {version}; its columns have changed since.",
-        cure=cures.get(stage, f"Run `actionpairs {stage}` again, into a new folder."),
-    )
+        cure = "Install that version or a later one."
+    elif stage == "extract":
+        cure = f"Run `actionpairs measure {folder} --out NEW`: it needs the folder alone, and no video."
+    return StorageError(message, cure=cure)
+
+
+def reopen(folder: Folder, finished: Manifest | None) -> None:
+    """Remove the manifest, since files will be added. Raises StorageError if another version wrote the others."""
+    if finished and finished.package_version != PACKAGE_VERSION:
+        raise _mixed_versions(folder, finished.package_version, finished.schema_version)
+    folder.remove(MANIFEST_FILE)
+
+
+def _check_not_half_replaced(folder: Folder) -> None:
+    if folder.exists(f"{STAGING_FOLDER}/{MANIFEST_FILE}"):
+        raise StorageError(
+            f"{folder}: `actionpairs measure` was stopped while it replaced the files.",
+            cure=f"Run `actionpairs measure {folder}` again: it finishes that.",
+        )
 
 
 def _check_owner(folder: Folder, spec: StageSpec) -> None:
-    """Raise StorageError if a folder is not empty and was not started by this spec and this version."""
+    """Raise StorageError where a folder is not empty and was not begun by this spec and this version."""
     names = [name for name in folder.names() if name != LOCK_FILE]
     if not names:
         return
     if RECIPE_FILE not in names:
         raise StorageError(
-            f"{folder}: not empty, and not an output folder of `actionpairs {spec.stage}`.",
+            f"{folder}: not empty, and not a folder of `actionpairs {spec.stage}`.",
             cure="Choose an empty or a new folder for --out.",
         )
+    is_finished = MANIFEST_FILE in names
+    if not is_finished:
+        _check_not_half_replaced(folder)
+    digest, schema, package = _owner(folder)
+    if schema != SCHEMA_VERSION and is_finished:  # its keys have other names, so its digest says nothing
+        load(folder, stage=spec.stage)
+    if schema == SCHEMA_VERSION and digest != spec.digest:
+        raise StorageError(
+            f"{folder}: made by another recipe or from other inputs ({digest}, not {spec.digest}).",
+            cure=f"Choose another --out, or remove it; its {RECIPE_FILE} says what it was made of.",
+        )
+    if not is_finished and (schema, package) != (SCHEMA_VERSION, PACKAGE_VERSION):
+        raise _mixed_versions(folder, package, schema)
+
+
+def _owner(folder: Folder) -> tuple[str, int, str]:
+    """The digest of the spec that a folder was begun for, and the versions that began it."""
     try:
         owner = json.loads(folder.read_bytes(RECIPE_FILE))
         digest = owner.get("spec_digest") or owner["order_digest"]
-        versions = owner.get("schema_version", 1), owner.get("package_version", "0.1")
+        return digest, owner.get("schema_version", 1), owner.get("package_version", "0.1")
     except (ValueError, TypeError, KeyError, AttributeError):
-        digest, versions = "unknown", (SCHEMA_VERSION, PACKAGE_VERSION)
-    if digest != spec.digest:
-        raise StorageError(
-            f"{folder}: made by another recipe or from other inputs ({digest}, not {spec.digest}).",
-            cure=f"Choose another --out, or remove the folder; its {RECIPE_FILE} names its recipe and inputs.",
-        )
-    if MANIFEST_FILE not in names and versions != (SCHEMA_VERSION, PACKAGE_VERSION):
-        raise StorageError(
-            f"{folder}: begun by actionpairs {versions[1]} (schema {versions[0]}); this is {PACKAGE_VERSION} "
-            f"(schema {SCHEMA_VERSION}). A folder does not mix the output of two versions.",
-            cure=f"Choose another --out, or finish this one with actionpairs {versions[1]}.",
-        )
+        return "unknown", SCHEMA_VERSION, PACKAGE_VERSION
+
+
+def _mixed_versions(folder: Folder, package: str, schema: int) -> StorageError:
+    return StorageError(
+        f"{folder}: begun by actionpairs {package} (schema {schema}), and this is {PACKAGE_VERSION} "
+        f"(schema {SCHEMA_VERSION}). One folder does not mix the output of two versions.",
+        cure=f"Choose another --out, or use actionpairs {package} for this one.",
+    )
 
 
 @contextmanager

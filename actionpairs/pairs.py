@@ -94,12 +94,11 @@ def load_notes(folder: Folder, name: str, *, oldest: int = SCHEMA_VERSION) -> Vi
         return VideoNotes(rejections, **json.loads(metadata.get(b"video", b"{}")))
 
 
-def is_current(folder: Folder, name: str) -> bool:
-    """Whether this version of actionpairs wrote the file, so that measuring again would change nothing."""
-    with _opened(folder, name, oldest=1) as file:
-        metadata = file.schema_arrow.metadata
-        versions = metadata.get(b"schema_version"), metadata.get(b"package_version")
-        return versions == (str(SCHEMA_VERSION).encode(), PACKAGE_VERSION.encode())
+def video_name(folder: Folder, name: str) -> str:
+    """The video, as the annotations name it, that a file's pairs are from; the file's own name if it is empty."""
+    with _opened(folder, name) as file:
+        videos = file.read(columns=["video"])["video"]
+    return str(videos[0]) if len(videos) else name
 
 
 def file_names(folder: Folder) -> list[str]:

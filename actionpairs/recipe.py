@@ -141,6 +141,8 @@ def _with_new_names(data: dict[str, Any], path: Path, *, inside: tuple[str, ...]
             _warn_renamed(f"{path}: `{'.'.join(place)}: {value}`", values[value])
             value = values[value]
         new_key = compatibility.KEYS.get(place, key)
+        if new_key != key and new_key in data:
+            raise RecipeError(f"{path}: `{key}` and `{new_key}` are one key.", cure=f"Keep `{new_key}`.")
         if new_key != key:
             _warn_renamed(f"{path}: `{'.'.join(place)}`", new_key)
         renamed[new_key] = value

@@ -115,3 +115,9 @@ def test_no_recipe_of_the_package_uses_an_old_name() -> None:
         warnings.simplefilter("error", FutureWarning)
         for name in recipe.builtin_names():
             recipe.load(name)
+
+
+def test_a_key_under_both_of_its_names_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: table\nshard: {filters: {max_overexposed: 0.1, max_blown: 0.2}}")
+    with pytest.raises(RecipeError, match="`max_blown` and `max_overexposed` are one key"):
+        recipe.load(path)

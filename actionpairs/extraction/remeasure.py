@@ -24,17 +24,28 @@ class MeasureTask:
 
 
 def remeasure_video(task: MeasureTask) -> FileDigest:
-    """Write the file of one video's pairs with new measures. Everything else is copied."""
+    """Write the file of one video's pairs with new measures; everything else stays as it was.
+
+    Raises StorageError where a stored picture cannot be decoded.
+    """
+    threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     source = Folder(task.source_url)
-    notes = pairs.load_notes(source, task.name, oldest=1)
-    measured = list(pairs.load_measured(source, task.name, measure_jpegs))
+    try:
+        notes = pairs.load_notes(source, task.name, oldest=1)
+        measured = list(pairs.load_measured(source, task.name, measure_jpegs))
+    except ValueError as error:
+        cure = "Run extract again, into a new folder."
+        raise StorageError(f"{source}/{task.name}: {error}.", cure=cure) from None
+    finally:
+        cv2.setNumThreads(threads)
     return pairs.write(Folder(task.out_url), task.name, measured, replace(notes, measured_from="jpeg"))
 
 
 def measure_jpegs(before: bytes, after: bytes) -> Measures:
-    """The measures of a pair, from its two JPEGs. Raises StorageError if one cannot be decoded."""
-    first, last = (cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) for jpeg in (before, after))
+    """The measures of a pair from its two JPEGs; raises ValueError where one cannot be decoded."""
+    data = (np.frombuffer(jpeg or b"\0", np.uint8) for jpeg in (before, after))
+    first, last = (cv2.imdecode(each, cv2.IMREAD_COLOR) for each in data)
     if first is None or last is None:
-        raise StorageError("a stored picture cannot be decoded.", cure="Run extract again, into a new folder.")
+        raise ValueError("a stored picture cannot be decoded")
     return measures.measure(first.astype(np.uint8, copy=False), last.astype(np.uint8, copy=False))

@@ -54,7 +54,7 @@ def extract(
         pending = [task for task in tasks if not folder.exists(task.name)]
         if finished and not pending:
             return _summary_again(folder, finished.counts, tasks, rate=rate)
-        folder.remove(manifest.MANIFEST_FILE)
+        manifest.reopen(folder, finished)
         run = partial(get_executor(executor), workers=workers, memory_bytes=memory_bytes(pending))
         results = _earlier_results(folder, tasks, pending)
         outcome = _run(run, pending, results, missing, max_rejected=config.max_rejected)

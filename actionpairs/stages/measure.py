@@ -1,14 +1,16 @@
 """measure: the measures of a pairs folder again, from its stored JPEGs.
 
-It brings the folder of an earlier version up to date, and adds a new measure to pairs that exist. In place, the
-manifest is set aside while the files are rewritten, so that no other command takes a half-measured folder.
+It brings the folder of an earlier version up to date, and adds a new measure to pairs that exist. All files are
+measured into a folder of their own first. In place, this is a hidden folder whose files replace the old ones when
+all of them are there.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from actionpairs import manifest, pairs
 from actionpairs.annotations import stated_rate
@@ -17,24 +19,23 @@ from actionpairs.errors import StorageError
 from actionpairs.executors import Died, Executor, ExecutorName, get_executor
 from actionpairs.extraction.remeasure import MeasureTask, remeasure_video
 from actionpairs.extraction.summary import summarize
-from actionpairs.manifest import FileDigest, Manifest
+from actionpairs.manifest import FileDigest, Manifest, StageSpec
 from actionpairs.progress import Progress
 from actionpairs.report import pairs_page
 from actionpairs.storage import Folder
 from actionpairs.version import PACKAGE_VERSION, SCHEMA_VERSION
 
-EARLIER_FILE = "manifest.before-measure.json"
 _WORKER_BYTES = 1 << 30
+_SOURCE = "measured from"  # the input that names the pairs folder
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureSummary:
-    """The result of `measure`: how many files and pairs have new measures, and how many files had them already."""
+    """The result of `measure`: the folder, and how many videos and pairs were measured by this call."""
 
     out: str
     videos: int
     pairs: int
-    skipped: int
 
 
 def measure(
@@ -47,40 +48,43 @@ def measure(
 ) -> MeasureSummary:
     """Measure all pairs of a folder again; the same call again goes on where it stopped.
 
-    out: a new folder for the result; without it, the folder is changed in place. force: measure the files of this
-    very version, too. Raises StorageError where extract has not finished, or a picture cannot be decoded.
+    out: a new folder for the result; without it, the files of the folder are replaced. force: replace also what
+    this very version wrote. `extract` does not go on with a folder that was measured again. Raises StorageError
+    where extract has not finished, or a picture cannot be decoded.
     """
-    source, folder = Folder(pairs_folder), Folder(out or pairs_folder)
-    with manifest.locked(folder):
-        earlier, force = _set_aside(source, folder, force=force)
-        names = pairs.file_names(source)
-        if folder.path() == source.path():
-            pending = [name for name in names if force or not pairs.is_current(source, name)]
-        else:  # each file is whole when it is there
-            pending = [name for name in names if not folder.exists(name)]
-        tasks = [MeasureTask(source.path(), folder.path(), name) for name in pending]
-        _run(tasks, folder, workers=workers, executor=executor)
-        _finish(source, folder, earlier, names)
-    return MeasureSummary(folder.url, len(pending), earlier.counts["pairs"], len(names) - len(pending))
+    source = Folder(pairs_folder)
+    if out is not None and Folder(out).path() != source.path():
+        return _measure_into(Folder(out), source, workers=workers, executor=executor)
+    staging = Folder(source.path(manifest.STAGING_FOLDER))
+    if not staging.exists(manifest.MANIFEST_FILE):
+        earlier = manifest.load(source, stage="extract", oldest=1)
+        if not force and (earlier.schema_version, earlier.package_version) == (SCHEMA_VERSION, PACKAGE_VERSION):
+            return MeasureSummary(source.url, 0, 0)
+        summary = _measure_into(staging, source, workers=workers, executor=executor)
+    else:  # an earlier call was stopped while it replaced the files
+        summary = MeasureSummary(source.url, 0, 0)
+    with manifest.locked(source):
+        _replace(source, staging)
+    return MeasureSummary(source.url, summary.videos, summary.pairs)
 
 
-def _set_aside(source: Folder, folder: Folder, *, force: bool) -> tuple[Manifest, bool]:
-    """The manifest of the pairs; in the output folder it is set aside until all pairs are measured.
-
-    Gives `force`, too: a run that goes on with one that was stopped does all that the stopped one was to do.
-    """
-    if folder.exists(EARLIER_FILE):
-        aside = json.loads(folder.read_bytes(EARLIER_FILE))
-        data = json.dumps(aside["manifest"]).encode()
-        return manifest.parse(data, where=f"{folder}/{EARLIER_FILE}"), force or aside["force"]
+def _measure_into(
+    folder: Folder, source: Folder, *, workers: int | None, executor: ExecutorName | Executor
+) -> MeasureSummary:
+    """Measure all pairs of the source into a folder."""
     earlier = manifest.load(source, stage="extract", oldest=1)
-    others = [name for name in folder.names() if name != manifest.LOCK_FILE]
-    if folder.path() != source.path() and others:
-        raise StorageError(f"{folder}: not empty.", cure="Choose an empty or a new folder for --out.")
-    content = json.loads(source.read_bytes(manifest.MANIFEST_FILE))
-    folder.write_bytes(EARLIER_FILE, manifest.json_bytes({"force": force, "manifest": content}))
-    folder.remove(manifest.MANIFEST_FILE)
-    return earlier, force
+    owner = json.loads(source.read_bytes(manifest.RECIPE_FILE))
+    inputs = {**earlier.inputs, _SOURCE: earlier.digest}
+    spec = StageSpec("extract", earlier.recipe, ExtractConfig.model_validate(owner["config"]), inputs)
+    names = pairs.file_names(source)
+    with manifest.locked(source), manifest.working(folder, spec) as finished:
+        if finished:
+            return MeasureSummary(folder.url, 0, 0)
+        tasks = [MeasureTask(source.path(), folder.path(), name) for name in names if not folder.exists(name)]
+        _run(tasks, folder, workers=workers, executor=executor)
+        counts = {"read_through": 0, **earlier.counts}
+        manifest.finish(folder, spec, counts=counts, files=_write_overview(folder, source, spec, counts, names))
+    return MeasureSummary(folder.url, len(tasks), sum(pairs.count(folder, task.name) for task in tasks))
 
 
 def _run(
@@ -94,30 +98,31 @@ def _run(
             bar.update()
 
 
-def _finish(source: Folder, folder: Folder, earlier: Manifest, names: Sequence[str]) -> None:
-    """Write what belongs to all videos together, and the manifest last."""
-    owner = json.loads(source.read_bytes(manifest.RECIPE_FILE))
-    owner |= {"spec_digest": earlier.spec_digest, "schema_version": SCHEMA_VERSION}
-    owner |= {"package_version": PACKAGE_VERSION}
-    owner.pop("order_digest", None)
-    folder.write_bytes(manifest.RECIPE_FILE, manifest.json_bytes(owner))
+def _write_overview(
+    folder: Folder, source: Folder, spec: StageSpec, counts: dict[str, int], names: Sequence[str]
+) -> dict[str, FileDigest]:
+    """Write the files that are about all videos together; gives the digests of all files."""
     rejections = pairs.load_rejections(source)
-    counts = {"read_through": 0, **earlier.counts}
-    notes = {name: pairs.load_notes(folder, name) for name in names}
-    rate = stated_rate(ExtractConfig.model_validate(owner["config"]).annotations)
+    notes = {pairs.video_name(folder, name): pairs.load_notes(folder, name) for name in names}
+    rate = stated_rate(spec.config.annotations) if isinstance(spec.config, ExtractConfig) else None
     summary = summarize(folder.url, counts, rejections, notes, rate=rate)
-    files = {name: FileDigest.of_file(folder, name) for name in names}
-    files[pairs.REJECTED_FILE] = pairs.write_rejections(folder, rejections)
-    files[manifest.RECIPE_FILE] = FileDigest.of_file(folder, manifest.RECIPE_FILE)
-    files[pairs_page.PAGE_FILE] = pairs_page.write_extracted(folder, summary, rejections)
-    manifest.write(
-        folder,
-        replace(
-            earlier,
-            counts=counts,
-            files=dict(sorted(files.items())),
-            schema_version=SCHEMA_VERSION,
-            package_version=PACKAGE_VERSION,
-        ),
-    )
-    folder.remove(EARLIER_FILE)
+    return {
+        **{name: FileDigest.of_file(folder, name) for name in names},
+        pairs.REJECTED_FILE: pairs.write_rejections(folder, rejections),
+        manifest.RECIPE_FILE: FileDigest.of_file(folder, manifest.RECIPE_FILE),
+        pairs_page.PAGE_FILE: pairs_page.write_extracted(folder, summary, rejections),
+    }
+
+
+def _replace(source: Folder, staging: Folder) -> Manifest:
+    """Put the finished files of the hidden folder in the place of the old ones, the manifest last."""
+    measured = manifest.load(staging, stage="extract")
+    source.remove(manifest.MANIFEST_FILE)
+    for name in measured.files:
+        source.write_bytes(name, staging.read_bytes(name))
+    manifest.write(source, measured)
+    for name in (*measured.files, manifest.MANIFEST_FILE):
+        staging.remove(name)
+    if staging.is_local:
+        shutil.rmtree(staging.local_path())
+    return measured

@@ -25,6 +25,7 @@ from actionpairs.recipe import load
 from actionpairs.records import Reason, Segment
 from actionpairs.stages.extract import extract
 from actionpairs.storage import Folder
+from actionpairs.version import PACKAGE_VERSION
 from actionpairs.video.decode import Video
 from tests.conftest import HEADER, MakeVideo, RawDataset, draw_index, read_index
 
@@ -404,3 +405,14 @@ def test_frame_numbers_are_exact_and_another_rate_is_told(
             for pair in pairs.load_pairs(folder, name)
         }
         assert frames_of == {f"n{first}": [first, first + 10] for first in range(20)}
+
+
+def test_a_finished_folder_of_another_version_is_not_extended(dataset: RawDataset, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "out")
+    path = tmp_path / "out/manifest.json"
+    path.write_text(path.read_text().replace(PACKAGE_VERSION, "0.1.99"))
+    assert run(dataset, tmp_path / "out").pairs == 6
+    next((tmp_path / "out/pairs").glob("*.parquet")).unlink()
+    with pytest.raises(StorageError, match="does not mix the output of two versions"):
+        run(dataset, tmp_path / "out")
+    assert path.exists()

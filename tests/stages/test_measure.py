@@ -13,9 +13,10 @@ import pytest
 
 from actionpairs import manifest, measures, pairs
 from actionpairs.errors import StorageError
+from actionpairs.manifest import STAGING_FOLDER
 from actionpairs.records import Measures
 from actionpairs.stages.extract import extract
-from actionpairs.stages.measure import EARLIER_FILE, measure
+from actionpairs.stages.measure import measure
 from actionpairs.stages.shard import shard
 from actionpairs.storage import Folder
 from actionpairs.version import SCHEMA_VERSION
@@ -82,12 +83,12 @@ def test_an_earlier_folder_is_brought_up_to_date_in_place(folder: Path, tmp_path
     measure(str(folder), executor="serial")
     shard_it(folder, tmp_path / "shards")
     assert manifest.load(Folder(folder), stage="extract").schema_version == SCHEMA_VERSION
-    assert not (folder / EARLIER_FILE).exists()
+    assert not (folder / STAGING_FOLDER).exists()
 
 
 def test_pictures_and_facts_stay_and_measures_change_by_little(folder: Path) -> None:
     before, jpegs = facts(folder), list(pairs.load_pairs(Folder(folder), pairs.file_names(Folder(folder))[0]))
-    assert measure(str(folder), force=True, executor="serial").skipped == 0
+    assert measure(str(folder), force=True, executor="serial").pairs == 6
     again = list(pairs.load_pairs(Folder(folder), pairs.file_names(Folder(folder))[0]))
     assert [(pair.before_jpeg, pair.after_jpeg) for pair in again] == [
         (pair.before_jpeg, pair.after_jpeg) for pair in jpegs
@@ -113,49 +114,95 @@ def test_a_new_measure_reaches_the_pairs_that_exist(folder: Path, monkeypatch: p
 
 def test_a_folder_of_this_version_is_left_alone(folder: Path) -> None:
     content = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
-    assert measure(str(folder), executor="serial").skipped == 3
+    assert measure(str(folder), executor="serial").videos == 0
     assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == content
 
 
-def test_a_stopped_run_goes_on_and_no_other_command_takes_the_folder_meanwhile(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    age(folder)
-    calls = []
-    original = measures.measure
-
-    def interrupted(before: Any, after: Any) -> Measures:
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return original(before, after)
-
-    monkeypatch.setattr(measures, "measure", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        measure(str(folder), executor="serial")
-    monkeypatch.setattr(measures, "measure", original)
-    with pytest.raises(StorageError, match="has not finished"):
-        shard_it(folder, tmp_path / "shards")
-    assert measure(str(folder), executor="serial").skipped >= 1
-    shard_it(folder, tmp_path / "shards")
-
-
-def test_a_forced_run_that_was_stopped_is_finished_by_a_run_without_force(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def interrupt_at(call: int, monkeypatch: pytest.MonkeyPatch, *, change: float = 0.125) -> None:
+    """Let measuring be stopped once, by Ctrl-C, at its n-th pair."""
     calls, original = [], measures.measure
 
     def interrupted(before: Any, after: Any) -> Measures:
         calls.append(1)
-        if len(calls) == 4:
+        if len(calls) == call:
             raise KeyboardInterrupt
-        return replace(original(before, after), change=0.125)
+        return replace(original(before, after), change=change)
 
     monkeypatch.setattr(measures, "measure", interrupted)
+
+
+def test_a_folder_stays_whole_until_all_of_it_is_measured(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = facts(folder)
+    interrupt_at(4, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         measure(str(folder), force=True, executor="serial")
-    measure(str(folder), executor="serial")
+    assert facts(folder) == before
+    shard_it(folder, tmp_path / "shards")
+    summary = measure(str(folder), force=True, executor="serial")
+    assert summary.videos == 2  # one was done by the call that was stopped
     assert {row["change"] for row in facts(folder)} == {0.125}
+    assert not (folder / STAGING_FOLDER).exists()
+
+
+@pytest.mark.parametrize("files", [0, 1, 4])
+def test_a_stop_while_files_are_replaced_is_named_by_all_commands_and_finished_by_this_one(
+    folder: Path, dataset: RawDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int
+) -> None:
+    age(folder)
+    original, writes = Folder.write_bytes, []
+
+    def write_bytes(self: Folder, name: str, data: bytes) -> None:
+        if self.url == str(folder):
+            writes.append(name)
+            if len(writes) > files:
+                raise KeyboardInterrupt
+        original(self, name, data)
+
+    monkeypatch.setattr(Folder, "write_bytes", write_bytes)
+    with pytest.raises(KeyboardInterrupt):
+        measure(str(folder), executor="serial")
+    monkeypatch.setattr(Folder, "write_bytes", original)
+    options = {"videos": str(dataset.videos), "annotations": [str(dataset.table)], "out": str(folder)}
+    for command in (lambda: shard_it(folder, tmp_path / "shards"), lambda: extract("table", **options)):
+        with pytest.raises(StorageError, match="was stopped while it replaced the files") as caught:
+            command()
+        assert f"`actionpairs measure {folder}`" in caught.value.cure
+    measure(str(folder), executor="serial")
+    shard_it(folder, tmp_path / "shards")
+
+
+def test_another_source_does_not_go_on_in_the_same_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    measure(str(folder), out=str(other), executor="serial")
+    interrupt_at(4, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        measure(str(folder), out=str(tmp_path / "new"), executor="serial")
+    with pytest.raises(StorageError, match="from other inputs"):
+        measure(str(other), out=str(tmp_path / "new"), executor="serial")
+    assert measure(str(folder), out=str(tmp_path / "new"), executor="serial").videos == 2
+    assert measure(str(folder), out=str(tmp_path / "new"), executor="serial").videos == 0  # all is done
+
+
+def test_extract_does_not_go_on_with_a_folder_that_was_measured_again(folder: Path, dataset: RawDataset) -> None:
+    measure(str(folder), force=True, executor="serial")
+    with pytest.raises(StorageError, match="from other inputs"):
+        extract("table", videos=str(dataset.videos), annotations=[str(dataset.table)], out=str(folder))
+
+
+def test_a_picture_that_is_broken_is_named_and_the_folder_stays(folder: Path) -> None:
+    path = sorted((folder / "pairs").glob("*.parquet"))[0]
+    table = pq.read_table(path)
+    broken = table.set_column(
+        table.schema.get_field_index("before_jpeg"), "before_jpeg", pa.array([b""] * len(table), pa.binary())
+    )
+    pq.write_table(broken, path)
+    with pytest.raises(StorageError, match=rf"{path.name}: a stored picture cannot be decoded"):
+        measure(str(folder), force=True, executor="serial")
+    assert (folder / manifest.MANIFEST_FILE).exists()
 
 
 def test_workers_and_executors_change_no_byte(folder: Path, tmp_path: Path) -> None:
