@@ -5,7 +5,7 @@ OUT ?= out/demo
 BIN := $(VENV)/bin
 
 WORKERS ?= auto
-PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist
 
 .PHONY: demo test test-slow check lint bench study clean
 
@@ -13,13 +13,13 @@ demo: $(VENV)/installed  ## run everything on videos that the package renders it
 	$(BIN)/actionpairs demo --out $(OUT)
 
 test: lint  ## lint, types, import contracts, and every test that is not slow
-	$(PYTEST) -m "not slow"
+	$(PYTEST) worksteal -m "not slow"
 
 test-slow: $(VENV)/installed  ## the tests that `make test` leaves out
-	$(PYTEST) -m slow
+	$(PYTEST) loadfile -m slow
 
 check: lint  ## lint, types, import contracts, and the tests that take moments: before every commit
-	$(PYTEST) -m "not slow" $(FAST_TESTS)
+	$(PYTEST) worksteal -m "not slow" $(FAST_TESTS)
 
 FAST_TESTS := tests/test_*.py tests/curation tests/templates
 

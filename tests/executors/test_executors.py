@@ -55,7 +55,7 @@ def cluster() -> Iterator[None]:
     ray = pytest.importorskip("ray")
     before = os.environ.get("PYTHONPATH", "")
     os.environ["PYTHONPATH"] = f"{Path(__file__).parent}:{Path(__file__).parents[2]}:{before}"
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     os.environ["PYTHONPATH"] = before
     yield
     ray.shutdown()

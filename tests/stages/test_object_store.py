@@ -91,7 +91,7 @@ def test_a_cluster_changes_no_byte_of_a_store(
     ray = pytest.importorskip("actionpairs.executors.ray")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     run(str(store.bucket), str(tmp_path / "near"), tmp_path)
-    run("s3://bucket", "s3://bucket/far", tmp_path, workers=None, executor=ray.at(None))
+    run("s3://bucket", "s3://bucket/far", tmp_path, workers=None, executor=ray.at("local"))
     assert content(store.bucket / "far") == content(tmp_path / "near")
 
 
