@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from actionpairs.configs import Config
 from actionpairs.errors import StorageError
@@ -87,11 +88,9 @@ class Manifest:
     @property
     def digest(self) -> str:
         """A digest of everything that the stage wrote, without the two versions."""
-        content = {name: value for name, value in asdict(self).items() if name not in _VERSIONS}
+        content = asdict(self)
+        del content["schema_version"], content["package_version"]
         return hashlib.sha256(json_bytes(content)).hexdigest()[:16]
-
-
-_VERSIONS = ("schema_version", "package_version")
 
 
 @contextmanager
@@ -140,13 +139,8 @@ def finish(
         subsets=dict(subsets or {}),
     )
     folder.remove_partials()  # of workers that were lost
-    write(folder, manifest)
-    return manifest
-
-
-def write(folder: Folder, manifest: Manifest) -> None:
-    """Write a manifest as it is."""
     folder.write_bytes(MANIFEST_FILE, json_bytes(asdict(manifest)))
+    return manifest
 
 
 def load(folder: Folder, *, stage: str, oldest: int = SCHEMA_VERSION) -> Manifest:
@@ -175,10 +169,7 @@ def load(folder: Folder, *, stage: str, oldest: int = SCHEMA_VERSION) -> Manifes
 def parse(data: bytes, *, where: str) -> Manifest:
     """A manifest from its JSON, of this schema version or an earlier one. Raises StorageError if it is not one."""
     try:
-        content = json.loads(data)
-        if "schema_version" not in content:
-            content |= {"schema_version": 1, "package_version": "0.1"}
-            content["spec_digest"] = content.pop("order_digest", None) or content["spec_digest"]
+        content = _with_versions(json.loads(data))
         content["files"] = {name: FileDigest(**digest) for name, digest in content["files"].items()}
         content["subsets"] = {
             name: Subset(subset["rule"], tuple(subset["ids"])) for name, subset in content["subsets"].items()
@@ -186,6 +177,14 @@ def parse(data: bytes, *, where: str) -> Manifest:
         return Manifest(**content)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StorageError(f"{where}: not a manifest: {error}.", cure="Make the folder again.") from None
+
+
+def _with_versions(content: dict[str, Any]) -> dict[str, Any]:
+    """A manifest or a recipe.json under its present names; one without versions is of schema version 1."""
+    if "schema_version" not in content:
+        content |= {"schema_version": 1, "package_version": "0.1"}
+        content["spec_digest"] = content.pop("order_digest", None) or content["spec_digest"]
+    return content
 
 
 def folder_digest(folder: Folder) -> str:
@@ -253,9 +252,8 @@ def _check_owner(folder: Folder, spec: StageSpec) -> None:
 def _owner(folder: Folder) -> tuple[str, int, str]:
     """The digest of the spec that a folder was begun for, and the versions that began it."""
     try:
-        owner = json.loads(folder.read_bytes(RECIPE_FILE))
-        digest = owner.get("spec_digest") or owner["order_digest"]
-        return digest, owner.get("schema_version", 1), owner.get("package_version", "0.1")
+        owner = _with_versions(json.loads(folder.read_bytes(RECIPE_FILE)))
+        return owner["spec_digest"], owner["schema_version"], owner["package_version"]
     except (ValueError, TypeError, KeyError, AttributeError):
         return "unknown", SCHEMA_VERSION, PACKAGE_VERSION
 

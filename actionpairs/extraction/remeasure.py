@@ -10,6 +10,7 @@ import numpy as np
 from actionpairs import measures, pairs
 from actionpairs.errors import StorageError
 from actionpairs.manifest import FileDigest
+from actionpairs.opencv import one_thread
 from actionpairs.records import Measures
 from actionpairs.storage import Folder
 
@@ -28,17 +29,14 @@ def remeasure_video(task: MeasureTask) -> FileDigest:
 
     Raises StorageError where a stored picture cannot be decoded.
     """
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
     source = Folder(task.source_url)
     try:
         notes = pairs.load_notes(source, task.name, oldest=1)
-        measured = list(pairs.load_measured(source, task.name, measure_jpegs))
+        with one_thread():
+            measured = list(pairs.load_measured(source, task.name, measure_jpegs))
     except ValueError as error:
         cure = "Run extract again, into a new folder."
         raise StorageError(f"{source}/{task.name}: {error}.", cure=cure) from None
-    finally:
-        cv2.setNumThreads(threads)
     return pairs.write(Folder(task.out_url), task.name, measured, replace(notes, measured_from="jpeg"))
 
 

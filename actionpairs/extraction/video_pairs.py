@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePath
 
-import cv2
-
 from actionpairs import pairs
 from actionpairs.configs import ExtractConfig
 from actionpairs.errors import NoVideoStreamError, StorageError, UnreachableError, VideoError
 from actionpairs.executors import watchdog
 from actionpairs.extraction.segment_frames import frame_pairs, rejection
 from actionpairs.manifest import FileDigest
+from actionpairs.opencv import one_thread
 from actionpairs.pairs import VideoNotes
 from actionpairs.records import FramePair, Reason, Rejection, Segment
 from actionpairs.storage import Folder
@@ -76,12 +75,10 @@ def extract_video(task: VideoTask) -> VideoResult:
     If no new packet comes for too long, executors.watchdog ends the worker. Raises UnreachableError if the store
     of the videos does not answer.
     """
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
     outcomes: list[FramePair | Rejection] = []
     reason, rate, seconds = "", None, 0.0
     try:
-        with _opened(Folder(task.videos_url), task) as video:
+        with one_thread(), _opened(Folder(task.videos_url), task) as video:
             outcomes = _outcomes(video, task)
             reason = video.fallback_reason
             rate, seconds = video.timeline.rate, video.timeline.end_seconds
@@ -94,7 +91,6 @@ def extract_video(task: VideoTask) -> VideoResult:
         outcomes = [rejection(segment, Reason.VIDEO_FAILED, _described(error)) for segment in task.segments]
     finally:
         watchdog.stop()
-        cv2.setNumThreads(threads)
     kept = sorted(
         (each for each in outcomes if isinstance(each, FramePair)), key=lambda pair: pair.facts.segment.id
     )

@@ -67,8 +67,6 @@ def _digest(path: str) -> str:
 
 
 def _load(inputs: MetricInputs) -> Sequence[AnyMetric]:
-    if LOADER.kind not in inputs.weights:
-        return ()
     recognizer, digest = load_recognizer(inputs)
     return (ActionAccuracy(recognizer, digest=digest, actions=[entry.action for entry in inputs.entries]),)
 

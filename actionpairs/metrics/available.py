@@ -37,7 +37,8 @@ LOADERS: tuple[MetricLoader, ...] = (  # in the order of a report's columns
 
 def load_all(inputs: MetricInputs) -> tuple[AnyMetric, ...]:
     """Every metric whose weights were given; raises ModelError or ScoreError where they cannot be loaded."""
-    return tuple(metric for loader in LOADERS for metric in loader.load(inputs))
+    loaders = (loader for loader in LOADERS if not loader.kind or loader.kind in inputs.weights)
+    return tuple(metric for loader in loaders for metric in loader.load(inputs))
 
 
 def digests(weights: Mapping[str, str]) -> dict[str, str]:

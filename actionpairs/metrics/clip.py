@@ -85,8 +85,6 @@ def _gaussian(x: np.ndarray, y: np.ndarray, sigma: float = 10.0) -> np.ndarray:
 
 
 def _load(inputs: MetricInputs) -> Sequence[AnyMetric]:
-    if LOADER.kind not in inputs.weights:
-        return ()
     encoder = CachedEncoder(ClipEncoder(inputs.weights[LOADER.kind], device=inputs.device))
     return ClipScores(encoder), FeatureDistance(encoder, {CMMD: gaussian_distance}, "CMMD: arXiv 2401.09603")
 

@@ -52,8 +52,6 @@ class Dinov2Similarity:
 
 
 def _load(inputs: MetricInputs) -> Sequence[AnyMetric]:
-    if LOADER.kind not in inputs.weights:
-        return ()
     encoder = CachedEncoder(Dinov2Encoder(inputs.weights[LOADER.kind], device=inputs.device))
     return Dinov2Similarity(encoder), FeatureDistance(encoder, {DISTANCE: frechet}, "FD-DINOv2: arXiv 2306.04675")
 

@@ -83,8 +83,6 @@ def load_encoder(inputs: MetricInputs) -> tuple[CachedEncoder, bool]:
 
 
 def _load(inputs: MetricInputs) -> Sequence[AnyMetric]:
-    if LOADER.kind not in inputs.weights:
-        return ()
     encoder, is_inception = load_encoder(inputs)
     names = ("FID", "KID") if is_inception else ("FD", "KD")
     distances = zip(columns(*names), (frechet, kernel_distance), strict=True)

@@ -114,7 +114,7 @@ def _alexnet() -> nn.Sequential:
 
 
 def _load(inputs: MetricInputs) -> Sequence[AnyMetric]:
-    return (Lpips(inputs.weights[LOADER.kind], device=inputs.device),) if LOADER.kind in inputs.weights else ()
+    return (Lpips(inputs.weights[LOADER.kind], device=inputs.device),)
 
 
 LOADER = MetricLoader(

@@ -136,7 +136,7 @@ class MetricInputs:
 class MetricLoader:
     """How the metrics of one file are made.
 
-    load: gives no metric where its weights are missing. kind: the weights that it takes from the user, by the
+    load: called only if the weights of its kind were given. kind: the weights that it takes from the user, by the
     name that stands in `--features KIND=PATH`; empty if it needs none. digest: names such weights by their content
     without loading them. without: the note of a report where these weights are missing, with the way to get them.
     """

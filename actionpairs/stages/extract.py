@@ -62,12 +62,12 @@ def extract(
         counts = _counts(todo, outcome.results, rejections)
         summary = summarize(folder.url, counts, rejections, _notes(outcome.results), rate=rate)
         files = {result.name: result.digest for result in outcome.results}
-        overview = _write_overview(folder, summary, rejections)
+        overview = write_overview(folder, summary, rejections)
         manifest.finish(folder, spec, counts=counts, files=files | overview)
         return replace(summary, lost=outcome.lost)
 
 
-def _write_overview(
+def write_overview(
     folder: Folder, summary: ExtractSummary, rejections: Sequence[Rejection]
 ) -> dict[str, FileDigest]:
     """Write the files that are about all videos together; gives their digests."""

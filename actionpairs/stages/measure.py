@@ -19,9 +19,9 @@ from actionpairs.errors import StorageError
 from actionpairs.executors import Died, Executor, ExecutorName, get_executor
 from actionpairs.extraction.remeasure import MeasureTask, remeasure_video
 from actionpairs.extraction.summary import summarize
-from actionpairs.manifest import FileDigest, Manifest, StageSpec
+from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.progress import Progress
-from actionpairs.report import pairs_page
+from actionpairs.stages.extract import write_overview
 from actionpairs.storage import Folder
 from actionpairs.version import PACKAGE_VERSION, SCHEMA_VERSION
 
@@ -75,7 +75,8 @@ def _measure_into(
     earlier = manifest.load(source, stage="extract", oldest=1)
     owner = json.loads(source.read_bytes(manifest.RECIPE_FILE))
     inputs = {**earlier.inputs, _SOURCE: earlier.digest}
-    spec = StageSpec("extract", earlier.recipe, ExtractConfig.model_validate(owner["config"]), inputs)
+    config = ExtractConfig.model_validate(owner["config"])
+    spec = StageSpec("extract", earlier.recipe, config, inputs)
     names = pairs.file_names(source)
     with manifest.locked(source), manifest.working(folder, spec) as finished:
         if finished:
@@ -83,7 +84,12 @@ def _measure_into(
         tasks = [MeasureTask(source.path(), folder.path(), name) for name in names if not folder.exists(name)]
         _run(tasks, folder, workers=workers, executor=executor)
         counts = {"read_through": 0, **earlier.counts}
-        manifest.finish(folder, spec, counts=counts, files=_write_overview(folder, source, spec, counts, names))
+        rejections = pairs.load_rejections(source)
+        notes = {pairs.video_name(folder, name): pairs.load_notes(folder, name) for name in names}
+        summary = summarize(folder.url, counts, rejections, notes, rate=stated_rate(config.annotations))
+        files = {name: FileDigest.of_file(folder, name) for name in names}
+        overview = write_overview(folder, summary, rejections)
+        manifest.finish(folder, spec, counts=counts, files=files | overview)
     return MeasureSummary(folder.url, len(tasks), sum(pairs.count(folder, task.name) for task in tasks))
 
 
@@ -98,31 +104,13 @@ def _run(
             bar.update()
 
 
-def _write_overview(
-    folder: Folder, source: Folder, spec: StageSpec, counts: dict[str, int], names: Sequence[str]
-) -> dict[str, FileDigest]:
-    """Write the files that are about all videos together; gives the digests of all files."""
-    rejections = pairs.load_rejections(source)
-    notes = {pairs.video_name(folder, name): pairs.load_notes(folder, name) for name in names}
-    rate = stated_rate(spec.config.annotations) if isinstance(spec.config, ExtractConfig) else None
-    summary = summarize(folder.url, counts, rejections, notes, rate=rate)
-    return {
-        **{name: FileDigest.of_file(folder, name) for name in names},
-        pairs.REJECTED_FILE: pairs.write_rejections(folder, rejections),
-        manifest.RECIPE_FILE: FileDigest.of_file(folder, manifest.RECIPE_FILE),
-        pairs_page.PAGE_FILE: pairs_page.write_extracted(folder, summary, rejections),
-    }
-
-
-def _replace(source: Folder, staging: Folder) -> Manifest:
+def _replace(source: Folder, staging: Folder) -> None:
     """Put the finished files of the hidden folder in the place of the old ones, the manifest last."""
-    measured = manifest.load(staging, stage="extract")
+    names = [*manifest.load(staging, stage="extract").files, manifest.MANIFEST_FILE]
     source.remove(manifest.MANIFEST_FILE)
-    for name in measured.files:
+    for name in names:
         source.write_bytes(name, staging.read_bytes(name))
-    manifest.write(source, measured)
-    for name in (*measured.files, manifest.MANIFEST_FILE):
+    for name in names:
         staging.remove(name)
     if staging.is_local:
         shutil.rmtree(staging.local_path())
-    return measured

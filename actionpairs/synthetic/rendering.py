@@ -9,10 +9,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from actionpairs.opencv import one_thread
 from actionpairs.synthetic.actions import VERBS, Verb
 from actionpairs.synthetic.animation import compute_moment
 from actionpairs.synthetic.annotation_files import EPIC_COLUMNS, format_csv, make_epic_rows, make_mpii_rows
@@ -241,9 +241,7 @@ def _render_missing(rendered: RenderedSet, arguments: Arguments, missing: list[i
 
 
 def _render_one(rendered: RenderedSet, arguments: Arguments, index: int) -> None:
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # the workers use all cores, and threads do not help with small pictures
-    try:
+    with one_thread():
         render_video(
             _video_path(rendered, index),
             camera=arguments.camera,
@@ -255,5 +253,3 @@ def _render_one(rendered: RenderedSet, arguments: Arguments, index: int) -> None
             frame_index_in_pixels=arguments.frame_index_in_pixels,
             verbs=arguments.verbs,
         )
-    finally:
-        cv2.setNumThreads(threads)

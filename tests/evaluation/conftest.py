@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from actionpairs import columns, manifest, shards
-from actionpairs.configs import ShardConfig, SplitConfig, TinyModel
+from actionpairs.configs import ShardConfig, SplitConfig
 from actionpairs.editors import tiny
 from actionpairs.editors.instruct_pix2pix import Editor
 from actionpairs.manifest import StageSpec
@@ -18,6 +18,7 @@ from actionpairs.recognition import timesformer as recognizers
 from actionpairs.records import Sample, SampleMetadata, Segment
 from actionpairs.storage import Folder
 from tests.measures.measured import measured
+from tests.training.squares import SIZES
 
 MOVES = {"move left": (-1, 0), "move right": (1, 0), "move away": (0, -1), "move near": (0, 1)}
 SPLIT = "squares-test"
@@ -71,16 +72,7 @@ def make_shards(path: Path, *, count: int = 8, side: int = 64) -> Path:
 
 def make_editor(*, seed: int = 0) -> Editor:
     """An editor of random weights that takes 64-pixel pictures."""
-    sizes = TinyModel(
-        tiny=True,
-        unet_channels=(8, 16),
-        unet_heads=2,
-        text_width=16,
-        text_layers=1,
-        autoencoder_channels=(8, 8),
-        autoencoder_steps=1,
-        autoencoder_batch_size=2,
-    )
+    sizes = SIZES.model_copy(update={"autoencoder_steps": 1, "autoencoder_batch_size": 2})
     pictures = np.stack([moved(action)[0] for action in MOVES])
     vae = tiny.make_autoencoder(sizes, pictures, seed=seed, device=torch.device("cpu"))
     return tiny.build(sizes, vae, list(MOVES), resolution=pictures.shape[1], seed=seed)
