@@ -7,6 +7,7 @@ number of processes, so a run that resumes at step n sees exactly what an uninte
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from actionpairs.data import rng
-from actionpairs.data.examples import Example
+from actionpairs.data.examples import Example, Shape
 from actionpairs.errors import TrainingError
 from actionpairs.records import Entry
 
@@ -38,28 +39,94 @@ class TrainRow:
     picture_dropped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class EpochOrder:
-    """The order in which steps take the pairs: each epoch is a shuffle of all pairs, different from the last."""
+    """The order in which steps take the pairs: each epoch is a shuffle of all pairs, different from the last.
 
-    names: tuple[str, ...]
-    seed: int
-    batch_size: int
+    With shapes, those of one shape are a bucket. Each pair joins the queue of its bucket, and a queue that holds
+    batch_size pairs is the next step's batch. So every batch is full and of one shape, and a bucket takes each of
+    its pairs once per epoch. The batches of a bucket with fewer pairs than that span several epochs: one pair
+    alone comes batch_size times in the same batch, once in as many epochs, each time augmented differently.
+
+    shapes: the height and width of each pair, in pixels. Without them, or with one shape for all pairs, steps
+    take the pairs in the order of the shuffles.
+    """
+
+    def __init__(
+        self, names: tuple[str, ...], seed: int, batch_size: int, shapes: Sequence[Shape] | None = None
+    ) -> None:
+        self.names = names
+        self.seed = seed
+        self.batch_size = batch_size
+        self.shapes = None if shapes is None else tuple(shapes)
+        self._kinds = sorted(set(self.shapes or ()))  # the shape of each bucket
+        number_of = {shape: bucket for bucket, shape in enumerate(self._kinds)}
+        buckets = [0] * len(names) if self.shapes is None else [number_of[shape] for shape in self.shapes]
+        if len(buckets) != len(names):
+            raise TrainingError(
+                f"{len(buckets)} shapes for {len(names)} pairs.", cure="Give the shape of every pair, in order."
+            )
+        self._buckets = np.array(buckets, np.uint16)  # NumPy sorts 16 bits five times as fast as 64
+        self._counts = [int(count) for count in np.bincount(self._buckets)]
+        self._starts = [sum(self._counts[:bucket]) for bucket in range(len(self._counts))]
 
     def rows(self, step: int) -> list[TrainRow]:
-        """The pairs of a step, counted from 0, without augmentation. A batch may span two epochs."""
-        first = step * self.batch_size
-        return [self._row(number) for number in range(first, first + self.batch_size)]
+        """The pairs of a step, counted from 0, without augmentation. A batch may span several epochs."""
+        bucket, batch = self._batch(step)
+        first = batch * self.batch_size
+        return [self._row(bucket, number) for number in range(first, first + self.batch_size)]
 
-    def _row(self, number: int) -> TrainRow:
-        epoch, position = divmod(number, len(self.names))
-        index = int(_permutation(self.seed, epoch, len(self.names))[position])
+    def shape(self, step: int) -> Shape | None:
+        """The height and width of all pairs of a step; None if the order has no shapes."""
+        return self._kinds[self._batch(step)[0]] if self.shapes else None
+
+    def _row(self, bucket: int, number: int) -> TrainRow:
+        epoch, position = divmod(number, self._counts[bucket])
+        index = int(_pass(self, epoch).pairs[self._starts[bucket] + position])
         return TrainRow(index, epoch, self.names[index])
+
+    def _batch(self, step: int) -> tuple[int, int]:
+        """A step's bucket, and how many batches of this bucket came before."""
+        early = step * self.batch_size // len(self.names)  # the epoch if no queue ever held a pair back
+        waiting = len(self._counts) * self.batch_size  # more pairs than all queues hold
+        late = early + waiting // len(self.names) + 2
+        epoch = early + bisect_right(range(early, late), step, key=self._steps_before) - 1
+        buckets, batches = _full_queues(self, epoch)
+        position = step - self._steps_before(epoch)
+        return int(buckets[position]), int(batches[position])
+
+    def _steps_before(self, epoch: int) -> int:
+        """How many batches are full when an epoch begins."""
+        return sum(epoch * count // self.batch_size for count in self._counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One epoch's shuffle, bucket after bucket. pairs: their numbers. positions: their places in the shuffle."""
+
+    pairs: np.ndarray
+    positions: np.ndarray
+
+
+@lru_cache(maxsize=4)
+def _pass(order: EpochOrder, epoch: int) -> _Pass:
+    shuffled = rng.generator(order.seed, "order", epoch).permutation(len(order.names))
+    positions = order._buckets[shuffled].argsort(kind="stable")
+    return _Pass(shuffled[positions], positions)
 
 
 @lru_cache(maxsize=2)
-def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
-    return rng.generator(seed, "order", epoch).permutation(count)
+def _full_queues(order: EpochOrder, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every batch that an epoch fills, in the order of its steps: its bucket, and its number in that bucket."""
+    size, positions = order.batch_size, _pass(order, epoch).positions
+    buckets, batches, times = [], [], []
+    for bucket, (start, count) in enumerate(zip(order._starts, order._counts, strict=True)):
+        numbers = np.arange(epoch * count // size, (epoch + 1) * count // size)
+        last = (numbers + 1) * size - 1 - epoch * count  # the batch's last pair, among the bucket's of this epoch
+        buckets.append(np.full(len(numbers), bucket))
+        batches.append(numbers)
+        times.append(positions[start + last])
+    order_of_steps = np.concatenate(times).argsort()
+    return np.concatenate(buckets)[order_of_steps], np.concatenate(batches)[order_of_steps]
 
 
 def is_sided(text: str) -> bool:
@@ -78,24 +145,33 @@ class Augmentation:
 
     flip: the probability that a pair is mirrored. conditioning_dropout: u of arXiv 2211.09800; for a uniform r,
     the text is dropped where r < 2u, the picture where u ≤ r < 3u. negatives: instructions of other actions per
-    pair. drawn_from: see `NegativeSampler`; "batch" takes them from the other pairs of the same batch.
+    pair. drawn_from: see `NegativeSampler`; "batch" takes them from the other pairs of the same batch. null_text:
+    what stands for a dropped instruction. drops_picture: false for models that are not guided by the picture.
     """
 
     flip: float
     conditioning_dropout: float
     negatives: int
     drawn_from: str
+    null_text: str = ""
+    drops_picture: bool = True
 
 
 class BatchSampler:
-    """The augmented rows of every step of an editor's training."""
+    """The augmented rows of every step of an editor's training. shapes: see `EpochOrder`."""
 
     def __init__(
-        self, examples: Sequence[Example], augmentation: Augmentation, *, seed: int, batch_size: int
+        self,
+        examples: Sequence[Example],
+        augmentation: Augmentation,
+        *,
+        seed: int,
+        batch_size: int,
+        shapes: Sequence[Shape] | None = None,
     ) -> None:
         self.examples = examples
         self.augmentation = augmentation
-        self.order = EpochOrder(tuple(example.name for example in examples), seed, batch_size)
+        self.order = EpochOrder(tuple(example.name for example in examples), seed, batch_size, shapes)
         self._negatives = NegativeSampler([example.entry for example in examples], augmentation.drawn_from)
         if augmentation.negatives and not any(self._negatives.candidates(one.entry) for one in examples):
             raise TrainingError(
@@ -104,8 +180,13 @@ class BatchSampler:
             )
 
     def texts(self) -> tuple[str, ...]:
-        """Every text that a row can have, sorted; the empty text stands for a dropped instruction."""
-        return tuple(sorted({"", *(example.entry.instruction for example in self.examples)}))
+        """Every text that a row can have, sorted; the null text stands for a dropped instruction."""
+        null = self.augmentation.null_text
+        return tuple(sorted({null, *(example.entry.instruction for example in self.examples)}))
+
+    def shape(self, step: int) -> Shape | None:
+        """The height and width of all pairs of a step; None if the sampler has no shapes."""
+        return self.order.shape(step)
 
     def rows(self, step: int, part: slice) -> tuple[TrainRow, ...]:
         """The rows `part` of a step's batch. Steps count from 0."""
@@ -122,7 +203,8 @@ class BatchSampler:
         row = replace(
             row,
             flipped=is_flipped(row, entry.instruction, probability=augmentation.flip, seed=seed),
-            picture_dropped=dropout <= r < 3 * dropout,
+            picture_dropped=augmentation.drops_picture and dropout <= r < 3 * dropout,
+            text=augmentation.null_text,
         )
         if r < 2 * dropout:
             return row

@@ -20,6 +20,7 @@ from actionpairs.storage import Folder
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Shape = tuple[int, int]  # height and width, in pixels
 _NAMES = shards.ORIGINAL, shards.EDITED
 _REDUCED = (
     (8, cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_COLOR_RGB),  # RGB wins over gray; with COLOR_8, BGR would
@@ -47,18 +48,23 @@ def load_test(folders: Sequence[Folder]) -> tuple[Example, ...]:
     return _sorted(example for folder in folders for example in _examples(folder, train=False))
 
 
-def load_pair(example: Example, size: int) -> np.ndarray:
-    """Both pictures of a pair, original first, resized and center-cropped: 2 size size 3, uint8, RGB."""
-    pictures = np.empty((2, size, size, 3), np.uint8)
+def load_pair(example: Example, size: int | Shape) -> np.ndarray:
+    """Both pictures of a pair, original first, resized and center-cropped: 2 H W 3, uint8, RGB.
+
+    size: the side of a square, or height and width.
+    """
+    pictures = np.empty((2, *_shape(size), 3), np.uint8)
     load_pair_into(pictures, example)
     return pictures
 
 
 def load_pair_into(pictures: np.ndarray, example: Example, *, flipped: bool = False) -> None:
-    """As `load_pair`, into an array that exists. flipped: mirror both pictures."""
+    """As `load_pair`, into an array that exists, at its height and width. flipped: mirror both pictures."""
+    tall, wide = pictures.shape[1:3]
+    stored = example.entry.height, example.entry.width
     jpegs = shards.load_pictures(example.folder, example.entry)
     for number, (name, jpeg) in enumerate(zip(_NAMES, jpegs, strict=True)):
-        picture = _decode(jpeg, pictures.shape[1], short_side=min(example.entry.width, example.entry.height))
+        picture = _decode(jpeg, (tall, wide), stored=stored)
         if picture is None:
             raise ShardError(
                 f"{example.folder}/{example.entry.shard}: {example.entry.key}.{name} cannot be decoded.",
@@ -70,7 +76,7 @@ def load_pair_into(pictures: np.ndarray, example: Example, *, flipped: bool = Fa
             pictures[number] = picture
 
 
-def iter_pairs(examples: Sequence[Example], size: int, *, workers: int = 0) -> Iterator[np.ndarray]:
+def iter_pairs(examples: Sequence[Example], size: int | Shape, *, workers: int = 0) -> Iterator[np.ndarray]:
     """The pictures of every pair in order, as `load_pair` gives them. `workers` threads decode ahead."""
     return threaded_map(lambda example: load_pair(example, size), examples, workers=workers)
 
@@ -96,27 +102,35 @@ def threaded_map(work: Callable[[Item], Result], items: Iterable[Item], *, worke
             pool.shutdown(cancel_futures=True)
 
 
-def _decode(jpeg: bytes, size: int, *, short_side: int) -> np.ndarray | None:
-    """A JPEG resized and cropped to size size 3, uint8, RGB. None if it cannot be decoded.
+def _decode(jpeg: bytes, shape: Shape, *, stored: Shape) -> np.ndarray | None:
+    """A JPEG resized and cropped to this height and width: H W 3, uint8, RGB. None if it cannot be decoded.
 
-    libjpeg decodes it at 1/2, 1/4 or 1/8 of its size if that is not smaller than `size`. short_side: the JPEG's,
-    in pixels.
+    libjpeg decodes it at 1/2, 1/4 or 1/8 of its size if that still covers the shape. stored: the JPEG's own shape.
     """
-    flags = next((flag for by, flag in _REDUCED if short_side // by >= size), cv2.IMREAD_COLOR_RGB)
+    reduction = min(own // side for own, side in zip(stored, shape, strict=True))
+    flags = next((flag for by, flag in _REDUCED if by <= reduction), cv2.IMREAD_COLOR_RGB)
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags)
-    return None if picture is None else fit(picture, size)
+    return None if picture is None else fit(picture, shape)
 
 
-def fit(picture: np.ndarray, size: int) -> np.ndarray:
-    """Resize the short side, then crop the center square, as PIL's ImageOps.fit: H W 3 in, size size 3 out."""
+def fit(picture: np.ndarray, size: int | Shape) -> np.ndarray:
+    """Resize to cover the size, then crop the center, as PIL's ImageOps.fit: H W 3 in and out.
+
+    size: the side of a square, or height and width.
+    """
     height, width = picture.shape[:2]
-    if height == width == size:
+    tall, wide = _shape(size)
+    if (height, width) == (tall, wide):
         return picture
-    scale = size / min(height, width)
-    shape = max(size, round(width * scale)), max(size, round(height * scale))
+    scale = max(tall / height, wide / width)
+    shape = max(wide, round(width * scale)), max(tall, round(height * scale))
     resized = cv2.resize(picture, shape, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    top, left = (shape[1] - size) // 2, (shape[0] - size) // 2
-    return resized[top : top + size, left : left + size]
+    top, left = (shape[1] - tall) // 2, (shape[0] - wide) // 2
+    return resized[top : top + tall, left : left + wide]
+
+
+def _shape(size: int | Shape) -> Shape:
+    return (size, size) if isinstance(size, int) else size
 
 
 def to_signed(pictures: np.ndarray, device: torch.device) -> Tensor:

@@ -15,6 +15,7 @@ import numpy as np
 
 from actionpairs.data import examples
 from actionpairs.data.batches import BatchSampler, TrainRow
+from actionpairs.data.examples import Shape
 from actionpairs.errors import TrainingError
 
 _PAIRS_PER_TASK = 8  # handing one task to a thread costs about as much as a tenth of a pair
@@ -22,7 +23,7 @@ _PAIRS_PER_TASK = 8  # handing one task to a thread costs about as much as a ten
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some augmented pairs. originals, edits: B S S 3, uint8, RGB, both mirrored where row.flipped.
+    """Some augmented pairs. originals, edits: B H W 3, uint8, RGB, both mirrored where row.flipped.
 
     The arrays belong to this batch alone: the loader never writes to them again.
     """
@@ -49,7 +50,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What one thread decodes at a time. pictures: 2 n S S 3, a view of the batch's array."""
+    """What one thread decodes at a time. pictures: 2 n H W 3, a view of the batch's array."""
 
     rows: tuple[TrainRow, ...]
     pictures: np.ndarray
@@ -59,11 +60,14 @@ class Loader:
     """Decodes the rows of a `BatchSampler` with `workers` threads, for process `rank` of `ranks`.
 
     The processes share each batch evenly. An epoch takes every pair once. If the batch size does not divide it,
-    its last batch is filled with the first pairs of the next epoch, so that none is dropped or repeated.
+    its last batch is filled with the first pairs of the next epoch, so that none is dropped or repeated; where the
+    sampler has shapes, so is the last of each bucket.
+
+    size: the side of the pictures, which are squares; to be left out where the sampler has shapes.
     """
 
     def __init__(
-        self, sampler: BatchSampler, size: int, *, workers: int = 2, rank: int = 0, ranks: int = 1
+        self, sampler: BatchSampler, size: int | None = None, *, workers: int = 2, rank: int = 0, ranks: int = 1
     ) -> None:
         batch_size = sampler.order.batch_size
         if batch_size % ranks or not 0 <= rank < ranks:
@@ -71,8 +75,15 @@ class Loader:
                 f"Process {rank} of {ranks} cannot take an even share of batches of {batch_size}.",
                 cure="Count processes from 0. Choose a batch size that their number divides.",
             )
+        if (size is None) == (sampler.order.shapes is None):
+            raise TrainingError(
+                "The pictures have two sizes: the loader's and the sampler's."
+                if size
+                else "The pictures have no size.",
+                cure="Give the loader a size, or the sampler shapes.",
+            )
         self._sampler = sampler
-        self._size = size
+        self._side = size or 0  # not asked for where the sampler has shapes
         self._workers = workers
         share = batch_size // ranks
         self._part = slice(rank * share, (rank + 1) * share)
@@ -86,9 +97,9 @@ class Loader:
         pending: deque[_Task] = deque()  # one per batch: all of its rows
 
         def tasks() -> Iterator[_Task]:
-            for rows in self._shares(start, stop):
+            for step, rows in self._shares(start, stop):
                 # A new array for each batch: a caller may keep it. Reusing them would save about 5 % of the time.
-                batch = _Task(rows, np.empty((2, len(rows), self._size, self._size, 3), np.uint8))
+                batch = _Task(rows, np.empty((2, len(rows), *self._shape(step), 3), np.uint8))
                 pending.append(batch)
                 yield from _split(batch)
 
@@ -100,8 +111,11 @@ class Loader:
                 yield Batch(batch.pictures[0], batch.pictures[1], batch.rows)
                 decoded = 0
 
-    def _shares(self, start: int, stop: int | None) -> Iterator[tuple[TrainRow, ...]]:
-        """The rows of one batch after another, those within [start, stop)."""
+    def _shape(self, step: int) -> Shape:
+        return self._sampler.shape(step) or (self._side, self._side)
+
+    def _shares(self, start: int, stop: int | None) -> Iterator[tuple[int, tuple[TrainRow, ...]]]:
+        """One step after another, and the rows of its batch that are within [start, stop)."""
         size = self._sampler.order.batch_size
         for step in count(start // size):
             first = step * size
@@ -110,7 +124,7 @@ class Loader:
             begin = max(self._part.start, start - first)
             end = self._part.stop if stop is None else min(self._part.stop, stop - first)
             if begin < end:
-                yield self._sampler.rows(step, slice(begin, end))
+                yield step, self._sampler.rows(step, slice(begin, end))
 
     def _decode(self, task: _Task) -> int:
         """Decode the pairs of a task into its array; returns their number."""

@@ -217,7 +217,7 @@ def test_scaled_decoding_is_close_to_full_decoding(shared: Path, size: int) -> N
     with av.open(str(shared / "videos/sam2_02_cups.mp4")) as container:
         frame = next(container.decode(video=0)).to_ndarray(format="bgr24")
     jpeg = cv2.imencode(".jpg", examples.fit(frame, 512), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
-    scaled = examples._decode(jpeg, size, short_side=512)
+    scaled = examples._decode(jpeg, (size, size), stored=(512, 512))
     whole = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
     assert scaled is not None
     assert cv2.PSNR(scaled, np.ascontiguousarray(examples.fit(whole, size))) > 38
