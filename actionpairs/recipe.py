@@ -70,6 +70,20 @@ class Recipe:
             raise self._missing("eval")
         return self._content.eval
 
+    def square(self) -> Recipe:
+        """The same recipe, with every picture cropped to a square, in training and in scoring."""
+        change = {"square": True}
+        train, scores = self._content.train, self._content.eval
+        return Recipe(
+            self.name,
+            self._content.model_copy(
+                update={
+                    "train": train.model_copy(update=change) if isinstance(train, EditorConfig) else train,
+                    "eval": scores and scores.model_copy(update=change),
+                }
+            ),
+        )
+
     def _missing(self, section: str) -> RecipeError:
         return RecipeError(
             f"{self.name}: this recipe has no `{section}` section.",
@@ -77,13 +91,17 @@ class Recipe:
         )
 
 
-def load(recipe: str | Path | Recipe) -> Recipe:
+def load(recipe: str | Path | Recipe, *, square: bool = False) -> Recipe:
     """Load a recipe by its path, or by the name of one in the package. A Recipe is returned unchanged.
+
+    square: with `square: true` in training and scoring, whatever it says.
 
     A recipe with `extends: other` starts from that one and states only the keys that differ. Names of the previous
     version still work, with a FutureWarning that gives the new name. Raises RecipeError if a name or key does not
     exist, with the most similar one.
     """
+    if square:
+        return load(recipe).square()
     if isinstance(recipe, Recipe):
         return recipe
     path = _find(str(recipe))

@@ -18,6 +18,7 @@ from actionpairs.configs.train import (
     PretrainedModel,
     RecognizerConfig,
     RegularizationConfig,
+    TimesConfig,
     TinyModel,
     TrainConfig,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "SourceConfig",
     "SplitConfig",
     "SubsetConfig",
+    "TimesConfig",
     "TinyModel",
     "TrainConfig",
 ]

@@ -8,15 +8,19 @@ from actionpairs.keys import Config, Positive, Weight
 class EvalConfig(Config):
     """How edits are sampled and scored.
 
-    gallery: number of samples on the report's page. rater_samples: number of samples on the page for raters.
+    resolution: pictures are edited and scored at about resolution² pixels and at their own aspect. square: as
+    center-cropped squares instead, which is what the paper does. steps, guidance and scheduler: null takes each
+    model's own; a scheduler is one of diffusers' classes. gallery: number of samples on the report's page.
+    rater_samples: number of samples on the page for raters.
     """
 
     resolution: Positive = 256
+    square: bool = False
     seed: int = 0
-    steps: Positive = 100
-    image_guidance: Weight = 1.5
-    text_guidance: Weight = 7.5
+    steps: Positive | None = None
+    image_guidance: Weight | None = None
+    text_guidance: Weight | None = None
     batch_size: Positive = 8
-    scheduler: str = "EulerAncestralDiscreteScheduler"
+    scheduler: str | None = None
     gallery: Positive = 60
     rater_samples: Positive = 30

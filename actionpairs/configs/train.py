@@ -12,31 +12,42 @@ Channels = Annotated[int, Field(gt=0, multiple_of=8)]
 
 
 class PretrainedModel(Config):
-    """Weights to start from: a diffusers folder, a hub id (for example timbrooks/instruct-pix2pix), or `tabletop`,
-    the small editor that comes with the package and was trained on the demo's synthetic scenes.
+    """Weights to start from: a diffusers folder, a hub id, or `tabletop`, the small editor that comes with the
+    package and was trained on the demo's synthetic scenes. The folder says of which family the model is.
 
     widen: accept a text-to-image model too, and add the input channels for the original picture to its U-Net.
+    dtype: of the weights that are not trained; null takes float32, and bfloat16 on a GPU for families that were
+    released so. quantize: keep those weights of the denoiser in 4 or 8 bits (needs the extra `quantize` and LoRA).
     """
 
     source: str
     widen: bool = False
+    dtype: Literal["float32", "bfloat16"] | None = None
+    quantize: Literal["nf4", "int8"] | None = None
 
 
 class TinyModel(Config):
     """A small model with random weights. Its autoencoder and tokenizer are trained on the shards first.
 
+    family: the short name of an editor's family that can be built from nothing; null is the first, with a U-Net.
     autoencoder: a model whose autoencoder is used instead, as in PretrainedModel.source. words: texts for the
     tokenizer besides those of the shards. prediction: with v, edits keep the scene after hundreds of steps; with
     ε, as in InstructPix2Pix, after many more. unet_attention: number of levels with attention, from the deepest.
-    Channels are multiples of 8.
+    Channels are multiples of 8. width, layers, single_layers, heads: of a transformer; it has `layers` blocks with
+    a stream of their own for the text, then `single_layers` without.
     """
 
     tiny: Literal[True]
+    family: str | None = None
     prediction: Literal["epsilon", "v_prediction"] = "v_prediction"
     unet_channels: tuple[Channels, ...] = (32, 48, 64)
     unet_layers: Positive = 1
     unet_attention: Positive = 3
     unet_heads: Positive = 4
+    width: Positive = 192
+    layers: Positive = 2
+    single_layers: Annotated[int, Field(ge=0)] = 2
+    heads: Positive = 6
     text_width: Annotated[int, Field(gt=0, multiple_of=4)] = 64
     text_layers: Positive = 2
     text_length: Annotated[int, Field(gt=2, le=77)] = 16
@@ -52,13 +63,16 @@ class TinyModel(Config):
 class ActionLossConfig(Config):
     """L_action: makes the error with the right instruction smaller than with a wrong one.
 
-    negatives: wrong instructions per pair. drawn_from: the pairs that they are taken from.
+    form: see docs/method.md. beta: the steepness of logistic and dpo (null: 1000), how far nft steps (null: 1).
+    margin: that of hinge. wrong_weight: λ of nft, the weight of its term with the wrong instruction. negatives:
+    wrong instructions per pair. drawn_from: the pairs that they are taken from.
     """
 
     weight: Weight = 0.1
-    form: Literal["logistic", "hinge", "negated"] = "logistic"
-    beta: Annotated[float, Field(gt=0)] = 1000.0
+    form: Literal["logistic", "hinge", "negated", "dpo", "nft"] = "logistic"
+    beta: Annotated[float, Field(gt=0)] | None = None
     margin: Weight = 0.1
+    wrong_weight: Weight = 1.0
     negatives: Positive = 1
     drawn_from: Literal["all", "same verb", "same noun", "batch"] = "all"
 
@@ -70,14 +84,29 @@ class RegularizationConfig(Config):
 
 
 class LoraConfig(Config):
-    """Low-rank adapters, trained instead of the U-Net's weights (arXiv 2106.09685): W + alpha/rank · B·A.
+    """Low-rank adapters, trained instead of the denoiser's weights (arXiv 2106.09685): W + alpha/rank · B·A.
 
-    targets: the layers whose names end so get an adapter. None of them may be frozen.
+    targets: the layers whose names end so get an adapter; null takes those of the family (docs/method.md). None of
+    them may be frozen. merge: write the whole model with the adapters merged in too; false writes only the
+    adapters.
     """
 
     rank: Positive = 16
     alpha: Annotated[float, Field(gt=0)] = 16.0
-    targets: tuple[str, ...] = ("attn1.to_q", "attn1.to_k", "attn1.to_v", "attn1.to_out.0")
+    targets: tuple[str, ...] | None = None
+    merge: bool = True
+
+
+class TimesConfig(Config):
+    """How σ is drawn in flow matching: uniform, or the logistic function of a normal draw (arXiv 2403.03206).
+
+    shift: σ becomes s·σ/(1 + (s−1)·σ); "resolution" takes s from the number of tokens, as in sampling.
+    """
+
+    draw: Literal["uniform", "logit normal"] = "logit normal"
+    mean: float = 0.0
+    deviation: Annotated[float, Field(gt=0)] = 1.0
+    shift: Literal["resolution"] | Annotated[float, Field(gt=0)] = 1.0
 
 
 class LoopConfig(Config):
@@ -115,12 +144,15 @@ class LoopConfig(Config):
 
 
 class EditorConfig(LoopConfig):
-    """Fine-tuning of InstructPix2Pix with L_static + λ1·L_action + λ2·L_reg.
+    """Fine-tuning of an editor with L_static + λ1·L_action + λ2·L_reg.
 
-    change_weight: additional weight of L_static where the two pictures differ; the paper's is 0.
+    resolution: the side of squares (`square: true`), or of a square with the area that every picture is resized
+    to. freeze: parts of the names of parameters that do not train; null takes those that mix the instruction in
+    (cross-attention). times: how noise levels are drawn, for models of flow matching; null as the family's
+    trainers. change_weight: additional weight of L_static where the two pictures differ; the paper's is 0.
     gradient_checkpointing: less memory, a third more time. channels_last: the memory format in which convolutions
     run faster on a GPU. fsdp: shard weights, gradients and AdamW's moments across the GPUs. lora: train only
-    adapters; the output folder has the merged weights, and the adapters as separate files.
+    adapters. sample_…: of the sample grids; null takes the model's own guidance.
     """
 
     task: Literal["editor"]
@@ -130,7 +162,9 @@ class EditorConfig(LoopConfig):
     learning_rate: Annotated[float, Field(gt=0)] = 5e-5
     warmup_steps: Annotated[int, Field(ge=0)] = 1000
     resolution: Positive = 256
-    freeze: tuple[str, ...] = ("attn2",)
+    square: bool = False
+    freeze: tuple[str, ...] | None = None
+    times: TimesConfig | None = None
     action: ActionLossConfig = ActionLossConfig()
     regularization: RegularizationConfig = RegularizationConfig()
     min_snr_gamma: Annotated[float, Field(gt=0)] | None = None
@@ -145,8 +179,19 @@ class EditorConfig(LoopConfig):
     sample_every: Positive = 5000
     sample_count: Positive = 4
     sample_steps: Positive = 20
-    sample_image_guidance: Weight = 1.5
-    sample_text_guidance: Weight = 7.5
+    sample_image_guidance: Weight | None = None
+    sample_text_guidance: Weight | None = None
+
+    @model_validator(mode="after")
+    def _quantized_weights_do_not_train(self) -> EditorConfig:
+        if isinstance(self.model, PretrainedModel) and self.model.quantize:
+            if self.lora is None or self.lora.merge:
+                raise ValueError(
+                    "`quantize` needs `lora` with `merge: false`: weights of 4 or 8 bits do not train"
+                )
+            if self.fsdp:
+                raise ValueError("`quantize` does not go with `fsdp`")
+        return self
 
     @model_validator(mode="after")
     def _can_be_shared_out(self) -> EditorConfig:

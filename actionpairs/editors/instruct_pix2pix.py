@@ -1,128 +1,147 @@
-"""An InstructPix2Pix editor: loading it, freezing parts of it, saving it."""
+"""InstructPix2Pix (arXiv 2211.09800): a U-Net that sees the input picture in additional channels."""
 
 from __future__ import annotations
 
-import copy
-import json
+import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import diffusers
+import numpy as np
 import torch
-from diffusers import AutoencoderKL, StableDiffusionInstructPix2PixPipeline, UNet2DConditionModel
-from diffusers.utils import logging as diffusers_logging
+from diffusers import (
+    AutoencoderKL,
+    DiffusionPipeline,
+    StableDiffusionInstructPix2PixPipeline,
+    UNet2DConditionModel,
+)
+from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers
 from torch import Tensor, nn
-from transformers import CLIPTextModel, CLIPTokenizer
-from transformers.utils import logging as transformers_logging
 
-from actionpairs.errors import ModelError, one_line
+from actionpairs.configs import TimesConfig
+from actionpairs.editors.conditioning import Conditioning, GuidedTexts
+from actionpairs.editors.editor import Denoiser, Editor, Sampling, Traits, rebuilt, to_pictures
+from actionpairs.editors.guidance import three_way
+from actionpairs.editors.noise import Diffusion
+from actionpairs.errors import ModelError
+
+_OTHER = "Give an InstructPix2Pix, for example timbrooks/instruct-pix2pix."
+_BLOCKS = ("BasicTransformerBlock", "ResnetBlock2D")
+_ATTENTION = ("attn1.to_q", "attn1.to_k", "attn1.to_v", "attn1.to_out.0")
 
 
-@dataclass(frozen=True, slots=True)
-class Editor:
-    """The parts of an InstructPix2Pix model; `scheduler` is any of diffusers' with `alphas_cumprod`."""
+class InstructPix2Pix(Editor):
+    """Stable Diffusion 1.x with 8 input channels: the noised latents, and those of the input picture."""
 
-    unet: UNet2DConditionModel
-    vae: AutoencoderKL
-    text_encoder: CLIPTextModel
-    tokenizer: CLIPTokenizer
-    scheduler: Any
+    traits = Traits(
+        name="InstructPix2Pix",
+        pipelines=("StableDiffusionInstructPix2PixPipeline", "StableDiffusionPipeline"),
+        denoiser="unet",
+        blocks=_BLOCKS,
+        text_layers=("attn2",),
+        lora_targets=_ATTENTION,
+        text_sees_picture=False,
+        guided_by_picture=True,
+        sampling=Sampling("EulerAncestralDiscreteScheduler", 100, 1.5, 7.5),
+        patch=1,
+        resolution=256,
+        dtype=torch.float32,
+    )
+
+    def __init__(self, pipeline: DiffusionPipeline, *, widen: bool = False) -> None:
+        super().__init__(self.as_editor(pipeline))
+        unet, vae = self.pipeline.unet, self.pipeline.vae
+        if not isinstance(unet, UNet2DConditionModel) or not isinstance(vae, AutoencoderKL):
+            raise ModelError("Not an InstructPix2Pix: its parts are of other kinds.", cure=_OTHER)
+        needed, channels = 2 * vae.config.latent_channels, unet.config.in_channels
+        is_text_to_image = channels == needed // 2
+        if is_text_to_image and widen:
+            widen_input(unet)
+        elif channels != needed:
+            widening = "Set `model.widen: true` to start from a text-to-image model, or g" + _OTHER[1:]
+            raise ModelError(
+                f"Its U-Net takes {channels} channels; an InstructPix2Pix takes {needed}.",
+                cure=widening if is_text_to_image else _OTHER,
+            )
+
+    @staticmethod
+    def as_editor(pipeline: DiffusionPipeline) -> DiffusionPipeline:
+        """The pipeline without safety checker; a text-to-image pipeline's parts become an editor's."""
+        nothing = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+        if not isinstance(pipeline, StableDiffusionInstructPix2PixPipeline):
+            parts = {name: pipeline.components[name] for name in _PARTS}
+            return StableDiffusionInstructPix2PixPipeline(**parts, **nothing)
+        return rebuilt(pipeline, **nothing)
+
+    def noise_process(self, times: TimesConfig | None = None) -> Diffusion:
+        """That of the model's own scheduler."""
+        if times is not None:
+            raise ModelError("`times` is for flow matching, and this model is none.", cure="Leave it out.")
+        return Diffusion.of(self.pipeline.scheduler)
+
+    def encode(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Unscaled, as the input picture's latents are conditioned on."""
+        posterior = self.autoencoder.encode(self.signed(pictures)).latent_dist
+        return posterior.mean.float(), posterior.std.float()
+
+    def normalize(self, latents: Tensor) -> Tensor:
+        """Scaled by the autoencoder's scaling_factor."""
+        factor: float = self.autoencoder.config.scaling_factor
+        return factor * latents
+
+    def reference(self, latents: Tensor) -> Tensor:
+        """InstructPix2Pix does not scale the input picture's latents."""
+        return latents
+
+    def decode(self, latents: Tensor) -> np.ndarray:
+        """The autoencoder's pictures."""
+        scaled = (latents / self.autoencoder.config.scaling_factor).to(self.autoencoder.dtype)
+        return to_pictures(self.autoencoder.decode(scaled).sample)
 
     @torch.no_grad()
-    def embed(self, texts: Sequence[str]) -> Tensor:
-        """The text encoder's output for each text: B L D, float32. Long texts are truncated."""
-        tokens = self.tokenizer(
+    def condition(self, texts: Sequence[str], pictures: np.ndarray) -> Conditioning:
+        """The text encoder's output for each text, B L D. Long texts are truncated."""
+        tokenizer, text_encoder = self.pipeline.tokenizer, self.pipeline.text_encoder
+        tokens = tokenizer(
             list(texts),
             padding="max_length",
-            max_length=self.tokenizer.model_max_length,
+            max_length=tokenizer.model_max_length,
             truncation=True,
             return_tensors="pt",
         )
-        embedded: Tensor = self.text_encoder(tokens.input_ids.to(self.text_encoder.device))[0]
-        return embedded.float()
+        return Conditioning(text_encoder(tokens.input_ids.to(text_encoder.device))[0].float())
 
-    def pipeline(self) -> StableDiffusionInstructPix2PixPipeline:
-        """The same parts as a diffusers pipeline, without safety checker."""
-        return StableDiffusionInstructPix2PixPipeline(
-            vae=self.vae,
-            text_encoder=self.text_encoder,
-            tokenizer=self.tokenizer,
-            unet=self.unet,
-            scheduler=self.scheduler,
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
+    def expected_tokens(self, height: int, width: int) -> int:
+        """As many as the text encoder takes: shorter texts are padded."""
+        length: int = self.pipeline.text_encoder.config.max_position_embeddings
+        return length
+
+    def expected_conditioning(self, height: int, width: int) -> Conditioning:
+        """In float32, as `condition` gives it."""
+        return super().expected_conditioning(height, width).to(dtype=torch.float32)
+
+    # 6 parameters: those of `Editor.predict`
+    def predict(
+        self, denoiser: Denoiser, noisy: Tensor, times: Tensor, reference: Tensor, conditioning: Conditioning
+    ) -> Tensor:
+        """One pass of the U-Net."""
+        output = denoiser(torch.cat([noisy, reference], 1), times, conditioning.embeddings)
+        prediction: Tensor = output.sample.float()
+        return prediction
+
+    def scheduler(self, sampling: Sampling, *, tokens: int, device: torch.device) -> Any:
+        """The scheduler of the name in `sampling`, with the noise schedule that the model was trained with."""
+        scheduler = _scheduler(
+            sampling.scheduler or self.traits.sampling.scheduler, self.pipeline.scheduler.config
         )
+        scheduler.set_timesteps(sampling.steps, device=device)
+        return scheduler
 
-    def save(self, path: Path) -> None:
-        """Write a folder that StableDiffusionInstructPix2PixPipeline.from_pretrained opens; safetensors only.
-
-        Its configs do not contain paths of this machine.
-        """
-        self.pipeline().save_pretrained(path, safe_serialization=True)
-        for config in path.glob("*/config.json"):
-            values = json.loads(config.read_text(encoding="utf-8"))
-            values.pop("_name_or_path", None)
-            config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-    def to(self, device: torch.device) -> Editor:
-        """The same editor, moved to a device."""
-        for part in (self.unet, self.vae, self.text_encoder):
-            part.to(device)
-        return self
-
-
-def load(source: str, *, widen: bool = False) -> Editor:
-    """Load an InstructPix2Pix in float32: from a diffusers folder, by hub id, or by the name of a shipped model.
-
-    widen: also accept a text-to-image U-Net of 4 input channels, and add the 4 of the original picture with
-    weights of zero, as InstructPix2Pix does (arXiv 2211.09800).
-    Raises ModelError if there is no such model, or it is of another kind.
-    """
-    pipeline = _load_pipeline(_resolve(source))
-    if not isinstance(pipeline.unet, UNet2DConditionModel) or not isinstance(pipeline.vae, AutoencoderKL):
-        raise ModelError(f"{source}: not an InstructPix2Pix.", cure=_OTHER)
-    needed = 2 * pipeline.vae.config.latent_channels
-    channels = pipeline.unet.config.in_channels
-    is_text_to_image = channels == needed // 2
-    if is_text_to_image and widen:
-        widen_input(pipeline.unet)
-    elif channels != needed:
-        raise ModelError(
-            f"{source}: its U-Net takes {channels} channels; an InstructPix2Pix takes {needed}.",
-            cure=f"Set `model.widen: true` to start from a text-to-image model, or {_OTHER[0].lower()}{_OTHER[1:]}"
-            if is_text_to_image
-            else _OTHER,
-        )
-    for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
-        part.float()
-    return Editor(pipeline.unet, pipeline.vae, pipeline.text_encoder, pipeline.tokenizer, pipeline.scheduler)
-
-
-def load_autoencoder(source: str) -> AutoencoderKL:
-    """Load only the autoencoder of a model. Raises ModelError if there is none."""
-    try:
-        vae = AutoencoderKL.from_pretrained(_resolve(source), subfolder="vae", use_safetensors=True)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{source}: no autoencoder can be loaded: {one_line(error)}.", cure=_OTHER) from error
-    return vae.float().eval()
-
-
-_SHIPPED = Path(__file__).parents[1] / "weights"
-
-
-def _resolve(source: str) -> str:
-    """The folder of a shipped model; any other source as it is."""
-    return str(_SHIPPED / source) if source in shipped() else source
-
-
-def shipped() -> list[str]:
-    """The names of the models that come with the package."""
-    return sorted(path.parent.name for path in _SHIPPED.glob("*/model_index.json"))
-
-
-_OTHER = "Give an InstructPix2Pix, for example timbrooks/instruct-pix2pix."
+    def guided(
+        self, noisy: Tensor, time: Tensor, reference: Tensor, texts: GuidedTexts, sampling: Sampling
+    ) -> Tensor:
+        """Guided by the picture and by the text."""
+        return three_way(self, noisy, time, reference, texts, sampling)
 
 
 def widen_input(unet: UNet2DConditionModel) -> None:
@@ -135,57 +154,24 @@ def widen_input(unet: UNet2DConditionModel) -> None:
     unet.register_to_config(in_channels=new.in_channels)
 
 
-def freeze(unet: nn.Module, patterns: Sequence[str]) -> tuple[str, ...]:
-    """Freeze every parameter whose name contains one of the patterns. Returns their names, sorted.
+_PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
 
-    Raises ModelError if a pattern matches nothing.
+
+def _scheduler(name: str, config: Any) -> Any:
+    """Latents may leave [-1, 1]. DDIM and others clip them by default, so clipping is off unless the model's own
+    scheduler has it.
     """
-    names = [name for name, _ in unet.named_parameters()]
-    for pattern in patterns:
-        if not any(pattern in name for name in names):
-            raise ModelError(
-                f"`freeze: {pattern}`: no parameter's name contains it.",
-                cure="Write part of a parameter's name, such as attn2.",
-            )
-    for name, parameter in unet.named_parameters():
-        parameter.requires_grad_(not any(pattern in name for pattern in patterns))
-    return tuple(sorted(name for name, parameter in unet.named_parameters() if not parameter.requires_grad))
+    if name in _SCHEDULERS:
+        return getattr(diffusers, name).from_config({"clip_sample": False, **config})
+    similar = difflib.get_close_matches(name, _SCHEDULERS, n=1)
+    raise ModelError(
+        f"{name}: no scheduler for this model{f' (did you mean {similar[0]}?)' if similar else ''}.",
+        cure=f"Set `eval.scheduler` to one of diffusers' classes {', '.join(_SCHEDULERS)}.",
+    )
 
 
-def frozen_copy(unet: nn.Module, *, precision: str = "no") -> nn.Module:
-    """A copy of the model that does not train. It shares the parameters that are frozen already.
-
-    precision: of the autocast that it will run under. Autocast would round the weights of convolutions and linear
-    layers in every step. They are rounded here once, and take half the memory.
-    """
-    shared = {id(parameter): parameter for parameter in unet.parameters() if not parameter.requires_grad}
-    copied = copy.deepcopy(unet, dict(shared)).requires_grad_(False).eval()
-    if precision != "no":
-        for layer in copied.modules():
-            if isinstance(layer, nn.Linear | nn.Conv2d) and id(layer.weight) not in shared:
-                layer.to(_DTYPES[precision])
-    return copied
-
-
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-def _load_pipeline(source: str) -> StableDiffusionInstructPix2PixPipeline:
-    """Load a pipeline with diffusers, and translate its errors."""
-    if Path(source).is_dir() and not Path(source, "model_index.json").is_file():
-        raise ModelError(f"{source}: not a diffusers folder: it has no model_index.json.", cure=_OTHER)
-    diffusers_logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()
-    try:
-        return StableDiffusionInstructPix2PixPipeline.from_pretrained(
-            source,
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-            use_safetensors=True,
-        )
-    except (OSError, ValueError, TypeError, AttributeError, ImportError, RuntimeError) as error:
-        raise ModelError(
-            f"{source}: cannot be loaded: {one_line(error)}.",
-            cure="Check the folder's path or the hub id, and the network; weights must be safetensors.",
-        ) from error
+_SCHEDULERS = tuple(
+    member.name
+    for member in KarrasDiffusionSchedulers
+    if member.name != "DPMSolverSDEScheduler"  # it takes no generator for its noise
+)

@@ -1,61 +1,97 @@
-"""Edits by any InstructPix2Pix, with three-way guidance and one seed per sample."""
+"""Edits by any editor, with one seed per sample."""
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
-import diffusers
 import numpy as np
 import torch
-from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers
 from diffusers.utils.torch_utils import randn_tensor
 
-from actionpairs.data.examples import to_signed
-from actionpairs.editors.instruct_pix2pix import Editor
+from actionpairs.editors.conditioning import Conditioning, GuidedTexts
+from actionpairs.editors.editor import Editor, Sampling
 from actionpairs.errors import ModelError, ScoreError
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How an edit is sampled: a diffusers scheduler by class name, number of steps, and guidance scales."""
-
-    scheduler: str
-    steps: int
-    image_guidance: float
-    text_guidance: float
-
-
+# 6 parameters: what is edited, how, and by what
 @torch.inference_mode()
-def edit(
-    editor: Editor, pictures: np.ndarray, instructions: Sequence[str], *, seeds: Sequence[int], sampling: Sampling
+def sample(
+    editor: Editor,
+    pictures: np.ndarray,
+    instructions: Sequence[str],
+    *,
+    seeds: Sequence[int],
+    sampling: Sampling,
+    more_pictures: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """Edit pictures. Each sample draws all its noise from its own seed, on the CPU, whatever the device is.
 
-    pictures: B H W 3 uint8, H and W multiples of the autoencoder's factor; returns the same shape and type.
-    The result equals that of StableDiffusionInstructPix2PixPipeline with a list of CPU generators.
-    Raises ModelError if the size does not fit or there is no such scheduler.
+    pictures: B H W 3 uint8, H and W multiples of `editor.multiple`; returns the same. more_pictures:
+    further input pictures of every edit, for families that take them, each B H W 3 of a shape of its own.
+    The result equals that of the family's diffusers pipeline with a list of CPU generators.
+    Raises ModelError if the size does not fit, or there is no such scheduler.
     """
-    _check_size(editor, pictures)
-    scheduler = _scheduler(sampling.scheduler, editor.scheduler.config)
-    scheduler.set_timesteps(sampling.steps, device=editor.unet.device)
-    generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-    options = {"generator": generators} if "generator" in inspect.signature(scheduler.step).parameters else {}
-    null = editor.embed([""]).expand(len(instructions), -1, -1)
-    texts = torch.cat([null, null, editor.embed(instructions)])
-    image = _image_latents(editor, pictures)
-    images = torch.cat([torch.zeros_like(image), image, image])
-    noise = randn_tensor(image.shape, generator=generators, device=image.device, dtype=image.dtype)
-    latents = noise * scheduler.init_noise_sigma
+    texts = guided_texts(editor, [pictures, *more_pictures], instructions, sampling)
+    return sample_conditioned(editor, pictures, texts, seeds=seeds, sampling=sampling)
+
+
+@torch.inference_mode()
+def sample_conditioned(
+    editor: Editor, pictures: np.ndarray, texts: GuidedTexts, *, seeds: Sequence[int], sampling: Sampling
+) -> np.ndarray:
+    """As `sample`, with texts that are encoded already."""
+    height, width = pictures.shape[1:3]
+    _check_size(editor, height, width)
+    scheduler = editor.scheduler(sampling, tokens=editor.tokens(height, width), device=editor.device)
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    takes_noise = "generator" in inspect.signature(scheduler.step).parameters
+    options = {"generator": generators} if takes_noise else {}
+    reference = editor.reference(editor.encode(pictures)[0]).to(editor.device, editor.dtype)
+    noise = randn_tensor(reference.shape, generator=generators, device=editor.device, dtype=editor.dtype)
+    latents = noise * scheduler.init_noise_sigma if hasattr(scheduler, "init_noise_sigma") else noise
+    process = editor.noise_process()
+    texts = GuidedTexts(
+        texts.texts.to(editor.device, editor.dtype),
+        None if texts.null is None else texts.null.to(editor.device, editor.dtype),
+    )
     for timestep in scheduler.timesteps:
-        noisy = scheduler.scale_model_input(torch.cat([latents] * 3), timestep)
-        predicted = editor.unet(torch.cat([noisy, images], dim=1), timestep, encoder_hidden_states=texts)
-        guided = guide(predicted.sample, sampling.image_guidance, sampling.text_guidance)
-        latents = scheduler.step(guided, timestep, latents, **options).prev_sample
-    return _decode(editor, latents)
+        noisy = (
+            scheduler.scale_model_input(latents, timestep) if hasattr(scheduler, "scale_model_input") else latents
+        )
+        guided = editor.guided(noisy, process.time_of(timestep), reference, texts, sampling)
+        latents = scheduler.step(guided, timestep, latents, **options, return_dict=False)[0].to(editor.dtype)
+    return editor.decode(latents)
+
+
+@torch.inference_mode()
+def guided_texts(
+    editor: Editor, pictures: Sequence[np.ndarray], instructions: Sequence[str], sampling: Sampling
+) -> GuidedTexts:
+    """The instructions of some edits, encoded; with the null text where the model is guided by it.
+
+    pictures: their input pictures, and further ones, B H W 3 each. Raises ModelError if they are too many.
+    """
+    most = editor.traits.most_pictures
+    if len(pictures) > most:
+        raise ModelError(
+            f"A {editor.traits.name} takes at most {most} input pictures, not {len(pictures)}.",
+            cure="Leave some out.",
+        )
+    latents = [editor.reference(editor.encode(each)[0]) for each in pictures[1:]]
+
+    def encode(texts: Sequence[str], of: Sequence[np.ndarray]) -> Conditioning:
+        encoded = editor.condition_several(texts, of) if latents else editor.condition(texts, of[0])
+        return replace(encoded, more_pictures=tuple(latents))
+
+    texts, count = encode(instructions, pictures), len(instructions)
+    if not editor.needs_null_text(sampling):
+        return GuidedTexts(texts, None)
+    null = editor.null_text()
+    if editor.traits.text_sees_picture or latents:
+        return GuidedTexts(texts, encode([null] * count, pictures))
+    return GuidedTexts(texts, editor.condition([null], pictures[0][:1]).expand(count))
 
 
 def device_for(device: str) -> str:
@@ -71,60 +107,10 @@ def device_for(device: str) -> str:
     return device
 
 
-def guide(predicted: torch.Tensor, image_guidance: float, text_guidance: float) -> torch.Tensor:
-    """ε(∅,∅) + s_i [ε(c_I,∅) − ε(∅,∅)] + s_c [ε(c_I,c_T) − ε(c_I,∅)] (arXiv 2211.09800, equation 3).
-
-    predicted: 3B 4 h w, the three predictions in this order; returns B 4 h w.
-    """
-    neither, image_only, both = predicted.chunk(3)
-    return neither + image_guidance * (image_only - neither) + text_guidance * (both - image_only)
-
-
-def factor(editor: Editor) -> int:
-    """Pixels per latent along a side. The sides of pictures must be multiples of it."""
-    return int(2 ** (len(editor.vae.config.block_out_channels) - 1))
-
-
-def _check_size(editor: Editor, pictures: np.ndarray) -> None:
-    height, width = pictures.shape[1:3]
-    multiple = factor(editor)
+def _check_size(editor: Editor, height: int, width: int) -> None:
+    multiple = editor.multiple
     if height % multiple or width % multiple:
         raise ModelError(
             f"This model edits pictures whose sides are multiples of {multiple} pixels, not {width}×{height}.",
             cure=f"Set `eval.resolution` to a multiple of {multiple}.",
         )
-
-
-def _image_latents(editor: Editor, pictures: np.ndarray) -> torch.Tensor:
-    """The mode of the input's latent, B 4 h w. InstructPix2Pix does not scale it by scaling_factor."""
-    latents: torch.Tensor = editor.vae.encode(to_signed(pictures, editor.vae.device)).latent_dist.mode()
-    return latents
-
-
-def _decode(editor: Editor, latents: torch.Tensor) -> np.ndarray:
-    """B H W 3 uint8."""
-    pixels = editor.vae.decode(latents / editor.vae.config.scaling_factor).sample
-    rounded = ((pixels / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
-    return np.asarray(rounded.permute(0, 2, 3, 1).contiguous().cpu())
-
-
-def _scheduler(name: str, config: Any) -> Any:
-    """The scheduler of this name, with the noise schedule that the model was trained with.
-
-    Latents may leave [-1, 1]. DDIM and others clip them by default, so clipping is off unless the model's own
-    scheduler has it.
-    """
-    if name in _SCHEDULERS:
-        return getattr(diffusers, name).from_config({"clip_sample": False, **config})
-    similar = difflib.get_close_matches(name, _SCHEDULERS, n=1)
-    raise ModelError(
-        f"{name}: no scheduler for an InstructPix2Pix{f' (did you mean {similar[0]}?)' if similar else ''}.",
-        cure=f"Set `eval.scheduler` to one of diffusers' classes {', '.join(_SCHEDULERS)}.",
-    )
-
-
-_SCHEDULERS = tuple(
-    member.name
-    for member in KarrasDiffusionSchedulers
-    if member.name != "DPMSolverSDEScheduler"  # it takes no generator for its noise
-)

@@ -15,7 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, EulerAncestralDiscreteScheduler, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    EulerAncestralDiscreteScheduler,
+    StableDiffusionInstructPix2PixPipeline,
+    UNet2DConditionModel,
+)
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
@@ -23,7 +28,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from actionpairs.configs import TinyModel
 from actionpairs.data import rng
 from actionpairs.data.examples import to_signed
-from actionpairs.editors.instruct_pix2pix import Editor
+from actionpairs.editors.instruct_pix2pix import InstructPix2Pix
 from actionpairs.progress import Progress
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
@@ -33,12 +38,14 @@ _PICTURES_MEASURED = 256
 _NO_SPREAD = -16.0  # logarithm of a variance
 
 
-def build(sizes: TinyModel, vae: AutoencoderKL, texts: Sequence[str], *, resolution: int, seed: int) -> Editor:
+def build(
+    sizes: TinyModel, vae: AutoencoderKL, texts: Sequence[str], *, resolution: int, seed: int
+) -> InstructPix2Pix:
     """Build a small editor around an autoencoder. Its U-Net has random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.torch_seed(seed, "tiny model"))
         tokenizer = train_tokenizer([*texts, *sizes.words], vocabulary=sizes.vocabulary, length=sizes.text_length)
-        text_encoder = CLIPTextModel(_text_config(sizes, tokenizer)).eval()
+        text_encoder = CLIPTextModel(text_config(sizes, tokenizer)).eval()
         unet = UNet2DConditionModel(**_unet_config(sizes, vae, resolution)).eval()
     scheduler = EulerAncestralDiscreteScheduler(
         beta_start=0.00085,
@@ -47,7 +54,17 @@ def build(sizes: TinyModel, vae: AutoencoderKL, texts: Sequence[str], *, resolut
         steps_offset=1,
         prediction_type=sizes.prediction,
     )
-    return Editor(unet, vae, text_encoder, tokenizer, scheduler).to(vae.device)
+    pipeline = StableDiffusionInstructPix2PixPipeline(
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    return InstructPix2Pix(pipeline).to(vae.device)
 
 
 def make_autoencoder(sizes: TinyModel, pictures: np.ndarray, *, seed: int, device: torch.device) -> AutoencoderKL:
@@ -199,7 +216,7 @@ def _whiten(vae: AutoencoderKL, pictures: np.ndarray) -> None:
     vae.register_to_config(scaling_factor=1.0)
 
 
-def _text_config(sizes: TinyModel, tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+def text_config(sizes: TinyModel, tokenizer: CLIPTokenizer) -> CLIPTextConfig:
     return CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=sizes.text_width,

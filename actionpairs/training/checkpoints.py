@@ -2,7 +2,8 @@
 
 One folder per step: accelerate's state (weights, optimizer, the scaler of fp16) and the averaged weights. It is
 written under a hidden name and renamed when it is complete. The order of pairs, noise and dropout are computed
-from the step, so they need no state.
+from the step, so they need no state. A run that trains adapters alone keeps only these: the rest of the model is
+where it was loaded from.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import re
 import shutil
 from pathlib import Path
 
+from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
 
 from actionpairs.errors import ModelError
 from actionpairs.training.state import TrainState
 
 _NAME = re.compile(r"step-(\d{6,})")
-_EMA_FILE = "average.safetensors"
+_EMA_FILE, _TRAINED_FILE = "average.safetensors", "trained.safetensors"
 
 
 def save(state: TrainState, folder: Path, step: int, *, keep: int) -> None:
@@ -41,6 +44,28 @@ def save(state: TrainState, folder: Path, step: int, *, keep: int) -> None:
         for old in _steps(folder)[:-keep]:
             shutil.rmtree(folder / f"step-{old:06d}")
     accelerator.wait_for_everyone()
+
+
+def keep_only_trained(accelerator: Accelerator) -> None:
+    """Let checkpoints hold only the weights of the model that train."""
+
+    def save_hook(models: list[nn.Module], weights: list[dict[str, Tensor]], folder: str) -> None:
+        weights.pop()
+        if accelerator.is_main_process:
+            network = accelerator.unwrap_model(models[-1])
+            trained = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
+            save_file({name: weight.detach().contiguous() for name, weight in trained.items()}, _path(folder))
+
+    def load_hook(models: list[nn.Module], folder: str) -> None:
+        _, unknown = accelerator.unwrap_model(models.pop()).load_state_dict(load_file(_path(folder)), strict=False)
+        if unknown:
+            raise KeyError(f"{unknown[0]} is of another model")
+
+    def _path(folder: str) -> Path:
+        return Path(folder) / _TRAINED_FILE
+
+    accelerator.register_save_state_pre_hook(save_hook)
+    accelerator.register_load_state_pre_hook(load_hook)
 
 
 def resume(state: TrainState, folder: Path) -> int:

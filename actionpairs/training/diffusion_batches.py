@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,98 +11,111 @@ from torch import Tensor
 
 from actionpairs.data import rng
 from actionpairs.data.batches import BatchSampler, TrainRow
-from actionpairs.editors.instruct_pix2pix import Editor
-from actionpairs.training import losses
-from actionpairs.training.latents import Latents, TextEmbeddings
-
-
-@dataclass(frozen=True, slots=True)
-class NoiseSchedule:
-    """How latents are noised. alphas: ᾱ of every timestep, T, float32.
-
-    prediction_type: "epsilon" or "v_prediction". scale: the factor that gives latents unit variance.
-    """
-
-    alphas: Tensor
-    prediction_type: str
-    scale: float
-
-    @classmethod
-    def of(cls, editor: Editor) -> NoiseSchedule:
-        """The noise schedule of an editor's scheduler and autoencoder."""
-        scheduler, scale = editor.scheduler, editor.vae.config.scaling_factor
-        return cls(scheduler.alphas_cumprod.float().cpu(), scheduler.config.prediction_type, scale)
+from actionpairs.editors.conditioning import Conditioning
+from actionpairs.editors.editor import Editor
+from actionpairs.editors.noise import NoiseProcess, noised
+from actionpairs.training.conditionings import Conditionings
+from actionpairs.training.latents import Latents
 
 
 @dataclass(frozen=True, slots=True)
 class DiffusionBatch:
-    """A batch as the U-Net takes it.
+    """A batch as a denoiser takes it.
 
-    inputs: noised latents and the original's, concatenated, B 8 h w. times: timesteps, B, int64. alphas: ᾱ at
-    these times, B. right: embeddings of the pairs' own texts, B L D. wrong: of their negatives, K B L D. counted:
-    whether a row has such a negative, K B. clean: latents without noise, noise: ε, both B 4 h w.
+    noisy: latents with noise, reference: those of the input picture as the denoiser takes them, both B C h w.
+    times: B, in the denoiser's unit. right: the pairs' own instructions. wrong: their negatives, K of them.
+    counted: whether a row has such a negative, K B. clean: latents without noise, noise: ε, original: the input
+    picture's latents on the scale of `clean`, all B C h w.
     """
 
-    inputs: Tensor
+    noisy: Tensor
+    reference: Tensor
     times: Tensor
-    alphas: Tensor
-    right: Tensor
-    wrong: Tensor
+    right: Conditioning
+    wrong: tuple[Conditioning, ...]
     counted: Tensor
     clean: Tensor
     noise: Tensor
+    original: Tensor
 
-    def to(self, device: torch.device) -> DiffusionBatch:
-        """The same batch on a device."""
-        return DiffusionBatch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
+    def to(self, device: torch.device, dtype: torch.dtype) -> DiffusionBatch:
+        """The same batch on a device. dtype: of the denoiser's inputs."""
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=True)
+
+        return DiffusionBatch(
+            move(self.noisy).to(dtype),
+            move(self.reference).to(dtype),
+            move(self.times),
+            self.right.to(device, dtype),
+            tuple(each.to(device, dtype) for each in self.wrong),
+            move(self.counted),
+            move(self.clean),
+            move(self.noise),
+            move(self.original),
+        )
 
 
 class DiffusionBatches:
-    """Draws the batch of every step: which pairs, in which augmentation, at which time, with which noise."""
+    """Draws the batch of every step: which pairs, in which augmentation, at which time, with which noise.
 
+    editor: scales latents; it is not run.
+    """
+
+    # 5 parameters and self: the two caches, and what draws from them
     def __init__(
-        self, sampler: BatchSampler, latents: Latents, texts: TextEmbeddings, schedule: NoiseSchedule
+        self,
+        sampler: BatchSampler,
+        latents: Latents,
+        texts: Conditionings,
+        editor: Editor,
+        process: NoiseProcess,
     ) -> None:
         self.sampler = sampler
-        self.schedule = schedule
+        self.process = process
         self._latents = latents
         self._texts = texts
+        self._editor = editor
 
     def draw(self, step: int, part: slice) -> DiffusionBatch:
         """The rows `part` of a step's batch, on the CPU. The same step always gives the same batch."""
-        schedule = self.schedule
-        rows = self.sampler.rows(step, part)
+        editor, rows = self._editor, self.sampler.rows(step, part)
         original, mean, deviation = self._latents.of([row.index for row in rows], [row.flipped for row in rows])
         draws = [self._draw_row(row, tuple(mean.shape[1:])) for row in rows]
         times = torch.tensor([time for time, _ in draws])
         noise, spread = torch.from_numpy(np.stack([noise for _, noise in draws], 1))
-        clean = schedule.scale * (mean + deviation * spread)
-        alphas = schedule.alphas[times]
-        noisy = losses.noised(clean, noise, alphas)
+        clean = editor.normalize(mean + deviation * spread)
         kept = torch.tensor([not row.picture_dropped for row in rows]).view(-1, 1, 1, 1)
-        right = self._texts.of([row.text for row in rows])
-        wrong, counted = self._negatives(rows, right)
+        wrong, counted = self._negatives(rows)
         return DiffusionBatch(
-            torch.cat([noisy, original * kept], 1), times, alphas, right, wrong, counted, clean, noise
+            noisy=noised(self.process, clean, noise, times),
+            reference=editor.reference(original) * kept,
+            times=times,
+            right=self._texts.of(rows, [row.text for row in rows]),
+            wrong=wrong,
+            counted=counted,
+            clean=clean,
+            noise=noise,
+            original=editor.normalize(original) * kept,
         )
 
-    def _draw_row(self, row: TrainRow, shape: tuple[int, ...]) -> tuple[int, np.ndarray]:
-        """A row's timestep, and two normal draws: the noise, and the sample of the latent. 2 4 h w."""
+    def _draw_row(self, row: TrainRow, shape: tuple[int, ...]) -> tuple[float, np.ndarray]:
+        """A row's time, and two normal draws: the noise, and the sample of the latent. 2 C h w."""
         generator = rng.generator(self.sampler.order.seed, "noise", row.epoch, row.name)
-        time = int(generator.integers(len(self.schedule.alphas)))
+        tokens = shape[1] * shape[2] // self._editor.traits.patch**2
+        time = self.process.draw(generator, tokens=tokens)
         return time, generator.standard_normal((2, *shape), dtype=np.float32)
 
-    def _negatives(self, rows: Sequence[TrainRow], right: Tensor) -> tuple[Tensor, Tensor]:
-        """The embeddings of the negative texts, K B L D, and whether they count, K B.
+    def _negatives(self, rows: Sequence[TrainRow]) -> tuple[tuple[Conditioning, ...], Tensor]:
+        """The negative texts, K of them, and whether they count, K B.
 
         A row without negatives gets its own text, which does not count.
         """
         count = self.sampler.augmentation.negatives
         counted = torch.tensor([[bool(row.negative_texts) for row in rows]] * count, dtype=torch.bool)
-        if not count:
-            return right[:0], counted
         texts = [
             [row.negative_texts[number] if row.negative_texts else row.text for row in rows]
             for number in range(count)
         ]
-        return torch.stack([self._texts.of(each) for each in texts]), counted
+        return tuple(self._texts.of(rows, each) for each in texts), counted

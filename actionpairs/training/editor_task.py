@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
 from actionpairs.configs import ActionLossConfig
+from actionpairs.editors.conditioning import Conditioning, concatenate
+from actionpairs.editors.editor import Denoiser, Editor
 from actionpairs.training import losses
 from actionpairs.training.diffusion_batches import DiffusionBatch, DiffusionBatches
 from actionpairs.training.task import Losses, Prefetch, sum_and_count
+
+_BETA = {"nft": 1.0}  # of the other forms: 1000
+_WITH_REFERENCE = ("dpo", "nft")
 
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
     """How much each term of the loss weighs. action: λ1 and the form of L_action. regularization: λ2.
 
-    min_snr_gamma weighs L_static by timestep; None weighs all of them the same. change_weight weighs it more
-    where the two pictures differ.
+    min_snr_gamma weighs L_static by time; None weighs all of them the same. change_weight weighs it more where the
+    two pictures differ.
     """
 
     action: ActionLossConfig
@@ -29,25 +33,33 @@ class LossWeights:
     min_snr_gamma: float | None = None
     change_weight: float = 0.0
 
+    @property
+    def needs_reference(self) -> bool:
+        """Whether a term compares with the model that training starts from."""
+        return bool(self.regularization) or (bool(self.action.weight) and self.action.form in _WITH_REFERENCE)
+
 
 class EditorTask:
-    """Trains a U-Net to predict the noise of the edited picture, under its own text and under negative texts.
+    """Trains a denoiser on edited pictures, under their own instructions and under negative ones.
 
-    reference: the U-Net before training, which L_reg compares with. It is not needed where λ2 is 0.
+    reference: the denoiser before training, which L_reg and some forms of L_action compare with.
     """
 
+    # 5 parameters and self: what is trained on what, and with which losses
     def __init__(
         self,
+        editor: Editor,
         batches: DiffusionBatches,
         weights: LossWeights,
         *,
         accelerator: Accelerator,
-        reference: Callable[..., Any] | None = None,
+        reference: Denoiser | None = None,
     ) -> None:
-        if weights.regularization and reference is None:
-            raise ValueError("L_reg needs the model that training starts from")
+        if weights.needs_reference and reference is None:
+            raise ValueError("this loss needs the model that training starts from")
+        self._editor = editor
         self._batches = batches
-        self._schedule = batches.schedule
+        self._process = batches.process
         self._weights = weights
         self._accelerator = accelerator
         self._reference = reference
@@ -62,29 +74,29 @@ class EditorTask:
         self._prefetch.prepare(step, part)
 
     def losses(self, model: nn.Module, step: int, part: slice) -> Losses:
-        """All terms of some rows. The pairs' own texts and the negative texts go through the U-Net in one pass.
+        """All terms of some rows. The pairs' own texts and the negative texts go through the model in one pass.
 
         Under a hinge they take two passes: if every row keeps the margin, the second one needs no backward pass.
         Not so under FSDP, where all processes must do the same passes.
         """
-        batch, weights = self._prefetch.get(step, part).to(self._accelerator.device), self._weights
-        is_hinge = weights.action.form == "hinge"
-        target = losses.target(
-            batch.clean, batch.noise, batch.alphas, prediction_type=self._schedule.prediction_type
-        )
-        predictions = _predict(model, batch, two_passes=is_hinge and not self._accelerator.is_fsdp2)
+        batch = self._prefetch.get(step, part).to(self._accelerator.device, self._editor.dtype)
+        weights, is_hinge = self._weights, self._weights.action.form == "hinge"
+        target = self._process.target(batch.clean, batch.noise, batch.times)
+        texts = [batch.right, *batch.wrong]
+        predictions = self._predict(model, batch, texts, two_passes=is_hinge and not self._accelerator.is_fsdp2)
         right = losses.squared_errors(predictions[0], target)
         static = self._static_loss(right, predictions[0], target, batch) * self._time_weights(batch)
+        frozen = self._frozen_predictions(batch, texts)
         total, terms = static, {"static": sum_and_count(static)}
         if weights.action.weight:
             wrong = torch.stack([losses.squared_errors(prediction, target) for prediction in predictions[1:]])
-            action = self._action_loss(right, wrong, batch.counted)
+            action = self._action_loss((right, wrong), predictions, frozen, target, batch.counted)
             if not is_hinge or action.any():
                 total = total + weights.action.weight * action
             terms["action"] = sum_and_count(action, batch.counted.any(0))
             terms["discrimination"] = sum_and_count((right < wrong).float().flatten(), batch.counted.flatten())
         if weights.regularization:
-            distance = losses.squared_errors(predictions[0], self._reference_prediction(batch))
+            distance = losses.squared_errors(predictions[0], frozen[0])
             total = total + weights.regularization * distance
             terms["regularization"] = sum_and_count(distance)
         return Losses(total.mean(), {"loss": sum_and_count(total), **terms})
@@ -94,42 +106,61 @@ class EditorTask:
         weight = self._weights.change_weight
         if not weight:
             return right
-        original = batch.inputs[:, batch.clean.shape[1] :] * self._schedule.scale
-        weights = losses.change_weights(original, batch.clean, weight=weight)
+        weights = losses.change_weights(batch.original, batch.clean, weight=weight)
         return (weights * (prediction - target).square()).flatten(1).mean(1)
 
     def _time_weights(self, batch: DiffusionBatch) -> Tensor:
-        """The weight of L_static at each row's timestep: B."""
-        gamma, prediction_type = self._weights.min_snr_gamma, self._schedule.prediction_type
+        """The weight of L_static at each row's time: B."""
+        gamma = self._weights.min_snr_gamma
         if gamma is None:
-            return torch.ones_like(batch.alphas)
-        return losses.min_snr_weights(batch.alphas, gamma=gamma, prediction_type=prediction_type)
+            return torch.ones(len(batch.times), device=batch.times.device)
+        return self._process.min_snr_weights(batch.times, gamma=gamma)
 
-    def _action_loss(self, right: Tensor, wrong: Tensor, counted: Tensor) -> Tensor:
-        action = self._weights.action
-        return losses.action_losses(
-            right, wrong, counted, form=action.form, beta=action.beta, margin=action.margin
-        )
+    # 5 parameters and self: errors and predictions of the model, and what they are compared with
+    def _action_loss(
+        self,
+        errors: tuple[Tensor, Tensor],
+        predictions: Sequence[Tensor],
+        frozen: Sequence[Tensor],
+        target: Tensor,
+        counted: Tensor,
+    ) -> Tensor:
+        """L_action of each row: B."""
+        config = self._weights.action
+        beta = config.beta or _BETA.get(config.form, 1000.0)
+        if config.form == "nft":
+            return losses.nft_losses(
+                predictions, frozen, target, counted, beta=beta, wrong_weight=config.wrong_weight
+            )
+        right, wrong = errors
+        if config.form == "dpo":
+            right = right - losses.squared_errors(frozen[0], target)
+            wrong = wrong - torch.stack([losses.squared_errors(each, target) for each in frozen[1:]])
+        return losses.action_losses(right, wrong, counted, form=config.form, beta=beta, margin=config.margin)
 
-    def _reference_prediction(self, batch: DiffusionBatch) -> Tensor:
-        """The prediction of the model that training started from, under the pairs' own texts: B 4 h w."""
+    @torch.no_grad()
+    def _frozen_predictions(self, batch: DiffusionBatch, texts: Sequence[Conditioning]) -> Sequence[Tensor]:
+        """Those of the model that training started from; of the pairs' own texts alone where that is enough."""
+        if not self._weights.needs_reference:
+            return ()
         assert self._reference is not None
-        with torch.no_grad(), self._accelerator.autocast():
-            output = self._reference(batch.inputs, batch.times, batch.right)
-        prediction: Tensor = output.sample.float()
-        return prediction
+        count = len(texts) if self._weights.action.form in _WITH_REFERENCE else 1
+        with self._accelerator.autocast():
+            return self._predict(self._reference, batch, texts[:count])
 
+    def _predict(
+        self, model: Denoiser, batch: DiffusionBatch, texts: Sequence[Conditioning], *, two_passes: bool = False
+    ) -> Sequence[Tensor]:
+        """The predictions under each of the texts: as many times B C h w, float32.
 
-def _predict(model: nn.Module, batch: DiffusionBatch, *, two_passes: bool) -> Sequence[Tensor]:
-    """The predictions under the pairs' own texts and under each negative text: 1 + K times B 4 h w, float32.
-
-    two_passes: the own texts first, then the negatives, so that either graph can go without a backward pass.
-    """
-    texts = [batch.right, *batch.wrong]
-    passes = [texts[:1], texts[1:]] if two_passes and texts[1:] else [texts]
-    predictions: list[Tensor] = []
-    for some in passes:
-        count = len(some)
-        inputs, times = batch.inputs.repeat(count, 1, 1, 1), batch.times.repeat(count)
-        predictions += model(inputs, times, torch.cat(some)).sample.float().chunk(count)
-    return predictions
+        two_passes: the first text first, then the others, so that either graph can go without a backward pass.
+        """
+        passes = [texts[:1], texts[1:]] if two_passes and texts[1:] else [texts]
+        predictions: list[Tensor] = []
+        for some in passes:
+            count = len(some)
+            noisy, reference = (each.repeat(count, 1, 1, 1) for each in (batch.noisy, batch.reference))
+            times = batch.times.repeat(count)
+            predicted = self._editor.predict(model, noisy, times, reference, concatenate(some))
+            predictions += predicted.chunk(count)
+        return predictions

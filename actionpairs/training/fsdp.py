@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from accelerate import FullyShardedDataParallelPlugin
+from collections.abc import Sequence
+
+from accelerate import Accelerator, FullyShardedDataParallelPlugin
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def plugin() -> FullyShardedDataParallelPlugin:
-    """How accelerate shards a U-Net: block by block, so that few weights are whole at a time.
+    """How accelerate shards a network: block by block, so that few weights are whole at a time.
 
     Weights travel in float32, and autocast rounds them where it does in one process. Without gradient
     checkpointing, the rounded ones stay whole until the backward pass.
@@ -17,10 +19,15 @@ def plugin() -> FullyShardedDataParallelPlugin:
     return FullyShardedDataParallelPlugin(
         fsdp_version=2,
         auto_wrap_policy="transformer_based_wrap",
-        transformer_cls_names_to_wrap=["BasicTransformerBlock", "ResnetBlock2D"],
         mixed_precision_policy=MixedPrecisionPolicy(),
         cpu_ram_efficient_loading=False,  # every process has loaded the model by itself
     )
+
+
+def name_blocks(accelerator: Accelerator, blocks: Sequence[str]) -> None:
+    """Say which classes are sharded one by one, before a network is prepared."""
+    if accelerator.is_fsdp2:
+        accelerator.state.fsdp_plugin.transformer_cls_names_to_wrap = list(blocks)
 
 
 def reshard(model: nn.Module) -> None:

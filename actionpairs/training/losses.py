@@ -2,10 +2,13 @@
 
 L = L_static + λ1·L_action + λ2·L_reg. d⁺ and d⁻ are the squared errors of the prediction under the right and
 under a wrong instruction, with the same noised latents, timestep and noise. We did not find the paper's form
-of L_action; the forms here are ours.
+of L_action; the forms here are ours. They know neither model nor noise: how latents are noised stands in
+editors/noise.py.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +32,13 @@ def change_weights(original: Tensor, clean: Tensor, *, weight: float) -> Tensor:
 
 
 def action_losses(
-    right: Tensor, wrong: Tensor, counted: Tensor, *, form: str, beta: float, margin: float
+    right: Tensor,
+    wrong: Tensor,
+    counted: Tensor,
+    *,
+    form: str,
+    beta: float,
+    margin: float,
 ) -> Tensor:
     """L_action of each sample, the mean over its wrong instructions: B.
 
@@ -37,9 +46,10 @@ def action_losses(
     text was dropped).
 
     logistic: softplus(β(d⁺ − d⁻))/β, the negative log-likelihood of preferring d⁺, in the errors' units.
-    hinge: max(0, d⁺ − d⁻ + margin·stopgrad(d⁺)). negated: −d⁻, which has no lower bound.
+    dpo: the same, where those of the frozen model are subtracted from both errors (Diffusion-DPO, arXiv
+    2311.12908). hinge: max(0, d⁺ − d⁻ + margin·stopgrad(d⁺)). negated: −d⁻, which has no lower bound.
     """
-    if form == "logistic":
+    if form in ("logistic", "dpo"):
         losses = F.softplus(beta * (right - wrong)) / beta
     elif form == "hinge":
         losses = F.relu(right - wrong + margin * right.detach())
@@ -47,36 +57,38 @@ def action_losses(
         losses = -wrong
     else:
         raise ValueError(f"no action loss is called {form!r}")
+    return mean_of_counted(losses, counted)
+
+
+# 6 parameters: two predictions of each model, what they should be, and which of them count
+def nft_losses(
+    predictions: Sequence[Tensor],
+    frozen: Sequence[Tensor],
+    target: Tensor,
+    counted: Tensor,
+    *,
+    beta: float,
+    wrong_weight: float,
+) -> Tensor:
+    """L_action by DiffusionNFT (arXiv 2509.16117), with right and wrong instructions for good and bad samples: B.
+
+    predictions, frozen: of the model that trains and of the frozen one, under the right instruction and then under
+    K wrong ones, B C h w each. counted: K B.
+
+    [‖(1−β)·v₀⁺ + β·v⁺ − v*‖² + λ·‖(1+β)·v₀⁻ − β·v⁻ − v*‖²]/β. Its second term is least at v⁻ = v₀⁻ + (v₀⁻ − v*)/β,
+    which is finite.
+    """
+    right = squared_errors((1 - beta) * frozen[0] + beta * predictions[0], target)
+    losses = torch.stack(
+        [
+            (right + wrong_weight * squared_errors((1 + beta) * base - beta * prediction, target)) / beta
+            for prediction, base in zip(predictions[1:], frozen[1:], strict=True)
+        ]
+    )
+    return mean_of_counted(losses, counted)
+
+
+def mean_of_counted(losses: Tensor, counted: Tensor) -> Tensor:
+    """The mean over K losses of each sample that count: K B in, B out; 0 where none counts."""
     kept = losses.masked_fill(~counted, 0.0)
     return kept.sum(0) / counted.sum(0).clamp(min=1)
-
-
-def noised(clean: Tensor, noise: Tensor, alphas: Tensor) -> Tensor:
-    """Clean latents with noise mixed in: √ᾱ·x + √(1−ᾱ)·ε. Latents B 4 h w, alphas ᾱ_t: B."""
-    signal, spread = _mixture(alphas, clean)
-    return signal * clean + spread * noise
-
-
-def target(clean: Tensor, noise: Tensor, alphas: Tensor, *, prediction_type: str) -> Tensor:
-    """The target of the prediction: the noise ε, or v = √ᾱ·ε − √(1−ᾱ)·x (arXiv 2202.00512)."""
-    if prediction_type == "epsilon":
-        return noise
-    if prediction_type == "v_prediction":
-        signal, spread = _mixture(alphas, clean)
-        return signal * noise - spread * clean
-    raise ValueError(f"no prediction is called {prediction_type!r}")
-
-
-def min_snr_weights(alphas: Tensor, *, gamma: float, prediction_type: str) -> Tensor:
-    """Weights that keep timesteps with little noise from dominating (Min-SNR, arXiv 2303.09556). ᾱ_t: B in, B out.
-
-    min(SNR, γ)/SNR for ε and min(SNR, γ)/(SNR + 1) for v, with SNR = ᾱ/(1−ᾱ).
-    """
-    ratio = alphas / (1 - alphas)
-    return ratio.clamp(max=gamma) / (ratio if prediction_type == "epsilon" else ratio + 1)
-
-
-def _mixture(alphas: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-    """√ᾱ and √(1−ᾱ), shaped to scale B 4 h w."""
-    shape = (-1, *(1,) * (like.dim() - 1))
-    return alphas.sqrt().view(shape), torch.sqrt(1 - alphas).view(shape)

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import EulerAncestralDiscreteScheduler
 from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 
-from actionpairs.data import examples, rng
+from actionpairs.configs import EditorConfig
+from actionpairs.data import examples, rng, shapes
 from actionpairs.data.examples import Example
-from actionpairs.editors.instruct_pix2pix import Editor
+from actionpairs.editors import sampling
+from actionpairs.editors.conditioning import GuidedTexts
+from actionpairs.editors.editor import Editor, Sampling
 from actionpairs.training import checkpoints
 
 _LABEL_HEIGHT, _GAP = 18, 4
@@ -26,51 +28,73 @@ _MIN_SIDE = 160  # smaller pictures are enlarged
 class SampleGrid:
     """A few pairs, one per row: input, edit, truth, under the instruction. Every grid has the same seeds.
 
-    editor: its parts besides the U-Net, which `draw` takes.
+    editor: its parts besides the denoiser, which `draw` takes. pictures: both of each pair, 2 H W 3. texts: their
+    instructions, encoded before the text encoder left the device.
     """
 
     editor: Editor
     examples: tuple[Example, ...]
-    size: int
+    pictures: tuple[np.ndarray, ...]
+    texts: tuple[GuidedTexts, ...]
+    sampling: Sampling
     seed: int
-    steps: int
-    image_guidance: float
-    text_guidance: float
 
-    def draw(self, unet: nn.Module, path: Path | None) -> None:
-        """Edit every input with this U-Net and write the grid. Without a path, only edit (see `Snapshots`)."""
-        pictures = [examples.load_pair(example, self.size) for example in self.examples]
-        edits = self._edit(unet, [original for original, _ in pictures])
+    def draw(self, denoiser: nn.Module, path: Path | None) -> None:
+        """Edit every input with this denoiser and write the grid. Without a path, only edit (see `Snapshots`)."""
+        edits = self._edit(denoiser)
         if path is None:
             return
         rows = [
             _row([original, edit, truth], example.entry.instruction)
-            for example, (original, truth), edit in zip(self.examples, pictures, edits, strict=True)
+            for example, (original, truth), edit in zip(self.examples, self.pictures, edits, strict=True)
         ]
+        widest = max(row.shape[1] for row in rows)
+        rows = [np.pad(row, ((0, 0), (0, widest - row.shape[1]), (0, 0)), constant_values=255) for row in rows]
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}")
         Image.fromarray(np.concatenate(rows)).save(unfinished, format="png")
         checkpoints.publish(unfinished, path)
 
-    @torch.no_grad()
-    def _edit(self, unet: nn.Module, originals: Sequence[np.ndarray]) -> list[np.ndarray]:
-        pipeline = replace(self.editor, unet=unet).pipeline()
-        pipeline.scheduler = EulerAncestralDiscreteScheduler.from_config(self.editor.scheduler.config)
-        pipeline.set_progress_bar_config(disable=True)
-        edits = []
-        for example, original in zip(self.examples, originals, strict=True):
-            generator = torch.Generator().manual_seed(rng.torch_seed(self.seed, "sample", example.name))
-            edits.append(
-                pipeline(
-                    example.entry.instruction,
-                    image=Image.fromarray(original),
-                    num_inference_steps=self.steps,
-                    image_guidance_scale=self.image_guidance,
-                    guidance_scale=self.text_guidance,
-                    generator=generator,
-                ).images[0]
-            )
-        return [np.asarray(edit) for edit in edits]
+    def _edit(self, denoiser: nn.Module) -> list[np.ndarray]:
+        editor = self.editor.with_denoiser(denoiser)
+        with editor.encoders_on(editor.device, [editor.autoencoder]):
+            return [
+                sampling.sample_conditioned(
+                    editor,
+                    pictures[:1],
+                    texts,
+                    seeds=[rng.torch_seed(self.seed, "sample", example.name)],
+                    sampling=self.sampling,
+                )[0]
+                for example, pictures, texts in zip(self.examples, self.pictures, self.texts, strict=True)
+            ]
+
+
+def grid_of(
+    editor: Editor, candidates: Sequence[Example], config: EditorConfig, *, device: torch.device
+) -> SampleGrid:
+    """The grid of a run: its pairs, decoded, and their instructions, encoded on the device."""
+    own = editor.defaults.sampling
+    guidance = replace(
+        own,
+        steps=config.sample_steps,
+        image_guidance=_or(config.sample_image_guidance, own.image_guidance),
+        text_guidance=_or(config.sample_text_guidance, own.text_guidance),
+    )
+    chosen = choose(candidates, config.sample_count, seed=config.seed)
+    sides = shapes.of(chosen, resolution=config.resolution, multiple=editor.multiple, square=config.square)
+    pictures = tuple(examples.load_pair(one, side) for one, side in zip(chosen, sides, strict=True))
+    encoders = [part for part in editor.encoders() if part is not editor.autoencoder]
+    with editor.encoders_on(device, encoders):
+        texts = tuple(
+            sampling.guided_texts(editor, [pair[:1]], [one.entry.instruction], guidance)
+            for one, pair in zip(chosen, pictures, strict=True)
+        )
+    return SampleGrid(editor, chosen, pictures, texts, guidance, config.seed)
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
 
 
 def choose(candidates: Sequence[Example], count: int, *, seed: int) -> tuple[Example, ...]:
@@ -85,11 +109,13 @@ def choose(candidates: Sequence[Example], count: int, *, seed: int) -> tuple[Exa
 
 
 def _row(pictures: Sequence[np.ndarray], text: str) -> np.ndarray:
-    """Pictures side by side below a text: H W 3, uint8."""
-    size = max(_MIN_SIDE, len(pictures[0]))
-    canvas = Image.new("RGB", (len(pictures) * (size + _GAP) - _GAP, size + _LABEL_HEIGHT + _GAP), "white")
+    """Pictures of one shape side by side below a text: H W 3, uint8."""
+    height, width = pictures[0].shape[:2]
+    scale = max(1.0, _MIN_SIDE / min(height, width))
+    tall, wide = round(height * scale), round(width * scale)
+    canvas = Image.new("RGB", (len(pictures) * (wide + _GAP) - _GAP, tall + _LABEL_HEIGHT + _GAP), "white")
     ImageDraw.Draw(canvas).text((2, 2), text, fill="#333333", font=ImageFont.load_default(12))
     for column, picture in enumerate(pictures):
-        resized = Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC)
-        canvas.paste(resized, (column * (size + _GAP), _LABEL_HEIGHT))
+        resized = Image.fromarray(picture).resize((wide, tall), Image.Resampling.BICUBIC)
+        canvas.paste(resized, (column * (wide + _GAP), _LABEL_HEIGHT))
     return np.asarray(canvas)

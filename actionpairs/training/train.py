@@ -107,7 +107,8 @@ def accumulate_gradients(task: Task, state: TrainState, config: LoopConfig, step
             if accelerator.sync_gradients and config.max_gradient_norm:
                 accelerator.clip_grad_norm_(state.model.parameters(), config.max_gradient_norm)
         terms.append(torch.stack(list(losses.terms.values())))
-    task.prepare(step + 1, slice(first, first + size))  # before the device is waited for
+    if step + 1 < config.steps:
+        task.prepare(step + 1, slice(first, first + size))  # before the device is waited for
     sums, counts = accelerator.reduce(sum(terms), "sum").T.tolist()
     means = {name: total / max(count, 1) for name, total, count in zip(losses.terms, sums, counts, strict=True)}
     if not all(math.isfinite(mean) for mean in means.values()):

@@ -117,7 +117,7 @@ def _decode(
             yield pictures[None]
 
     signature = [str(size), config.clips, str(config.frames), *cache.example_signatures(pairs)]
-    return cache.cached_array(run.cache, "pictures", signature, compute, count=len(pairs))
+    return cache.cached_array(run.cache, "pictures", signature, compute(), count=len(pairs))
 
 
 def _publish(run: TrainRun, trained: Recognizer, score: RecognizerScore) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
-from actionpairs.editors import instruct_pix2pix, lora
-from actionpairs.editors.instruct_pix2pix import Editor
+from actionpairs.editors import families, freezing, lora
+from actionpairs.editors.editor import Editor
 from actionpairs.errors import ModelError
 
 TARGETS = ("attn1.to_q", "attn1.to_out.0")
@@ -23,7 +24,7 @@ def unet_inputs() -> tuple[torch.Tensor, ...]:
 
 @pytest.fixture
 def adapted(small_editor: Editor) -> Editor:
-    lora.add_adapters(small_editor.unet, TARGETS, rank=2, alpha=4.0, seed=0)
+    lora.add_adapters(small_editor.denoiser, TARGETS, rank=2, alpha=4.0, seed=0)
     return small_editor
 
 
@@ -31,23 +32,23 @@ def change_adapters(editor: Editor) -> None:
     """Give the adapters weights that change the output."""
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
-        for name, weight in editor.unet.named_parameters():
+        for name, weight in editor.denoiser.named_parameters():
             if "lora_B" in name:
                 weight.copy_(torch.randn(weight.shape, generator=generator))
 
 
 @torch.no_grad()
 def predict(editor: Editor) -> torch.Tensor:
-    return editor.unet(*unet_inputs()).sample
+    return editor.denoiser(*unet_inputs()).sample
 
 
 def test_adapters_train_alone_and_change_nothing_at_first(small_editor: Editor) -> None:
     before = predict(small_editor)
     state = torch.get_rng_state()
-    lora.add_adapters(small_editor.unet, TARGETS, rank=2, alpha=4.0, seed=0)
+    lora.add_adapters(small_editor.denoiser, TARGETS, rank=2, alpha=4.0, seed=0)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(predict(small_editor), before)
-    trained = [name for name, weight in small_editor.unet.named_parameters() if weight.requires_grad]
+    trained = [name for name, weight in small_editor.denoiser.named_parameters() if weight.requires_grad]
     assert trained
     assert all("lora_" in name and any(target in name for target in TARGETS) for name in trained)
 
@@ -57,11 +58,11 @@ def test_without_adapters_the_output_is_the_one_before_and_training_can_go_on(ad
     change_adapters(adapted)
     after = predict(adapted)
     assert not torch.allclose(after, before)
-    reference = lora.without_adapters(adapted.unet)(*unet_inputs()).sample
+    reference = lora.without_adapters(adapted.denoiser)(*unet_inputs()).sample
     assert torch.equal(reference, before)
     assert not reference.requires_grad
     assert torch.equal(predict(adapted), after)
-    assert any(weight.requires_grad for weight in adapted.unet.parameters())
+    assert any(weight.requires_grad for weight in adapted.denoiser.parameters())
 
 
 def test_saved_adapters_and_merged_weights_predict_the_same(
@@ -69,12 +70,23 @@ def test_saved_adapters_and_merged_weights_predict_the_same(
 ) -> None:
     change_adapters(adapted)
     expected = predict(adapted)
-    lora.save_and_merge(adapted.unet, tmp_path / "lora")
+    lora.save(adapted, tmp_path / "lora", base=str(editor_folder))
+    lora.merge(adapted)
     adapted.save(tmp_path / "merged")
-    assert torch.allclose(predict(instruct_pix2pix.load(str(tmp_path / "merged"))), expected, atol=1e-5)
-    base = instruct_pix2pix.load(str(editor_folder))
-    base.pipeline().load_lora_weights(tmp_path / "lora")
+    assert torch.allclose(predict(families.load(str(tmp_path / "merged"))), expected, atol=1e-5)
+    base = families.load(str(editor_folder))
+    base.pipeline.load_lora_weights(tmp_path / "lora")
     assert torch.allclose(predict(base), expected, atol=1e-5)
+
+
+def test_the_file_names_its_base_and_is_written_with_the_same_bytes_again(adapted: Editor, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        lora.save(adapted, tmp_path / name, base="someone/base")
+    one, other = (tmp_path / name / lora.FILE for name in ("one", "other"))
+    assert one.read_bytes() == other.read_bytes()
+    with safe_open(one, "pt") as file:
+        assert file.metadata()[lora.BASE] == "someone/base"
+        assert all(torch.isfinite(file.get_tensor(name)).all() for name in file.keys())  # noqa: SIM118
 
 
 @pytest.mark.parametrize(
@@ -82,6 +94,6 @@ def test_saved_adapters_and_merged_weights_predict_the_same(
     [("attn3.to_q", "no layer's name ends in it"), ("to_q", r"names a frozen layer: .*attn2\.to_q")],
 )
 def test_a_target_that_is_missing_or_frozen_is_refused(small_editor: Editor, target: str, message: str) -> None:
-    instruct_pix2pix.freeze(small_editor.unet, ["attn2"])
+    freezing.freeze(small_editor.denoiser, ["attn2"])
     with pytest.raises(ModelError, match=message):
-        lora.add_adapters(small_editor.unet, [target], rank=2, alpha=4.0, seed=0)
+        lora.add_adapters(small_editor.denoiser, [target], rank=2, alpha=4.0, seed=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,8 @@ import torch
 
 from actionpairs.data import examples
 from actionpairs.data.examples import Example
-from actionpairs.editors import instruct_pix2pix, tiny
-from actionpairs.editors.instruct_pix2pix import Editor
+from actionpairs.editors import families, tiny
+from actionpairs.editors.editor import Editor, rebuilt
 from actionpairs.storage import Folder
 from actionpairs.training import curves
 from tests.training.squares import SIDE, SIZES, write_squares
@@ -43,14 +42,14 @@ def editor_folder(pairs: tuple[Example, ...], tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="session")
 def loaded_editor(editor_folder: Path) -> Editor:
-    return instruct_pix2pix.load(str(editor_folder))
+    return families.load(str(editor_folder))
 
 
 @pytest.fixture
 def small_editor(loaded_editor: Editor) -> Editor:
     """A copy for each test, which may change it."""
-    parts = {name: copy.deepcopy(getattr(loaded_editor, name)) for name in ("unet", "vae", "text_encoder")}
-    return replace(loaded_editor, **parts)
+    parts = {name: copy.deepcopy(part) for name, part in loaded_editor.pipeline.components.items() if part}
+    return type(loaded_editor)(rebuilt(loaded_editor.pipeline, **parts))
 
 
 @pytest.fixture

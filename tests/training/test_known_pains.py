@@ -17,25 +17,37 @@ import pytest
 import torch
 from PIL import Image
 
-from actionpairs.configs import ActionLossConfig
+from actionpairs.configs import ActionLossConfig, EditorConfig
 from actionpairs.data import examples
 from actionpairs.data.batches import Augmentation, BatchSampler
 from actionpairs.data.examples import Example
-from actionpairs.editors import instruct_pix2pix
-from actionpairs.editors.instruct_pix2pix import Editor
-from actionpairs.training import devices, latents
-from actionpairs.training.diffusion_batches import DiffusionBatches, NoiseSchedule
+from actionpairs.editors import families
+from actionpairs.editors.editor import Editor
+from actionpairs.training import devices
+from actionpairs.training.conditionings import cached_conditionings
+from actionpairs.training.diffusion_batches import DiffusionBatches
 from actionpairs.training.editor_task import EditorTask, LossWeights
-from actionpairs.training.sample_grid import SampleGrid
-from tests.training.squares import SIDE
+from actionpairs.training.latents import cached_latents
+from actionpairs.training.sample_grid import grid_of
+from tests.training.squares import SIDE, SIZES
 
 AUGMENTATION = Augmentation(flip=0.5, conditioning_dropout=0.1, negatives=1, drawn_from="all")
+CPU = torch.device("cpu")
+GRID = EditorConfig(
+    task="editor",
+    model=SIZES,
+    resolution=SIDE,
+    sample_count=2,
+    sample_steps=2,
+    sample_image_guidance=1.5,
+    sample_text_guidance=7.5,
+)
 
 
 def test_a_model_with_8_input_channels_is_not_widened(editor_folder: Path) -> None:
     """diffusers #3455, fine-tuning from timbrooks/instruct-pix2pix gives garbage: the script makes a new first
     layer whatever there was, without its bias, and half of what the model knew of the original is gone."""
-    plain, widened = (instruct_pix2pix.load(str(editor_folder), widen=widen).unet for widen in (False, True))
+    plain, widened = (families.load(str(editor_folder), widen=widen).denoiser for widen in (False, True))
     assert widened.config.in_channels == 8
     for name, weight in plain.state_dict().items():
         assert torch.equal(widened.state_dict()[name], weight)
@@ -54,7 +66,7 @@ def test_both_pictures_of_a_pair_are_flipped_together(
 ) -> None:
     """diffusers #10697, source and target flipped independently: a copy's latents are those of its input."""
     same = [replace(pair, entry=_copied(pair)) for pair in pairs[:4]]
-    cached = latents.cached_latents(small_editor, same, tmp_path, size=SIDE, mirrored=True)
+    cached = cached_latents(small_editor, same, tmp_path, shapes=[(SIDE, SIDE)] * 4, mirrored=True, device=CPU)
     for flipped in (False, True):
         original, edited, _ = cached.of(range(4), [flipped] * 4)
         assert torch.equal(original, edited)
@@ -78,20 +90,22 @@ def test_a_step_runs_neither_the_text_encoder_nor_the_autoencoder(
     small_editor: Editor, pairs: tuple[Example, ...], tmp_path: Path
 ) -> None:
     """The script encodes "" anew in every step, and all else that never changes (peers.md, D; diffusers #1936)."""
+    shapes = [(SIDE, SIDE)] * len(pairs)
     sampler = BatchSampler(pairs, AUGMENTATION, seed=0, batch_size=8)
     batches = DiffusionBatches(
         sampler,
-        latents.cached_latents(small_editor, pairs, tmp_path, size=SIDE, mirrored=True),
-        latents.cached_texts(small_editor, sampler.texts(), tmp_path),
-        NoiseSchedule.of(small_editor),
+        cached_latents(small_editor, pairs, tmp_path, shapes=shapes, mirrored=True, device=CPU),
+        cached_conditionings(small_editor, sampler, tmp_path, steps=5, device=CPU),
+        small_editor,
+        small_editor.noise_process(),
     )
     accelerator = devices.create_accelerator("cpu")
-    task = EditorTask(batches, LossWeights(ActionLossConfig(), 0.0), accelerator=accelerator)
+    task = EditorTask(small_editor, batches, LossWeights(ActionLossConfig(), 0.0), accelerator=accelerator)
     calls = []
-    for part in (small_editor.text_encoder, small_editor.vae.encoder):
+    for part in (small_editor.pipeline.text_encoder, small_editor.autoencoder.encoder):
         part.register_forward_hook(lambda module, *_: calls.append(type(module)))
     for step in range(5):
-        task.losses(small_editor.unet, step, slice(8))
+        task.losses(small_editor.denoiser, step, slice(8))
     assert any(not row.text for step in range(5) for row in sampler.rows(step, slice(8)))
     assert not calls
 
@@ -99,11 +113,11 @@ def test_a_step_runs_neither_the_text_encoder_nor_the_autoencoder(
 def test_a_grid_is_drawn_with_the_unet_that_is_passed(
     small_editor: Editor, pairs: tuple[Example, ...], tmp_path: Path
 ) -> None:
-    grid = SampleGrid(small_editor, pairs[:1], SIDE, 0, 2, 1.5, 7.5)
-    other = copy.deepcopy(small_editor.unet)
+    grid = grid_of(small_editor, pairs[:1], GRID, device=CPU)
+    other = copy.deepcopy(small_editor.denoiser)
     with torch.no_grad():
         other.conv_out.bias.add_(0.5)
-    for name, unet in (("own", small_editor.unet), ("other", other)):
+    for name, unet in (("own", small_editor.denoiser), ("other", other)):
         grid.draw(unet, tmp_path / name)
     assert (tmp_path / "own").read_bytes() != (tmp_path / "other").read_bytes()
 
@@ -117,6 +131,6 @@ def test_samples_are_drawn_from_the_shards_without_a_network(
         raise OSError("no network here")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    grid = SampleGrid(small_editor, pairs[:2], SIDE, 0, 2, 1.5, 7.5)
-    grid.draw(small_editor.unet, tmp_path / "samples.png")
+    grid = grid_of(small_editor, pairs[:2], GRID, device=CPU)
+    grid.draw(small_editor.denoiser, tmp_path / "samples.png")
     assert np.asarray(Image.open(tmp_path / "samples.png")).std() > 5

@@ -18,6 +18,7 @@ def reference(form: str, right: np.ndarray, wrong: np.ndarray, counted: np.ndarr
         kept = [wrong[k, sample] for k in range(len(wrong)) if counted[k, sample]]
         each = {
             "logistic": [np.log1p(np.exp(BETA * (right[sample] - d))) / BETA for d in kept],
+            "dpo": [np.log1p(np.exp(BETA * (right[sample] - d))) / BETA for d in kept],
             "hinge": [max(0.0, right[sample] - d + MARGIN * right[sample]) for d in kept],
             "negated": [-d for d in kept],
         }[form]
@@ -34,7 +35,7 @@ def errors() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return right, wrong, counted
 
 
-@pytest.mark.parametrize("form", ["logistic", "hinge", "negated"])
+@pytest.mark.parametrize("form", ["logistic", "hinge", "negated", "dpo"])
 def test_action_loss_equals_the_formula(form: str, errors: tuple[torch.Tensor, ...]) -> None:
     right, wrong, counted = errors
     computed = losses.action_losses(right, wrong, counted, form=form, beta=BETA, margin=MARGIN)
@@ -44,7 +45,7 @@ def test_action_loss_equals_the_formula(form: str, errors: tuple[torch.Tensor, .
     assert np.abs(single.numpy() - expected).max() < 1e-6
 
 
-@pytest.mark.parametrize("form", ["logistic", "hinge", "negated"])
+@pytest.mark.parametrize("form", ["logistic", "hinge", "negated", "dpo"])
 def test_action_loss_passes_gradcheck(form: str, errors: tuple[torch.Tensor, ...]) -> None:
     """The margin is 0: the margin itself gets no gradient (see the next test)."""
     right, wrong, counted = errors
@@ -90,35 +91,10 @@ def test_squared_errors_are_means_per_sample_and_pass_gradcheck() -> None:
     assert torch.autograd.gradcheck(lambda p: losses.squared_errors(p, target), prediction)
 
 
-@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
-def test_targets_and_noise_agree_with_diffusers(prediction_type: str) -> None:
-    from diffusers import DDPMScheduler
-
-    scheduler = DDPMScheduler(beta_schedule="scaled_linear", prediction_type=prediction_type)
-    clean, noise = torch.randn(2, 5, 4, 3, 3).unbind(0)
-    times = torch.tensor([0, 10, 500, 900, 999])
-    alphas = scheduler.alphas_cumprod[times]
-    assert torch.allclose(losses.noised(clean, noise, alphas), scheduler.add_noise(clean, noise, times))
-    expected = noise if prediction_type == "epsilon" else scheduler.get_velocity(clean, noise, times)
-    assert torch.allclose(losses.target(clean, noise, alphas, prediction_type=prediction_type), expected)
-
-
-def test_min_snr_weights_agree_with_the_paper() -> None:
-    alphas = torch.tensor([0.999, 0.9, 0.5, 0.01], dtype=torch.float64)
-    ratio = alphas.numpy() / (1 - alphas.numpy())
-    noise = losses.min_snr_weights(alphas, gamma=5.0, prediction_type="epsilon").numpy()
-    velocity = losses.min_snr_weights(alphas, gamma=5.0, prediction_type="v_prediction").numpy()
-    assert np.allclose(noise, np.minimum(ratio, 5.0) / ratio)
-    assert np.allclose(velocity, np.minimum(ratio, 5.0) / (ratio + 1))
-    assert noise[-1] == 1.0
-
-
 def test_unknown_forms_are_refused() -> None:
     one = torch.ones(1)
     with pytest.raises(ValueError, match="no action loss is called 'square'"):
         losses.action_losses(one, one[None], one[None].bool(), form="square", beta=1.0, margin=0.0)
-    with pytest.raises(ValueError, match="no prediction is called 'sample'"):
-        losses.target(one, one, one, prediction_type="sample")
 
 
 def test_changed_positions_weigh_more_and_all_samples_the_same() -> None:

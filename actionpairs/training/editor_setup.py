@@ -1,0 +1,43 @@
+"""What a recipe makes of an editor and of the training pairs, before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from actionpairs.configs import EditorConfig
+from actionpairs.data import shapes
+from actionpairs.data.batches import Augmentation, BatchSampler
+from actionpairs.data.examples import Example
+from actionpairs.editors import freezing, lora
+from actionpairs.editors.editor import Editor
+
+
+def sampler_of(editor: Editor, config: EditorConfig, pairs: Sequence[Example]) -> BatchSampler:
+    """The rows of every step, in buckets of one shape."""
+    augmentation = Augmentation(
+        flip=config.flip,
+        conditioning_dropout=config.conditioning_dropout,
+        negatives=config.action.negatives if config.action.weight else 0,
+        drawn_from=config.action.drawn_from,
+        null_text=editor.null_text(),
+        drops_picture=editor.traits.guided_by_picture,
+    )
+    sides = shapes.of(pairs, resolution=config.resolution, multiple=editor.multiple, square=config.square)
+    return BatchSampler(pairs, augmentation, seed=config.seed, batch_size=config.batch_size, shapes=sides)
+
+
+def prepare_denoiser(editor: Editor, config: EditorConfig) -> tuple[str, ...]:
+    """Freeze and set up the denoiser as the recipe says. Returns the names of the frozen tensors."""
+    denoiser: Any = editor.denoiser
+    freezing.freeze(denoiser, editor.traits.text_layers if config.freeze is None else config.freeze)
+    if config.lora:
+        targets = config.lora.targets or editor.traits.lora_targets
+        lora.add_adapters(denoiser, targets, rank=config.lora.rank, alpha=config.lora.alpha, seed=config.seed)
+    if config.gradient_checkpointing:
+        denoiser.enable_gradient_checkpointing()
+    if config.channels_last:
+        denoiser.to(memory_format=torch.channels_last)
+    return tuple(name for name, parameter in denoiser.named_parameters() if not parameter.requires_grad)
