@@ -44,7 +44,10 @@ class Answers(Config):
 
 def report_id(report: Report) -> str:
     """Name a report by everything that it measured. Human ratings take no part."""
-    text = json.dumps(asdict(replace(report, human_ratings=(), raters=0)), sort_keys=True)
+    content = asdict(replace(report, human_ratings=(), raters=0))
+    if report.pictures is None:
+        del content["pictures"]  # so that answers to a report of an earlier version still find it
+    text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -2,42 +2,66 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffusers import StableDiffusionInstructPix2PixPipeline
-
 from actionpairs import manifest, shards
-from actionpairs.errors import ModelError, ScoreError, one_line
+from actionpairs.editors import families
+from actionpairs.errors import ScoreError
+from actionpairs.manifest import FileDigest
 from actionpairs.storage import Folder
+from actionpairs.training import without_weights
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedModel:
-    """A model: its source as the user wrote it, its local folder, its name in the report, and its digest."""
+    """A model: its source as the user wrote it, its folder or file, its name in the report, and its digest."""
 
     name: str
     source: str
-    folder: Path
+    path: Path
     digest: str
 
     @property
     def origin(self) -> str:
         """How a report names it: its name and its hub id, but no path, which differs by machine."""
-        return self.name if self.folder == Path(self.source) else f"{self.name}: {self.source}"
+        is_local = self.path == Path(self.source) or self.name == self.source
+        return self.name if is_local else f"{self.name}: {self.source}"
 
 
 def resolve(sources: Sequence[str]) -> tuple[EvaluatedModel, ...]:
     """Find every model, in the order given; a hub id is downloaded.
 
-    Raises ModelError where one is not a pipeline, ScoreError where one is given twice.
+    Raises ModelError where there is no such model, ScoreError where one is given twice.
     """
     models = []
     for source, name in zip(sources, names(sources), strict=True):
-        folder = locate(source)
-        models.append(EvaluatedModel(name, source, folder, manifest.folder_digest(Folder(folder))))
+        path = families.located(source)
+        models.append(EvaluatedModel(name, source, path, _digest(path)))
     return tuple(models)
+
+
+def common_multiple(models: Sequence[EvaluatedModel]) -> int:
+    """The number of pixels of which both sides of a picture are multiples, for all of these models."""
+    return math.lcm(_MULTIPLE, *(_multiple(model.path) for model in models))
+
+
+_MULTIPLE = 8  # of pictures that no model of ours edits
+_OF_FILES = 16  # a checkpoint file has no configs; no model needs more
+
+
+def _multiple(path: Path) -> int:
+    base = families.base_of(str(path))
+    return _OF_FILES if Path(base).is_file() else without_weights.of_model(base).multiple
+
+
+def _digest(path: Path) -> str:
+    """The digest of a model's folder or file."""
+    if path.is_dir():
+        return manifest.folder_digest(Folder(path))
+    return FileDigest.of_file(Folder(path.parent), path.name).sha256[:16]
 
 
 def names(sources: Sequence[str]) -> tuple[str, ...]:
@@ -49,25 +73,3 @@ def names(sources: Sequence[str]) -> tuple[str, ...]:
         if len(set(ends)) == len(ends):
             return ends
     raise ScoreError(f"A model is given twice in: {', '.join(sources)}.", cure="Give each model once.")
-
-
-def locate(source: str) -> Path:
-    """The folder of a pipeline on this machine; a hub id is downloaded first.
-
-    Raises ModelError where there is neither such a folder nor such an id.
-    """
-    path = Path(source)
-    if path.is_dir():
-        if not (path / "model_index.json").is_file():
-            raise ModelError(
-                f"{source}: no model_index.json, so this is no diffusers pipeline.",
-                cure="Give a folder that `actionpairs train` finished, a diffusers folder, or a hub id.",
-            )
-        return path
-    try:
-        return Path(StableDiffusionInstructPix2PixPipeline.download(source))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{source}: neither a folder nor a model that could be downloaded: {one_line(error)}.",
-            cure="Check the path, or the hub id and the network.",
-        ) from error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from actionpairs.editors.sampling import Sampling
-from actionpairs.evaluation.records import ReportRow
+from actionpairs.editors.editor import Sampling
+from actionpairs.evaluation.records import PictureShapes, ReportRow
 from actionpairs.metrics.metric import AnyMetric
 
 _INTERVALS = (
@@ -18,11 +18,24 @@ _DIFFERENCES = (
 )
 
 
-def sampling_note(sampling: Sampling, *, seed: int, resolution: int) -> str:
-    """How the models made their predictions."""
+def sampling_note(name: str, sampling: Sampling, *, guided_by_picture: bool, seed: int) -> str:
+    """How a model made its predictions."""
+    scheduler = f" of {sampling.scheduler}" if sampling.scheduler else ""
+    picture = f"s_i = {sampling.image_guidance:g}, " if guided_by_picture else ""
     return (
-        f"Predictions: {sampling.steps} steps of {sampling.scheduler}, s_i = {sampling.image_guidance:g}, "
-        f"s_c = {sampling.text_guidance:g}, seed {seed} and the sample's key, {resolution} pixels."
+        f"Predictions of {name}: {sampling.steps} steps{scheduler}, {picture}"
+        f"s_c = {sampling.text_guidance:g}, seed {seed} and the sample's key."
+    )
+
+
+def shapes_note(pictures: PictureShapes) -> str:
+    """At which shapes pictures were edited and scored."""
+    if pictures.square:
+        return f"Pictures: the center square of each, at {pictures.resolution} pixels a side."
+    shapes = ", ".join(f"{each.width}×{each.height} ({each.count})" for each in pictures.shapes)
+    return (
+        f"Pictures: edited and scored at their own aspect and about {pictures.resolution}² pixels; "
+        f"width × height (samples): {shapes}."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -11,6 +12,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from actionpairs.data import examples
+from actionpairs.data.examples import Example, Shape
 from actionpairs.errors import ScoreError
 from actionpairs.evaluation.models import EvaluatedModel
 from actionpairs.evaluation.records import COPY, TRUTH
@@ -20,6 +23,7 @@ from actionpairs.storage import Folder
 FOLDER = "predictions"  # of a report's folder; below it one folder for each model
 _KINDS = {".png", ".jpg", ".jpeg", ".webp"}
 _MOST_NAMES = 10  # of each fault in a message
+_SAME_ASPECT = 0.005  # relative difference of two aspects that count as one: no pixel moves by more at 200 pixels
 
 
 class Predictions(Protocol):
@@ -35,7 +39,7 @@ class Predictions(Protocol):
     def digest(self) -> str: ...
 
     def load(self, key: str) -> np.ndarray:
-        """The prediction for a sample: S S 3 uint8."""
+        """The prediction for a sample: H W 3 uint8, of the sample's shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class ModelPredictions:
 
     model: EvaluatedModel
     folder: Folder
-    side: int
+    shape_of: Mapping[str, Shape]  # by key
 
     @property
     def name(self) -> str:
@@ -66,14 +70,14 @@ class ModelPredictions:
         return self.folder.exists(self._file(key))
 
     def save(self, key: str, picture: np.ndarray) -> None:
-        """Write a prediction, S S 3 uint8, without loss."""
+        """Write a prediction, H W 3 uint8, without loss."""
         _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         self.folder.write_bytes(self._file(key), data.tobytes())
 
     def load(self, key: str) -> np.ndarray:
         """The prediction for a sample; raises ScoreError where the file is not what was written."""
         picture = _decode(self.folder.read_bytes(self._file(key)))
-        if picture is None or picture.shape != (self.side, self.side, 3):
+        if picture is None or picture.shape[:2] != self.shape_of[key]:
             raise ScoreError(
                 f"{self.folder}/{self._file(key)}: not the picture that was written.",
                 cure="Remove it and run again.",
@@ -91,30 +95,44 @@ class FolderPredictions:
     name: str
     folder: Folder
     file_of: Mapping[str, str]  # key → file
+    shape_of: Mapping[str, Shape]  # key → the shape at which it is scored
+    resized: Counter[Shape]  # the shape of a picture that has another size → how many have it
     extra: tuple[str, ...]
     digest: str
 
     @property
     def origin(self) -> str:
-        """Files that belong to no sample are named too."""
-        files = "file" if len(self.extra) == 1 else "files"
-        extra = (
-            f" ({len(self.extra)} {files} of no sample left aside: {_listed(self.extra)})" if self.extra else ""
-        )
-        return f"{self.name}: a folder of predictions{extra}"
+        """Pictures that were resized, and files that belong to no sample, are counted and named too."""
+        notes = []
+        if self.resized:
+            sizes = [f"{count} of {_size(shape)}" for shape, count in sorted(self.resized.items())]
+            notes.append(
+                f"{self.resized.total()} of {len(self.file_of)} resized to the scored size, as the inputs are: "
+                f"{_listed(sizes)}"
+            )
+        if self.extra:
+            files = "file" if len(self.extra) == 1 else "files"
+            notes.append(f"{len(self.extra)} {files} of no sample left aside: {_listed(self.extra)}")
+        return f"{self.name}: a folder of predictions" + (f" ({'; '.join(notes)})" if notes else "")
 
     def load(self, key: str) -> np.ndarray:
-        """The prediction for a sample; raises ScoreError where it can no longer be decoded."""
+        """The prediction for a sample, resized where it has another size.
+
+        Raises ScoreError where it can no longer be decoded.
+        """
         picture = _decode(self.folder.read_bytes(self.file_of[key]))
         if picture is None:
             raise ScoreError(
                 f"{self.folder}/{self.file_of[key]}: has changed since it was checked.", cure="Run again."
             )
-        return picture
+        return examples.fit(picture, self.shape_of[key])
 
 
 def open_folders(
-    folders: Mapping[str, str], others: Sequence[Predictions], keys: Sequence[str], *, side: int
+    folders: Mapping[str, str],
+    others: Sequence[Predictions],
+    samples: Sequence[Example],
+    shape_of: Mapping[str, Shape],
 ) -> tuple[FolderPredictions, ...]:
     """Check a user's folders of predictions by `open_folder`. folders: name → path.
 
@@ -126,16 +144,20 @@ def open_folders(
             raise ScoreError(
                 f"--predictions {name!r}: another row has this name.", cure="Give it a name of its own."
             )
-    return tuple(open_folder(name, path, keys, side=side) for name, path in folders.items())
+    return tuple(open_folder(name, path, samples, shape_of) for name, path in folders.items())
 
 
-def open_folder(name: str, path: str, keys: Sequence[str], *, side: int) -> FolderPredictions:
+def open_folder(
+    name: str, path: str, samples: Sequence[Example], shape_of: Mapping[str, Shape]
+) -> FolderPredictions:
     """Check a user's predictions, one picture per key (KEY.png, .jpg or .webp), and refuse a folder with gaps.
 
-    A mean over the samples that a model managed flatters it, so none may be left out: raises ScoreError that names
-    and counts every picture that is missing, given twice, corrupt, or not side × side pixels.
+    A picture of the sample's shape is taken as it is. One of another size is resized as the pair's own pictures
+    are, where its aspect is that of the shape or of the pair. A mean over the samples that a model managed
+    flatters it, so none may be left out: raises ScoreError that names and counts every picture that is missing,
+    given twice, corrupt, or of another aspect.
     """
-    folder = Folder(path)
+    folder, keys = Folder(path), [sample.name for sample in samples]
     names_of: dict[str, list[str]] = {}
     for file in folder.names():
         if PurePosixPath(file).suffix.lower() in _KINDS:
@@ -144,26 +166,53 @@ def open_folder(name: str, path: str, keys: Sequence[str], *, side: int) -> Fold
         "missing": [key for key in keys if key not in names_of],
         "given twice": [key for key in keys if len(names_of.get(key, ())) > 1],
     }
-    file_of = {key: names_of[key][0] for key in keys if key in names_of}
-    for file in file_of.values():
-        if fault := _fault(folder, file, side):
-            faults.setdefault(fault, []).append(file)
+    file_of, resized = {key: names_of[key][0] for key in keys if key in names_of}, Counter[Shape]()
+    for sample in samples:
+        if sample.name in file_of:
+            file, shape = file_of[sample.name], shape_of[sample.name]
+            size, fault = _checked(folder, file, sample, shape)
+            if fault:
+                faults.setdefault(fault, []).append(file)
+            elif size != shape:
+                resized[size] += 1
     if any(faults.values()):
-        raise ScoreError(
-            f"--predictions {name}: {'; '.join(f'{len(v)} {k} ({_listed(v)})' for k, v in faults.items() if v)}, "
-            f"of {len(keys)} samples.",
-            cure=f"Give one picture of {side}×{side} pixels for every sample (`eval.resolution`), named KEY.png.",
-        )
-    samples = set(keys)
-    extra = tuple(sorted(file for key, files in names_of.items() if key not in samples for file in files))
-    return FolderPredictions(name, folder, file_of, extra, _digest(folder, file_of))
+        raise _refusal(name, faults, shape_of)
+    extra = tuple(sorted(file for key, files in names_of.items() if key not in shape_of for file in files))
+    return FolderPredictions(name, folder, file_of, shape_of, resized, extra, _digest(folder, file_of))
 
 
-def _fault(folder: Folder, file: str, side: int) -> str | None:
+def _refusal(name: str, faults: Mapping[str, Sequence[str]], shape_of: Mapping[str, Shape]) -> ScoreError:
+    sizes = [_size(shape) for shape in dict.fromkeys(shape_of.values())]
+    return ScoreError(
+        f"--predictions {name}: {'; '.join(f'{len(v)} {k} ({_listed(v)})' for k, v in faults.items() if v)}, "
+        f"of {len(shape_of)} samples.",
+        cure=(
+            f"Give one picture for every sample, named KEY.png, that keeps the input's aspect. Scored are "
+            f"{_listed(sizes)} pixels (`eval.resolution`, `eval.square`); other sizes of that aspect are resized."
+        ),
+    )
+
+
+def _checked(folder: Folder, file: str, sample: Example, shape: Shape) -> tuple[Shape, str | None]:
+    """The shape of a picture, and what is wrong with it, if anything is."""
     picture = _decode(folder.read_bytes(file))
     if picture is None:
-        return "corrupt"
-    return None if picture.shape == (side, side, 3) else "of another size"
+        return (0, 0), "corrupt"
+    size = picture.shape[0], picture.shape[1]
+    aspects = shape, (sample.entry.height, sample.entry.width)
+    return size, None if any(_is_of_aspect(size, aspect) for aspect in aspects) else "of another aspect"
+
+
+def _is_of_aspect(size: Shape, aspect: Shape) -> bool:
+    """Whether one height and width is the other, scaled: up to half a per cent, or the rounding of a side."""
+    (height, width), (tall, wide) = size, aspect
+    apart = abs(width * tall - height * wide)
+    return apart < max(tall, wide) or apart <= _SAME_ASPECT * height * wide
+
+
+def _size(shape: Shape) -> str:
+    """As people write it: the width first."""
+    return f"{shape[1]}×{shape[0]}"
 
 
 def _decode(data: bytes) -> np.ndarray | None:

@@ -108,11 +108,33 @@ class HumanRating:
 
 
 @dataclass(frozen=True, slots=True)
+class ShapeCount:
+    """A width and height in pixels, and how many samples were edited and scored at it."""
+
+    width: int
+    height: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PictureShapes:
+    """At which shapes pictures were edited and scored: of about resolution² pixels, or squares of that side.
+
+    `shapes`: the most frequent first.
+    """
+
+    resolution: int
+    square: bool
+    shapes: tuple[ShapeCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """How well models do the actions of one split. `notes` say what was measured, and with what.
 
     `samples` and every row's `edits` are sorted by key. `differences` are between models, and from each model
     to the copy. `human_ratings` are those of so many `raters`; there are none before raters have answered.
+    `pictures` is None in reports of earlier versions, whose pictures are all squares.
     """
 
     dataset: str
@@ -125,3 +147,4 @@ class Report:
     recipe_digest: str
     human_ratings: tuple[HumanRating, ...] = ()
     raters: int = 0
+    pictures: PictureShapes | None = None

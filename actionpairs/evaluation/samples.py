@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from actionpairs import shards
 from actionpairs.curation import splits
-from actionpairs.data import examples, rng
-from actionpairs.data.examples import Example
+from actionpairs.data import examples, rng, shapes
+from actionpairs.data.examples import Example, Shape
 from actionpairs.editors import sampling as editing
-from actionpairs.editors.instruct_pix2pix import Editor
-from actionpairs.editors.sampling import Sampling
+from actionpairs.editors.editor import Editor, Sampling
 from actionpairs.evaluation.predictions import ModelPredictions
+from actionpairs.evaluation.records import PictureShapes, ShapeCount
 from actionpairs.metrics.metric import EditBatch
 from actionpairs.progress import Progress
 from actionpairs.storage import Folder
 
-EditOf = Callable[[Example, np.ndarray], np.ndarray]  # a sample and its pair (2 S S 3) → its edit (S S 3)
+EditOf = Callable[[Example, np.ndarray], np.ndarray]  # a sample and its pair (2 H W 3) → its edit (H W 3)
 
 
 def select(source: Folder, split: str, *, limit: int | None = None) -> tuple[Example, ...]:
@@ -26,6 +27,23 @@ def select(source: Folder, split: str, *, limit: int | None = None) -> tuple[Exa
     entries = shards.load_entries(source, split)
     chosen = sorted(entries, key=lambda entry: splits.rank(entry.key, seed=0))[:limit]
     return tuple(Example(source, entry.key, entry) for entry in sorted(chosen, key=lambda entry: entry.key))
+
+
+def shape_of_each(samples: Sequence[Example], *, resolution: int, multiple: int, square: bool) -> dict[str, Shape]:
+    """Name → the height and width at which a sample is edited and scored, in the samples' order.
+
+    multiple: of which both sides are, because the compared models need it.
+    """
+    of_all = shapes.of(samples, resolution=resolution, multiple=multiple, square=square)
+    return dict(zip((sample.name for sample in samples), of_all, strict=True))
+
+
+def summary(shape_of: Mapping[str, Shape], *, resolution: int, square: bool) -> PictureShapes:
+    """What a report records of the shapes."""
+    counts = sorted(Counter(shape_of.values()).items(), key=lambda item: (-item[1], item[0]))
+    return PictureShapes(
+        resolution, square, tuple(ShapeCount(width, height, count) for (height, width), count in counts)
+    )
 
 
 def generate_missing(
@@ -43,14 +61,14 @@ def generate_missing(
     """
     pending = [
         batch
-        for batch in _chunks(samples, batch_size)
+        for batch in _batches(samples, predictions.shape_of, batch_size)
         if not all(predictions.exists(sample.name) for sample in batch)
     ]
     with Progress(total=sum(map(len, pending)), unit="edit", desc=f"predictions of {predictions.name}") as bar:
         for batch in pending:
-            pictures = editing.edit(
+            pictures = editing.sample(
                 editor,
-                np.stack([examples.load_pair(sample, predictions.side)[0] for sample in batch]),
+                np.stack([examples.load_pair(sample, predictions.shape_of[sample.name])[0] for sample in batch]),
                 [sample.entry.instruction for sample in batch],
                 seeds=[rng.torch_seed(seed, "edit", sample.name) for sample in batch],
                 sampling=sampling,
@@ -65,14 +83,14 @@ def iter_batches(
     samples: Sequence[Example],
     edit_of: EditOf,
     *,
-    side: int,
+    shape_of: Mapping[str, Shape],
     batch_size: int,
     editor: Editor | None = None,
 ) -> Iterator[EditBatch]:
-    """The samples with one row's edits, S S 3 each. name: the row's, for the progress bar."""
+    """The samples with one row's edits, shape by shape. name: the row's, for the progress bar."""
     with Progress(total=len(samples), unit="sample", desc=f"scores of {name}") as bar:
-        for batch in _chunks(samples, batch_size):
-            pairs = np.stack([examples.load_pair(sample, side) for sample in batch])
+        for batch in _batches(samples, shape_of, batch_size):
+            pairs = np.stack([examples.load_pair(sample, shape_of[sample.name]) for sample in batch])
             yield EditBatch(
                 keys=tuple(sample.name for sample in batch),
                 instructions=tuple(sample.entry.instruction for sample in batch),
@@ -85,5 +103,10 @@ def iter_batches(
             bar.update(len(batch))
 
 
-def _chunks(samples: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
-    return (samples[start : start + size] for start in range(0, len(samples), size))
+def _batches(samples: Sequence[Example], shape_of: Mapping[str, Shape], size: int) -> Iterator[Sequence[Example]]:
+    """Batches of one shape each. They depend on the samples alone: an edit is always made in the same batch."""
+    same: dict[Shape, list[Example]] = {}
+    for sample in samples:
+        same.setdefault(shape_of[sample.name], []).append(sample)
+    for group in same.values():
+        yield from (group[start : start + size] for start in range(0, len(group), size))

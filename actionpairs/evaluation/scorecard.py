@@ -23,9 +23,10 @@ class _Measured:
 
 
 def score_row(name: str, kind: Kind, batches: Iterable[EditBatch], metrics: Sequence[AnyMetric]) -> ReportRow:
-    """Score all edits of one row. At least one batch; the batches are gone through once.
+    """Score all edits of one row. At least one batch; the batches are gone through once, in any order.
 
-    The truth gets no scores of pictures: pictures are compared with it.
+    Values and features are sorted by key, for batches of several shapes come shape by shape. The truth gets no
+    scores of pictures: pictures are compared with it.
     """
     edit_metrics = [metric for metric in metrics if isinstance(metric, Metric)]
     set_metrics = [metric for metric in metrics if isinstance(metric, SetMetric) and kind != "truth"]
@@ -36,15 +37,16 @@ def score_row(name: str, kind: Kind, batches: Iterable[EditBatch], metrics: Sequ
         keys += batch.keys
         parts.append([part for metric in edit_metrics for part in _measure(metric, batch)])
         features.append([(each.features(batch.edits), each.features(batch.truths)) for each in set_metrics])
-    measured = [_joined(same) for same in zip(*parts, strict=True)]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    measured = [_joined(same, order) for same in zip(*parts, strict=True)]
     measured = [one for one in measured if _is_scored(one, kind)]
     scores = [
         to_score(one.column, summarize(one.values, one.column.statistic.name))
         for one in sorted(measured, key=lambda one: one.column.about != "action")
     ]
     for metric, same in zip(set_metrics, zip(*features, strict=True), strict=True):
-        scores += _set_scores(metric, same)
-    return ReportRow(name, kind, tuple(scores), tuple(_edit_scores(keys, measured)))
+        scores += _set_scores(metric, same, order)
+    return ReportRow(name, kind, tuple(scores), tuple(_edit_scores(sorted(keys), measured)))
 
 
 def to_score(column: MetricColumn, estimate: Estimate) -> Score:
@@ -63,18 +65,21 @@ def _measure(metric: Metric, batch: EditBatch) -> list[_Measured]:
     ]
 
 
-def _joined(parts: Sequence[_Measured]) -> _Measured:
-    """One column over all batches."""
-    values = np.concatenate([part.values for part in parts])
-    return _Measured(parts[0].column, values, tuple(text for part in parts for text in part.texts))
+def _joined(parts: Sequence[_Measured], order: Sequence[int]) -> _Measured:
+    """One column over all batches, by key."""
+    values = np.concatenate([part.values for part in parts])[order]
+    texts = [text for part in parts for text in part.texts]
+    return _Measured(parts[0].column, values, tuple(texts[place] for place in order) if texts else ())
 
 
 def _is_scored(one: _Measured, kind: Kind) -> bool:
     return not np.isnan(one.values).all() and (kind != "truth" or one.column.about == "action")
 
 
-def _set_scores(metric: SetMetric, features: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[Score]:
-    edits, truths = (np.concatenate(parts) for parts in zip(*features, strict=True))
+def _set_scores(
+    metric: SetMetric, features: Sequence[tuple[np.ndarray, np.ndarray]], order: Sequence[int]
+) -> list[Score]:
+    edits, truths = (np.concatenate(parts)[order] for parts in zip(*features, strict=True))
     if len(edits) < 2:
         return []
     estimates = metric.compare(edits, truths)

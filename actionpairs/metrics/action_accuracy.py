@@ -30,8 +30,8 @@ class ActionAccuracy:
         self.columns = (TOP_1, TOP_5) if len(recognizer.actions) > 5 else (TOP_1,)
         half = recognizer.model.config.num_frames // 2
         self.note = (
-            f"Acc: a TimeSformer, digest {digest}, gets [input × {half}, edit × {half}] and chooses among "
-            f"{len(recognizer.actions)} actions."
+            f"Acc: a TimeSformer, digest {digest}, gets [input × {half}, edit × {half}], the center square of "
+            f"each as in its training, and chooses among {len(recognizer.actions)} actions."
         )
         if unlearned := sum(action not in recognizer.actions for action in actions):
             self.note += f" {unlearned} samples have actions that it never learned: all count as wrong."

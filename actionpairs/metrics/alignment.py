@@ -9,8 +9,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-_SIDES = (32, 64, 128)  # pixels: the widths at which pictures are aligned, coarse to fine
-_SHIFTS = (-0.12, -0.06, 0.0, 0.06, 0.12)  # of the width: where the search starts, across and down …
+from actionpairs.metrics.side import side_of
+
+_SIDES = (
+    32,
+    64,
+    128,
+)  # pixels: the sides (of the square of the same area) at which pictures are aligned, coarse to fine
+_SHIFTS = (-0.12, -0.06, 0.0, 0.06, 0.12)  # of the side: where the search starts, across and down …
 _ZOOMS = (0.88, 0.94, 1.0, 1.06, 1.12)  # … and with which zoom
 _FARTHEST = 0.3  # a shift or zoom beyond it is no drift: the search went astray
 _KEPT = 3  # of the starts, for refinement
@@ -26,7 +32,7 @@ class Similarity:
     """Where a point of one picture lies on another: middle + factor · (point − middle) + shift.
 
     Complex numbers, right + i·down. factor: its length is the zoom, its angle the rotation. shift: how far the
-    middle moved, in shares of the width.
+    middle moved, in shares of `side_of` the picture.
     """
 
     factor: complex = 1 + 0j
@@ -36,7 +42,7 @@ class Similarity:
         """Draw the other picture, H W or H W 3 float32, over the first one; NaN where it has no pixel."""
         height, width = picture.shape[:2]
         middle = complex(width - 1, height - 1) / 2
-        offset = middle + self.shift * width - self.factor * middle
+        offset = middle + self.shift * side_of(picture) - self.factor * middle
         matrix = np.array(
             [[self.factor.real, -self.factor.imag, offset.real], [self.factor.imag, self.factor.real, offset.imag]]
         )
@@ -50,12 +56,12 @@ class Similarity:
 
 
 class Level:
-    """Two pictures at one width, gray and band-passed, so that brightness and color washes do not count.
+    """Two pictures at one size, gray and band-passed, so that brightness and color washes do not count.
 
     mask: H W bool, what of the original takes part.
     """
 
-    def __init__(self, original: np.ndarray, edit: np.ndarray, mask: np.ndarray, side: int) -> None:
+    def __init__(self, original: np.ndarray, edit: np.ndarray, mask: np.ndarray, side: float) -> None:
         self.original, self.edit = (_band(shrink(_gray(picture), side)) for picture in (original, edit))
         self.mask = shrink(mask.astype(np.float32), side) > 0.99
         for picture, nothing in ((self.mask, False), (self.edit, math.nan)):
@@ -87,14 +93,14 @@ class Level:
 
     def refine(self, start: Similarity) -> Similarity:
         """Gauss–Newton steps from a start; the start where they do not make the correlation better."""
-        width, current = self.mask.shape[1], start
+        side, current = side_of(self.mask), start
         for _ in range(_STEPS):
             step = self._step(current)
             if step is None:
                 break
             shift = current.shift + current.factor * step.shift
             current = Similarity(current.factor * step.factor, shift)
-            if current.is_astray or width * max(abs(step.shift), abs(step.factor - 1) / 2) < _SMALL_STEP:
+            if current.is_astray or side * max(abs(step.shift), abs(step.factor - 1) / 2) < _SMALL_STEP:
                 break
         return max(current, start, key=self.correlation)
 
@@ -125,12 +131,12 @@ class Level:
         normal = (weighted.T @ jacobian).astype(np.float64)
         normal += np.diag(1e-6 * np.diag(normal) + 1e-9)
         zoom, turn, x, y = np.linalg.solve(normal, weighted.T @ residual)[:4].tolist()
-        return Similarity(complex(1 + zoom, turn), complex(x, y) / self.mask.shape[1])
+        return Similarity(complex(1 + zoom, turn), complex(x, y) / side_of(self.mask))
 
 
 def levels(original: np.ndarray, edit: np.ndarray, mask: np.ndarray) -> tuple[Level, ...]:
-    """Both pictures (H W 3 uint8) at each width, coarse to fine; none is wider than the pictures."""
-    sides = [min(side, original.shape[1]) for side in _SIDES]
+    """Both pictures (H W 3 uint8) at each size, coarse to fine; none is larger than the pictures."""
+    sides = [min(side, side_of(original)) for side in _SIDES]
     return tuple(Level(original, edit, mask, side) for side in dict.fromkeys(sides))
 
 
@@ -144,12 +150,16 @@ def search(pyramid: Sequence[Level]) -> tuple[Similarity, float]:
     return starts[-1], pyramid[-1].correlation(starts[-1])
 
 
-def shrink(picture: np.ndarray, side: int) -> np.ndarray:
-    """Make a picture, H W or H W 3 float32, at most `side` pixels wide; each pixel is the mean of those before."""
-    height, width = picture.shape[:2]
-    if side >= width:
+def shrink(picture: np.ndarray, side: float) -> np.ndarray:
+    """Make a picture, H W or H W 3 float32, at most as large as a square of this side; its aspect stays.
+
+    Each pixel is the mean of those before.
+    """
+    scale = side / side_of(picture)
+    if scale >= 1:
         return picture
-    return cv2.resize(picture, (side, max(1, round(height * side / width))), interpolation=cv2.INTER_AREA)
+    height, width = (max(1, round(length * scale)) for length in picture.shape[:2])
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _gray(picture: np.ndarray) -> np.ndarray:

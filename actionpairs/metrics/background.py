@@ -10,10 +10,11 @@ import numpy as np
 
 from actionpairs.metrics.metric import AnyMetric, BatchScores, EditBatch, MetricColumn, MetricInputs, MetricLoader
 from actionpairs.metrics.pixels import IDENTICAL_DB
+from actionpairs.metrics.side import side_of
 
 COLUMN = MetricColumn("background PSNR", "higher", "picture", "dB")
 _CHANGED = 20.0  # gray levels, of a blurred difference: more than what JPEG and sensors do
-_MARGIN = 1 / 16  # of the width: how far around what changed an edit may differ too
+_MARGIN = 1 / 16  # of the side: how far around what changed an edit may differ too
 LEAST_SHARE = 0.1  # of the picture, below which there is no background to speak of
 
 
@@ -47,7 +48,7 @@ def unchanged(original: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Where the truth shows what the input does, well away from what changed: both H W 3 uint8, H W bool."""
     difference = cv2.absdiff(original, truth).max(axis=-1)
     changed = cv2.GaussianBlur(difference.astype(np.float32), (0, 0), sigmaX=1.5) > _CHANGED
-    reach = 2 * round(_MARGIN * original.shape[1]) + 1
+    reach = 2 * round(_MARGIN * side_of(original)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     return np.asarray(cv2.dilate(changed.astype(np.uint8), kernel) == 0)
 

@@ -11,7 +11,7 @@ from transformers import CLIPVisionModelWithProjection
 
 from actionpairs.metrics import encoders
 from actionpairs.metrics.distances import KERNEL, cosine
-from actionpairs.metrics.features import CachedEncoder, Encoder, FeatureDistance, described
+from actionpairs.metrics.features import CachedEncoder, Encoder, FeatureDistance, described, squeezed
 from actionpairs.metrics.metric import AnyMetric, BatchScores, EditBatch, MetricColumn, MetricInputs, MetricLoader
 
 DIRECTION = MetricColumn("CLIP direction", "higher", "action")
@@ -21,12 +21,16 @@ _MEAN, _DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258
 
 
 class ClipEncoder:
-    """CLIP's projected picture embedding, of length 1 (arXiv 2103.00020); CMMD uses ViT-L/14 at 336 pixels."""
+    """CLIP's projected picture embedding, of length 1 (arXiv 2103.00020); CMMD uses ViT-L/14 at 336 pixels.
+
+    CLIP's own processor crops the center square, which takes 44 % off a 16:9 frame: here, whole pictures count.
+    """
 
     def __init__(self, source: str, *, device: str = "cpu") -> None:
         self.digest = encoders.digest(source)
         self._network = encoders.load(CLIPVisionModelWithProjection, source, "clip").to(device)
         self.name = f"CLIP ({Path(source).name})"
+        self.resizing = squeezed(self._network.config.image_size)
 
     @torch.inference_mode()
     def __call__(self, pictures: np.ndarray) -> np.ndarray:

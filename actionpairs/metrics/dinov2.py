@@ -11,7 +11,7 @@ from transformers import Dinov2Model
 
 from actionpairs.metrics import encoders
 from actionpairs.metrics.distances import FRECHET, cosine, frechet
-from actionpairs.metrics.features import CachedEncoder, Encoder, FeatureDistance, described
+from actionpairs.metrics.features import CachedEncoder, Encoder, FeatureDistance, described, squeezed
 from actionpairs.metrics.metric import AnyMetric, BatchScores, EditBatch, MetricColumn, MetricInputs, MetricLoader
 
 SIMILARITY = MetricColumn("DINOv2 similarity", "higher", "picture")
@@ -27,12 +27,13 @@ class Dinov2Encoder:
         self.digest = encoders.digest(source)
         self._network = encoders.load(Dinov2Model, source, "dinov2").to(device)
         self.name = f"DINOv2 ({Path(source).name})"
+        self._side = min(_SIDE, self._network.config.image_size)
+        self.resizing = squeezed(self._side)
 
     @torch.inference_mode()
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """B H W 3 uint8 → B D float32."""
-        side = min(_SIDE, self._network.config.image_size)
-        pixels = encoders.normalize(pictures, side, _MEAN, _DEVIATION)
+        pixels = encoders.normalize(pictures, self._side, _MEAN, _DEVIATION)
         return np.asarray(self._network(pixels.to(self._network.device)).last_hidden_state[:, 0].cpu())
 
 

@@ -9,13 +9,13 @@ import torch
 
 from actionpairs.data import rng
 from actionpairs.data.batches import NegativeSampler
-from actionpairs.data.examples import to_signed
-from actionpairs.editors.instruct_pix2pix import Editor
+from actionpairs.editors.conditioning import concatenate
+from actionpairs.editors.editor import Editor
+from actionpairs.editors.noise import noised
 from actionpairs.metrics.intervals import SHARE
 from actionpairs.metrics.metric import AnyMetric, BatchScores, EditBatch, MetricColumn, MetricInputs, MetricLoader
 from actionpairs.records import Entry
 from actionpairs.training import losses
-from actionpairs.training.diffusion_batches import NoiseSchedule
 
 COLUMN = MetricColumn("discrimination", "higher", "action", "%", SHARE)
 TIMES_PER_SAMPLE = 8  # diffusion times and noises for each pair, over which the errors are summed
@@ -70,27 +70,24 @@ def margins(
     pairs: B 2 S S 3 uint8, input and truth; returns B float64. d⁺ and d⁻ are squared errors on the same noise at
     the same times, one from each of TIMES_PER_SAMPLE equal parts of the schedule, drawn by each sample's own seed.
     """
-    device, diffusion = editor.unet.device, NoiseSchedule.of(editor)
-    signed = to_signed(pairs, device)
-    original, clean = (editor.vae.encode(signed[:, place]).latent_dist.mode() for place in range(2))
-    clean = diffusion.scale * clean
-    texts = torch.cat([editor.embed(right), editor.embed(wrong)])
+    process, device = editor.noise_process(), editor.device
+    original, clean = (editor.encode(pairs[:, place])[0] for place in range(2))
+    clean, reference = editor.normalize(clean), editor.reference(original).to(editor.dtype)
+    texts = concatenate([editor.condition(each, pairs[:, 0]) for each in (right, wrong)]).to(device, editor.dtype)
     generators = [np.random.default_rng(seed) for seed in seeds]
     total = np.zeros(len(pairs))
     for part in range(TIMES_PER_SAMPLE):
-        times = torch.tensor([_time(each, part, len(diffusion.alphas)) for each in generators])
+        shares = [(part + each.random()) / TIMES_PER_SAMPLE for each in generators]
+        times = torch.tensor([process.at(share) for share in shares]).to(device)
         drawn = np.stack([each.standard_normal(clean.shape[1:], dtype=np.float32) for each in generators])
-        noise, alphas = torch.from_numpy(drawn).to(device), diffusion.alphas[times].to(device)
-        target = losses.target(clean, noise, alphas, prediction_type=diffusion.prediction_type)
-        inputs = torch.cat([losses.noised(clean, noise, alphas), original], 1).repeat(2, 1, 1, 1)
-        predicted = editor.unet(inputs, times.to(device).repeat(2), encoder_hidden_states=texts).sample.float()
+        noise = torch.from_numpy(drawn).to(device)
+        noisy = noised(process, clean, noise, times).to(editor.dtype)
+        target = process.target(clean, noise, times)
+        inputs = noisy.repeat(2, 1, 1, 1), times.repeat(2), reference.repeat(2, 1, 1, 1)
+        predicted = editor.predict(editor.denoiser, *inputs, texts)
         under_right, under_wrong = (losses.squared_errors(each, target) for each in predicted.chunk(2))
         total += np.asarray((under_wrong - under_right).double().cpu())
     return total
-
-
-def _time(generator: np.random.Generator, part: int, count: int) -> int:
-    return int((part + generator.random()) / TIMES_PER_SAMPLE * count)
 
 
 def _load(inputs: MetricInputs) -> Sequence[AnyMetric]:

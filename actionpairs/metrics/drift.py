@@ -22,18 +22,18 @@ _LEAST_CORRELATION = 0.5  # of the two backgrounds, below which the edit's does 
 _LEAST_TRUE_CORRELATION = 0.8  # the same for the real last frame: below it, the background shows noise only
 _LEAST_STRUCTURE = 0.25  # gray levels per pixel: flat or striped backgrounds can be shifted unseen
 _STILL = 0.5  # %: where the real last frame is shifted or zoomed by more, the camera moved
-_COLOR_SIDE = 128  # pixels: the width at which colors are compared, so that noise and JPEG count little
+_COLOR_SIDE = 128  # pixels: the side at which colors are compared, so that noise and JPEG count little
 
 
 class Drift:
-    """Per edit: shift (% of the width), zoom (%) and color difference (mean ΔE₀₀) of the unchanged part."""
+    """Per edit: shift (% of the side), zoom (%) and color difference (mean ΔE₀₀) of the unchanged part."""
 
     columns = (SHIFT, ZOOM, COLOR)
     note = (
-        "Drift: how far the edit shifts (% of the width), zooms (%) and recolors (mean CIEDE2000 once aligned) "
-        "what the real last frame leaves as it is in the input; a copy has 0. An edit whose background is not "
-        f"found again counts as {WORST:g} %, {WORST:g} % and ΔE {WORST:g} or more. Where the camera moves, or "
-        "the background is too small or too flat to tell, a sample takes no part."
+        "Drift: how far the edit shifts (% of the side of a square of the picture's area), zooms (%) and recolors "
+        "(mean CIEDE2000 once aligned) what the real last frame leaves as it is in the input; a copy has 0. An "
+        f"edit whose background is not found again counts as {WORST:g} %, {WORST:g} % and ΔE {WORST:g} or more. "
+        "Where the camera moves, or the background is too small or too flat to tell, a sample takes no part."
     )
     citation = (
         "Ours. Alignment: Benhimane and Malis 2004, efficient second-order minimization; color: Sharma, Wu and "
@@ -50,9 +50,9 @@ class Drift:
 
 
 def drift(original: np.ndarray, edit: np.ndarray, truth: np.ndarray) -> tuple[float, float, float]:
-    """Shift in % of the width, zoom in %, both without a sign, and mean ΔE₀₀; NaN where the sample cannot tell.
+    """Shift in % of `side_of` the picture, zoom in %, both without a sign, and mean ΔE₀₀.
 
-    All H W 3 uint8. Exactly 0 where the edit leaves the background as it is.
+    All H W 3 uint8. NaN where the sample cannot tell. Exactly 0 where the edit leaves the background as it is.
     """
     mask = unchanged(original, truth)
     if not can_tell(original, truth, mask):

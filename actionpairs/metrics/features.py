@@ -17,13 +17,19 @@ Distance = Callable[[np.ndarray, np.ndarray], float]
 
 
 class Encoder(Protocol):
-    """A network that turns pictures into features, its name, and the digest of its weights."""
+    """A network that turns pictures into features, its name, and the digest of its weights.
+
+    resizing: what it is given of a picture, which need not be square: "whole pictures …", for a note.
+    """
 
     @property
     def name(self) -> str: ...
 
     @property
     def digest(self) -> str: ...
+
+    @property
+    def resizing(self) -> str: ...
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """B H W 3 uint8 → B D float32."""
@@ -33,7 +39,7 @@ class CachedEncoder:
     """An encoder that keeps the features of every batch: inputs and truths come again with every row."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self.name, self.digest = encoder.name, encoder.digest
+        self.name, self.digest, self.resizing = encoder.name, encoder.digest, encoder.resizing
         self._encoder, self._features = encoder, dict[bytes, np.ndarray]()
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
@@ -77,8 +83,17 @@ class FeatureDistance:
 
 
 def described(encoder: Encoder) -> str:
-    """How a note names an encoder."""
-    return f"{encoder.name}, digest {encoder.digest[:16]}"
+    """How a note names an encoder, and what it is given."""
+    return f"{encoder.name}, digest {encoder.digest[:16]}, given {encoder.resizing}"
+
+
+def squeezed(side: int) -> str:
+    """How a note names what `resize` does.
+
+    A center crop would lose the sides of wide pictures, and what moves there. Edit and real last frame have one
+    shape, so that both are squeezed alike.
+    """
+    return f"whole pictures resized to {side}×{side}, those that are not square too"
 
 
 def _names(columns: tuple[MetricColumn, ...]) -> str:
@@ -88,7 +103,8 @@ def _names(columns: tuple[MetricColumn, ...]) -> str:
 def resize(picture: np.ndarray, side: int) -> np.ndarray:
     """Resize to a square with an anti-aliased bicubic filter, channel by channel and without rounding.
 
-    picture: H W 3 uint8; returns side side 3 float32 in [0, 255]. As clean-fid does (arXiv 2104.11222).
+    picture: H W 3 uint8 of any shape; returns side side 3 float32 in [0, 255]. Nothing is cut off and no aspect is
+    kept, as in clean-fid (arXiv 2104.11222).
     """
     channels = [
         np.asarray(

@@ -11,7 +11,7 @@ import torch
 from actionpairs.errors import ScoreError
 from actionpairs.manifest import FileDigest
 from actionpairs.metrics.distances import FRECHET, KERNEL, frechet, kernel_distance
-from actionpairs.metrics.features import CachedEncoder, FeatureDistance, resize
+from actionpairs.metrics.features import CachedEncoder, FeatureDistance, resize, squeezed
 from actionpairs.metrics.metric import AnyMetric, MetricColumn, MetricInputs, MetricLoader
 from actionpairs.storage import located
 
@@ -24,9 +24,12 @@ class TorchScriptEncoder:
     """A TorchScript file that turns pictures into features, as the standard Inception file does.
 
     A file with a `layers` part is called as clean-fid calls NVlabs' Inception (arXiv 2104.11222): resized to
-    299 pixels with an anti-aliased bicubic filter, (x − 128)/128, and pool3 of size 2048 comes back. Any other
-    file is called with the resized pictures as B 3 299 299 uint8. Raises ScoreError where that fails.
+    299×299 pixels whatever their shape, with an anti-aliased bicubic filter, (x − 128)/128, and pool3 of size
+    2048 comes back. Any other file is called with the resized pictures as B 3 299 299 uint8. Raises ScoreError
+    where that fails.
     """
+
+    resizing = squeezed(_SIDE)
 
     def __init__(self, path: str, *, device: str = "cpu") -> None:
         try:

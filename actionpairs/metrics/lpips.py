@@ -37,7 +37,10 @@ class Lpips:
 
     def __init__(self, path: str, *, device: str = "cpu") -> None:
         self.digest = digest(path)
-        self.note = f"LPIPS: to the real last frames, on AlexNet, digest {self.digest[:16]}."
+        self.note = (
+            f"LPIPS: to the real last frames, on AlexNet, digest {self.digest[:16]}, on whole pictures that are "
+            "not resized, whatever their shape."
+        )
         self._layers = _alexnet()
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from actionpairs.editors.instruct_pix2pix import Editor
+from actionpairs.editors.editor import Editor
 from actionpairs.metrics.intervals import MEAN, Estimate, Statistic
 from actionpairs.records import Entry
 
@@ -41,8 +41,9 @@ class MetricColumn:
 class EditBatch:
     """Some samples, and what one row of the table made of them.
 
-    originals, edits, truths: B H W 3 uint8 RGB; the input, the edited picture and the real last frame. editor: the
-    model that made the edits; None for edits from a folder, for the copy of the input and for the real last frame.
+    originals, edits, truths: B H W 3 uint8 RGB; the input, the edited picture and the real last frame. All are of
+    one shape, which need not be square; the next batch of the same split may be of another. editor: the model that
+    made the edits; None for edits from a folder, for the copy of the input and for the real last frame.
     """
 
     keys: tuple[str, ...]

@@ -9,9 +9,10 @@ import numpy as np
 
 from actionpairs.metrics import optical_flow
 from actionpairs.metrics.metric import AnyMetric, BatchScores, EditBatch, MetricColumn, MetricInputs, MetricLoader
+from actionpairs.metrics.side import side_of
 
 COLUMN = MetricColumn("motion alignment", "higher", "action")
-_STILL = 0.005  # of the picture's width: flow shorter than that is noise
+_STILL = 0.005  # of the picture's side: flow shorter than that is noise
 
 
 class MotionAlignment:
@@ -28,7 +29,7 @@ class MotionAlignment:
 
     def score(self, batch: EditBatch) -> BatchScores:
         """In [−100, 100]; NaN where the truth stands still."""
-        still = _STILL * batch.originals.shape[2]
+        still = _STILL * side_of(batch.originals[0])
         values = [
             alignment(optical_flow.between(original, edit), optical_flow.between(original, truth), still=still)
             for original, edit, truth in zip(batch.originals, batch.edits, batch.truths, strict=True)

@@ -20,8 +20,8 @@ class PixelScores:
 
     columns = (SSIM, PSNR)
     note = (
-        "SSIM (Gaussian window of 11 pixels, σ = 1.5) and PSNR: the edit against the real last frame; a PSNR of "
-        f"{IDENTICAL_DB:g} dB stands for identical pictures."
+        "SSIM (Gaussian window of 11 pixels, σ = 1.5) and PSNR: the edit against the real last frame, not "
+        f"resized; a PSNR of {IDENTICAL_DB:g} dB stands for identical pictures."
     )
     citation = "Wang et al. 2004, Image quality assessment: from error visibility to structural similarity"
     digest = ""

@@ -20,6 +20,7 @@ class RecognizerEncoder:
     """The recognizer's class token for a clip in which nothing moves."""
 
     name = "the recognizer's class token"
+    resizing = "the center square of every picture"
 
     def __init__(self, recognizer: Recognizer, *, digest: str) -> None:
         self._recognizer, self.digest = recognizer, digest

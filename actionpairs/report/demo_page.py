@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from actionpairs import pairs, shards, templates
+from actionpairs import manifest, pairs, shards, templates
+from actionpairs.data import examples
+from actionpairs.editors import families
 from actionpairs.evaluation.records import Report
 from actionpairs.extraction.summary import ExtractSummary
 from actionpairs.metrics.action_accuracy import TOP_1
@@ -53,6 +56,15 @@ class _Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class _Editor:
+    """What the page says of the editor. base_weight: of L_reg; 0 where there is no model to stay near to."""
+
+    family: str
+    from_nothing: bool
+    base_weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class _SetView:
     """A data set with everything that the page shows of it."""
 
@@ -71,10 +83,19 @@ def render_page(root: Path, sets: Sequence[DemoSet], reports: Sequence[Report]) 
     return templates.render(
         "demo.html",
         sets=[_view(root, demo_set, report) for demo_set, report in zip(sets, reports, strict=True)],
+        editor=_editor(root / "model"),
         editor_curves=_curves(root / "model", ("static", "action", "regularization")),
         recognizer_curves=_curves(root / "recognizer", ("loss",)),
         discrimination=_curves(root / "model", ("discrimination",)),
     )
+
+
+def _editor(folder: Path) -> _Editor:
+    """What was trained, as the model's folder says."""
+    index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    config = json.loads((folder / manifest.RECIPE_FILE).read_text(encoding="utf-8"))["config"]
+    family = families.family_of(index["_class_name"], folder.name)
+    return _Editor(family.traits.name, bool(config["model"].get("tiny")), config["regularization"]["weight"])
 
 
 def _view(root: Path, demo_set: DemoSet, report: Report) -> _SetView:
@@ -128,13 +149,13 @@ def _edits(report_folder: Path, folder: Folder, report: Report) -> list[_Edit]:
     edits: list[_Edit] = []
     for sample, scores in list(zip(report.samples, model.edits, strict=True))[:_MAX_EDITS]:
         original, truth = shards.load_pictures(folder, entries[sample.key])
-        png = (report_folder / "predictions" / model.name / f"{sample.key}.png").read_bytes()
+        png = _decoded((report_folder / "predictions" / model.name / f"{sample.key}.png").read_bytes())
         recognized = scores.texts.get(TOP_1.name, "")
         edits.append(
             _Edit(
-                _square_thumbnail(original),
-                _square_thumbnail(png),
-                _square_thumbnail(truth),
+                _edit_thumbnail(_decoded(original), png.shape),
+                _edit_thumbnail(png, png.shape),
+                _edit_thumbnail(_decoded(truth), png.shape),
                 sample.instruction,
                 recognized,
                 recognized == sample.action,
@@ -149,14 +170,11 @@ def _pair_thumbnail(jpeg: bytes) -> str:
     return _webp(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
 
 
-def _square_thumbnail(data: bytes) -> str:
-    """The center square, which is what the model saw, scaled to one size."""
-    picture = _decoded(data)
-    side = min(picture.shape[:2])
-    top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
-    square = picture[top : top + side, left : left + side]
-    size = (_EDIT_SIZE_PIXELS, _EDIT_SIZE_PIXELS)
-    return _webp(cv2.resize(square, size, interpolation=cv2.INTER_AREA if side > size[0] else cv2.INTER_CUBIC))
+def _edit_thumbnail(picture: np.ndarray, shape: Sequence[int]) -> str:
+    """What the model saw of a picture, for it edits at this shape, scaled to one width."""
+    return _webp(
+        examples.fit(picture, (max(1, round(_EDIT_SIZE_PIXELS * shape[0] / shape[1])), _EDIT_SIZE_PIXELS))
+    )
 
 
 def _decoded(data: bytes) -> np.ndarray:
@@ -174,6 +192,8 @@ def _curves(folder: Path, names: Sequence[str]) -> list[tuple[str, list[tuple[fl
     kernel = np.ones(width) / width
     series = []
     for name in names:
+        if not any(name in row for row in rows):
+            continue  # a loss of weight 0
         values = np.convolve([row[name] for row in rows if name in row], kernel, mode="valid")
         steps = [row["step"] for row in rows][width - 1 :]
         stride = max(len(values) // 200, 1)

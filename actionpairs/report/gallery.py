@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,19 +12,20 @@ import numpy as np
 
 from actionpairs import templates
 from actionpairs.data import examples
-from actionpairs.data.examples import Example
+from actionpairs.data.examples import Example, Shape
 from actionpairs.errors import ScoreError
 from actionpairs.evaluation.predictions import Predictions
 from actionpairs.metrics import optical_flow
+from actionpairs.metrics.side import side_of
 
 _SIDES = (256, 192, 128, 96, 64)
-_CELLS, _STILL_PERCENT = 12, 1.0  # cells a side; motion shorter than that share of the side is left out
+_CELLS, _STILL_PERCENT = 12, 1.0  # cells a side of a square; motion shorter than that share of it is left out
 _PAGE_LIMIT_BYTES = 5_000_000  # of pictures: 6.7 MB in base64, which leaves room for the texts of a page below 8
 
 
 @dataclass(frozen=True, slots=True)
 class GallerySample:
-    """The pictures of one sample: the input, every model's edit and the truth. All square: S S 3 uint8."""
+    """The pictures of one sample: the input, every model's edit and the truth. All of one shape: H W 3 uint8."""
 
     key: str
     original: np.ndarray
@@ -33,33 +35,47 @@ class GallerySample:
 
 @dataclass(frozen=True, slots=True)
 class Thumbnails:
-    """The same as data URIs, and the motion of each edit and of the truth, as `motion_text` writes it."""
+    """The same as data URIs, and the motion of each edit and of the truth, as `motion_text` writes it.
+
+    shape: the height and width of all of them, before they were made small.
+    """
 
     key: str
+    shape: Shape
     original: str
     edits: Mapping[str, str]
     truth: str
     edit_motion: Mapping[str, str]  # row name → text
     true_motion: str
 
+    @property
+    def stretch(self) -> float:
+        """The width in shares of the side of a square of the same area; the height is one over it."""
+        return math.sqrt(self.shape[1] / self.shape[0])
+
+    @property
+    def motion_columns(self) -> int:
+        """How many of the cells of a motion are in a row."""
+        return _grid(self.shape)[1]
+
 
 def load_pictures(
-    samples: Sequence[Example], predictions: Sequence[Predictions], *, most: int, side: int
+    samples: Sequence[Example], predictions: Sequence[Predictions], shape_of: Mapping[str, Shape], *, most: int
 ) -> list[GallerySample]:
     """The pictures of at most so many samples, evenly spread over all."""
     count = min(most, len(samples))
     pictures = []
     for sample in (samples[i * len(samples) // count] for i in range(count)):
-        original, truth = examples.load_pair(sample, side)
+        original, truth = examples.load_pair(sample, shape_of[sample.name])
         edits = {each.name: each.load(sample.name) for each in predictions}
         pictures.append(GallerySample(sample.name, original, edits, truth))
     return pictures
 
 
 def thumbnails(samples: Sequence[GallerySample]) -> tuple[Thumbnails, ...]:
-    """Turn every picture into WebP of the largest size at which all fit into one page below 8 MB.
+    """Turn every picture into WebP of the largest size at which all fit into one page below 8 MB; aspects stay.
 
-    Raises ScoreError where they do not fit at 64 pixels.
+    Raises ScoreError where they do not fit at an area of 64 × 64 pixels.
     """
     motions = [_motions(sample) for sample in samples]
     for side in _SIDES:
@@ -70,17 +86,25 @@ def thumbnails(samples: Sequence[GallerySample]) -> tuple[Thumbnails, ...]:
 
 
 def motion_text(field: np.ndarray) -> str:
-    """Optical flow, S S 2 in pixels, for a page's script to draw; empty where nothing moves.
+    """Optical flow, H W 2 in pixels, for a page's script to draw; empty where nothing moves.
 
     The mean flow in each cell of a grid, row by row, right and down, as signed bytes of half a hundredth of the
-    side, in base64: a path of arrows would be thirty times as long, and a page holds thousands.
+    side (of the square of the same area), in base64: a path of arrows would be thirty times as long, and a page
+    holds thousands.
     """
-    cells = cv2.resize(field, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA) * (100 / len(field))
+    rows, columns = _grid(field.shape[:2])
+    cells = cv2.resize(field, (columns, rows), interpolation=cv2.INTER_AREA) * (100 / side_of(field))
     moves = np.linalg.norm(cells, axis=-1, keepdims=True) >= _STILL_PERCENT
     if not moves.any():
         return ""
     halves = np.where(moves, 2 * cells, 0).round().clip(-127, 127).astype(np.int8)
     return base64.b64encode(halves.tobytes()).decode()
+
+
+def _grid(shape: Sequence[int]) -> tuple[int, int]:
+    """Rows and columns of cells that are about square."""
+    stretch = math.sqrt(shape[1] / shape[0])
+    return max(1, round(_CELLS / stretch)), max(1, round(_CELLS * stretch))
 
 
 def _motions(sample: GallerySample) -> dict[str, str]:
@@ -92,8 +116,10 @@ def _motions(sample: GallerySample) -> dict[str, str]:
 
 
 def _thumbnails(sample: GallerySample, side: int, motion: Mapping[str, str]) -> Thumbnails:
+    height, width = sample.original.shape[:2]
     return Thumbnails(
         sample.key,
+        (height, width),
         _webp(sample.original, side),
         {name: _webp(picture, side) for name, picture in sample.edits.items()},
         _webp(sample.truth, side),
@@ -103,7 +129,9 @@ def _thumbnails(sample: GallerySample, side: int, motion: Mapping[str, str]) -> 
 
 
 def _webp(picture: np.ndarray, side: int) -> str:
-    small = examples.fit(picture, side) if len(picture) > side else picture
+    scale = side / side_of(picture)
+    height, width = (max(1, round(length * scale)) for length in picture.shape[:2])
+    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) if scale < 1 else picture
     _, data = cv2.imencode(".webp", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 82])
     return templates.picture(data.tobytes(), "webp")
 

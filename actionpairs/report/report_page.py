@@ -71,6 +71,7 @@ class _Case:
     key: str
     instruction: str
     action: str
+    pictures: Thumbnails
     figures: tuple[_Figure, ...]
     sort_values: tuple[float | None, ...]  # larger is better; None where a score does not apply
 
@@ -96,7 +97,7 @@ def _case(
         for row, edit in sorted(rows, key=lambda each: ("copy", "model", "truth").index(each[0].kind))
     ]
     values = tuple(_larger_is_better(edits[row.name], column) for row, column in sortable)
-    return _Case(sample.key, sample.instruction, sample.action, tuple(figures), values)
+    return _Case(sample.key, sample.instruction, sample.action, pictures, tuple(figures), values)
 
 
 def _texts(row: ReportRow, edit: EditScores) -> tuple[_Text, ...]:

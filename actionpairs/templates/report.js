@@ -18,16 +18,17 @@ function show() {
     `${cases.filter((item) => !item.element.hidden).length} shown`;
 }
 
-// The path of the arrows for a text of gallery.motion_text, in a square of 100 units: a line and two barbs per cell.
-function arrows(text) {
+// The path of the arrows for a text of gallery.motion_text: a line and two barbs per cell. A unit is a hundredth of the
+// side of a square of the picture's area.
+function arrows(text, columns, { width, height }) {
   const halves = Int8Array.from(atob(text), (byte) => byte.charCodeAt(0));
-  const cells = Math.sqrt(halves.length / 2);
+  const rows = halves.length / 2 / columns;
   let path = "";
-  for (let cell = 0; cell < cells * cells; cell++) {
+  for (let cell = 0; cell < rows * columns; cell++) {
     const [right, down] = [halves[2 * cell] / 2, halves[2 * cell + 1] / 2];
     const length = Math.hypot(right, down);
     if (!length) continue;
-    const [x, y] = [((cell % cells) + 0.5) * (100 / cells), (Math.floor(cell / cells) + 0.5) * (100 / cells)];
+    const [x, y] = [((cell % columns) + 0.5) * (width / columns), (Math.floor(cell / columns) + 0.5) * (height / rows)];
     const barb = Math.min(2.5, length / 2) / length;
     path += `M${x} ${y}l${right} ${down}`;
     for (const side of [0.6, -0.6])
@@ -40,7 +41,7 @@ function arrows(text) {
 const near = new IntersectionObserver((entries) => {
   for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
     for (const drawing of target.querySelectorAll(".motion")) {
-      const path = arrows(drawing.dataset.cells);
+      const path = arrows(drawing.dataset.cells, Number(drawing.dataset.columns), drawing.viewBox.baseVal);
       drawing.innerHTML = `<path class="shade" d="${path}"/><path d="${path}"/>`;
     }
     near.unobserve(target);

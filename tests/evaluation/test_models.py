@@ -33,8 +33,8 @@ def test_a_folder_that_is_no_pipeline_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_neither_folder_nor_hub_id_is_refused() -> None:
-    with pytest.raises(ModelError, match="neither a folder nor a model"):
-        models.locate("no/such/folder")
+    with pytest.raises(ModelError, match="no such file or folder"):
+        models.resolve(["no/such/folder"])
 
 
 def test_the_digest_follows_the_files(tmp_path: Path) -> None:

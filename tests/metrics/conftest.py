@@ -12,7 +12,7 @@ from torch import nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, Dinov2Config, Dinov2Model
 
 from actionpairs.data.examples import Example
-from actionpairs.editors.instruct_pix2pix import Editor
+from actionpairs.editors.editor import Editor
 from actionpairs.evaluation import samples
 from actionpairs.metrics import lpips
 from actionpairs.metrics.metric import EditBatch
@@ -67,7 +67,10 @@ def batches(split: tuple[Example, ...], small_editor: Editor) -> Callable[..., l
     """The split with some edits, in batches of a size."""
 
     def make(edit_of: EditOf, size: int = 8) -> list[EditBatch]:
-        return list(samples.iter_batches("x", split, edit_of, side=SIDE, batch_size=size, editor=small_editor))
+        shape_of = {sample.name: (SIDE, SIDE) for sample in split}
+        return list(
+            samples.iter_batches("x", split, edit_of, shape_of=shape_of, batch_size=size, editor=small_editor)
+        )
 
     return make
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import copy
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 from diffusers import DDPMScheduler
 
-from actionpairs.editors.instruct_pix2pix import Editor
+from actionpairs.editors.editor import Editor, rebuilt
 from actionpairs.metrics import discrimination
 from actionpairs.metrics.discrimination import Discrimination
 from actionpairs.metrics.metric import EditBatch
@@ -54,15 +54,17 @@ def test_a_model_that_predicts_all_noise_under_the_right_text_alone_wins_by_the_
     def perfect(inputs: torch.Tensor, times: torch.Tensor, encoder_hidden_states: torch.Tensor) -> Any:
         """Zeros under the wrong text; under the right one, the noise itself, from ε = (x_t − √ᾱ x₀)/√(1 − ᾱ)."""
         signed = torch.from_numpy(PAIRS[:, 1]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        clean = small_editor.vae.encode(signed).latent_dist.mode() * small_editor.vae.config.scaling_factor
-        alphas = editor.scheduler.alphas_cumprod[times[: len(clean)]].view(-1, 1, 1, 1)
+        vae = small_editor.autoencoder
+        clean = vae.encode(signed).latent_dist.mode() * vae.config.scaling_factor
+        alphas = scheduler.alphas_cumprod[times[: len(clean)]].view(-1, 1, 1, 1)
         noise = (inputs[: len(clean), :4] - alphas.sqrt() * clean) / (1 - alphas).sqrt()
         noises.append((noise**2).mean((1, 2, 3)))
         return SimpleNamespace(sample=torch.cat([noise, torch.zeros_like(noise)]))
 
     noises: list[torch.Tensor] = []
-    perfect.device = small_editor.unet.device  # type: ignore[attr-defined]
-    editor = replace(small_editor, unet=perfect, scheduler=DDPMScheduler(prediction_type="epsilon"))  # type: ignore[arg-type]
+    scheduler, unet = DDPMScheduler(prediction_type="epsilon"), copy.deepcopy(small_editor.denoiser)
+    unet.forward = perfect
+    editor = type(small_editor)(rebuilt(small_editor.pipeline, unet=unet, scheduler=scheduler))
     values = margins(editor, list(MOVES), ["another"] * len(MOVES))
     assert len(noises) == discrimination.TIMES_PER_SAMPLE
     assert values == pytest.approx(torch.stack(noises).sum(0).numpy(), rel=1e-3)

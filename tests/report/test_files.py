@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from actionpairs.data.examples import Shape
 from actionpairs.errors import ScoreError
 from actionpairs.evaluation.records import (
     Difference,
     EditScores,
+    PictureShapes,
     Report,
     ReportPart,
     ReportRow,
     ReportSample,
     Score,
+    ShapeCount,
 )
 from actionpairs.report import files, report_page, tables
 from actionpairs.report.gallery import GallerySample, thumbnails
@@ -71,6 +76,20 @@ def pictures(count: int = 2, side: int = 32) -> list[GallerySample]:
     return [GallerySample(f"s{i}", p[0], {"ours": p[1], "base": p[2]}, p[3]) for i, p in enumerate(noise)]
 
 
+def mixed_pictures(shapes: Sequence[Shape] = ((90, 160), (120, 160), (160, 90))) -> list[GallerySample]:
+    """A blob that moves to the right, in pictures of these heights and widths."""
+    made = []
+    for number, shape in enumerate(shapes):
+        ground = np.random.default_rng(number).integers(60, 180, (*shape, 3), np.uint8)
+        before = cv2.GaussianBlur(ground, (0, 0), 3)
+        after = before.copy()
+        for picture, x in ((before, shape[1] // 3), (after, shape[1] // 3 + 12)):
+            cv2.circle(picture, (x, shape[0] // 2), min(shape) // 5, (230, 60, 40), -1)
+            cv2.rectangle(picture, (0, 0), (9, 9), (255, 255, 255), -1)
+        made.append(GallerySample(f"s{number}", before, {"ours": after, "base": before}, after))
+    return made
+
+
 def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
     files.write(Folder(tmp_path), example(), pictures())
     assert files.load(Folder(tmp_path)) == example()
@@ -108,6 +127,12 @@ def test_hits_are_marked_on_the_page_and_other_texts_are_not() -> None:
     assert page.count('<span class="good">✓ open door</span>') == 3  # two models and the truth, sample s0
     assert page.count('<span class="bad">✗ open door</span>') == 3
     assert page.count('<span class="">&lt;b&gt;well done</span>') == 2
+
+
+def test_the_shapes_of_the_pictures_come_back_too(tmp_path: Path) -> None:
+    shaped = replace(example(), pictures=PictureShapes(64, False, (ShapeCount(88, 48, 2), ShapeCount(72, 56, 1))))
+    files.write(Folder(tmp_path), shaped, mixed_pictures())
+    assert files.load(Folder(tmp_path)) == shaped
 
 
 def test_json_is_strict_and_sorted() -> None:

@@ -14,7 +14,7 @@ from actionpairs.evaluation.records import EditScores, Report, ReportRow, Report
 from actionpairs.report import report_page
 from actionpairs.report.gallery import GallerySample
 from tests.browser import browsing, needs_chromium, open_page
-from tests.report.test_files import example, pictures, row
+from tests.report.test_files import example, mixed_pictures, pictures, row
 
 PROBE = """<script>
 addEventListener("load", () => {
@@ -54,6 +54,40 @@ def test_the_page_shows_every_picture_and_logs_nothing(tmp_path: Path) -> None:
 def test_the_gallery_sorts_and_filters(tmp_path: Path) -> None:
     done = open_report(tmp_path)
     assert '"best":"s1,s0","worst":"s0,s1","filtered":"s0"' in done.stdout
+
+
+SHAPES_PROBE = """Promise.all([...document.images].map((i) => i.decode())).then(() =>
+  [...document.querySelectorAll('.strip')].map((strip) => [...strip.querySelectorAll('figure')].map((figure) => {
+    const image = figure.querySelector('img'), box = image.getBoundingClientRect();
+    const drawing = figure.querySelector('.motion')?.getBoundingClientRect(), path = figure.querySelector('path');
+    return {
+      top: box.top, width: box.width, height: box.height, natural: image.naturalWidth / image.naturalHeight,
+      off: drawing ? Math.max(...['left', 'top', 'width', 'height'].map((k) => Math.abs(drawing[k] - box[k]))) : 0,
+      scale: drawing ? path.getScreenCTM().a / path.getScreenCTM().d : 1,
+      wide: drawing ? path.getScreenCTM().a * path.ownerSVGElement.viewBox.baseVal.width : box.width,
+    };
+  })))"""
+
+
+@pytest.mark.parametrize("width", [1440, 500])
+def test_pictures_of_several_shapes_keep_their_aspect_and_stand_in_rows(tmp_path: Path, width: int) -> None:
+    path = tmp_path / "index.html"
+    path.write_text(report_page.render(example(), mixed_pictures()), encoding="utf-8")
+    with browsing(tmp_path / "profile", width=width, height=2600) as tab:
+        tab.open(path)
+        tab.click("#motion")
+        tab.wait("document.querySelectorAll('.motion path').length > 0")
+        strips = tab.run(SHAPES_PROBE)
+        assert tab.run("document.documentElement.scrollWidth <= innerWidth")
+        assert tab.logged == []
+    assert [len(strip) for strip in strips] == [4, 4, 4]
+    for strip in strips:
+        for figure in strip:
+            assert figure["width"] / figure["height"] == pytest.approx(figure["natural"], rel=0.01)
+            assert (figure["off"], figure["scale"]) == pytest.approx((0, 1), abs=0.51)
+            assert figure["wide"] == pytest.approx(figure["width"], rel=0.01)
+        assert len({round(figure["height"]) for figure in strip}) == 1
+        assert len({round(figure["top"]) for figure in strip}) == (1 if width == 1440 else 2)
 
 
 def choose(box: str, value: str) -> str:

@@ -1,0 +1,80 @@
+"""The rows of a report: every model and folder of edits, the copy of the input, the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from actionpairs.configs import EvalConfig
+from actionpairs.data.examples import Example, Shape
+from actionpairs.editors import families
+from actionpairs.editors.editor import Editor, Sampling
+from actionpairs.evaluation import notes, samples, scorecard
+from actionpairs.evaluation.predictions import ModelPredictions, Predictions
+from actionpairs.evaluation.records import COPY, TRUTH, Kind, ReportRow
+from actionpairs.evaluation.samples import EditOf
+from actionpairs.metrics.metric import AnyMetric
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a report compares. shape_of: name of a sample → the height and width of its edits."""
+
+    samples: tuple[Example, ...]
+    shape_of: Mapping[str, Shape]
+    predictions: tuple[Predictions, ...]
+
+
+def score_rows(
+    compared: Compared, metrics: Sequence[AnyMetric], config: EvalConfig, *, device: str
+) -> tuple[tuple[ReportRow, ...], tuple[str, ...]]:
+    """Make the missing predictions and score all rows. Also returns how each model's edits were sampled, in words.
+
+    The models, those that do the action best first, then the copy, then the truth.
+    """
+
+    def score(name: str, kind: Kind, edit_of: EditOf, editor: Editor | None = None) -> ReportRow:
+        batches = samples.iter_batches(
+            name,
+            compared.samples,
+            edit_of,
+            shape_of=compared.shape_of,
+            batch_size=config.batch_size,
+            editor=editor,
+        )
+        return scorecard.score_row(name, kind, batches, metrics)
+
+    models, sampling_notes = [], []
+    for each in compared.predictions:
+        editor = None
+        if isinstance(each, ModelPredictions):
+            editor = families.load(str(each.model.path), device=device).to(torch.device(device))
+            sampling_notes.append(_generate_missing(each, editor, compared.samples, config))
+        models.append(score(each.name, "model", _edits_of(each), editor))
+    models.sort(key=lambda row: -row.scores[0].value)
+    copy = score(COPY, "copy", lambda _, pair: pair[0])
+    truth = score(TRUTH, "truth", lambda _, pair: pair[1])
+    return (*models, copy, truth), tuple(sampling_notes)
+
+
+def _generate_missing(
+    predictions: ModelPredictions, editor: Editor, chosen: Sequence[Example], config: EvalConfig
+) -> str:
+    """Write the predictions that are missing. Returns how they are sampled, in words."""
+    sampling = _sampling(editor, config)
+    samples.generate_missing(predictions, editor, chosen, sampling, seed=config.seed, batch_size=config.batch_size)
+    by_picture = editor.traits.guided_by_picture
+    return notes.sampling_note(predictions.name, sampling, guided_by_picture=by_picture, seed=config.seed)
+
+
+def _sampling(editor: Editor, config: EvalConfig) -> Sampling:
+    """The recipe's sampling; what it leaves out is the model's own."""
+    names = ("scheduler", "steps", "image_guidance", "text_guidance")
+    values = {name: getattr(config, name) for name in names if getattr(config, name) is not None}
+    return replace(editor.defaults.sampling, **values)
+
+
+def _edits_of(predictions: Predictions) -> EditOf:
+    return lambda sample, _: predictions.load(sample.name)
