@@ -157,20 +157,33 @@ def verify(shards: str, workers: int | None) -> None:
 @recipe_argument
 @click.option("--shards", required=True, multiple=True, help="Folder that `shard` wrote; several are mixed.")
 @click.option("--videos", help="Folder or URL of the videos, for a recognizer with `clips: segments`.")
-@click.option("--out", required=True, help="Folder for the model.")
+@click.option("--out", help="Folder for the model.")
 @device_option
 @click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Loader threads.")
+@click.option("--square", is_flag=True, help="Crop pictures to squares, as the paper's recipes do.")
+@click.option("--dry-run", is_flag=True, help="Say what an editor's training would take; no weights are loaded.")
 @json_option
-def train(recipe: str, as_json: bool, **options: Any) -> None:
+def train(recipe: str, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Fine-tune an editor, or the recognizer, as the recipe says.
 
     \b
     Examples:
+      actionpairs train editaction --shards out/shards --dry-run
       actionpairs train editaction --shards out/shards --out out/model
       actionpairs train recognizer --shards out/shards --out out/recognizer
       actionpairs train recognizer-segments --shards out/shards --videos VIDEOS --out out/recognizer
       torchrun --nproc-per-node 8 -m actionpairs train editaction --shards out/shards --out out/model
     """
+    if dry_run:
+        from actionpairs.stages.dry_run import plan_training
+        from actionpairs.training.dry_run import describe
+
+        inputs = {name: options[name] for name in ("shards", "device", "square")}
+        plan = plan_training(recipe, **inputs)
+        click.echo(json.dumps(plan.flat(), sort_keys=True) if as_json else describe(plan))
+        return
+    if options["out"] is None:
+        raise click.UsageError("--out is needed, except with --dry-run.")
     from actionpairs import train as run
 
     print_summary(run(recipe, **options), as_json)
@@ -203,6 +216,7 @@ def train(recipe: str, as_json: bool, **options: Any) -> None:
 )
 @device_option
 @click.option("--limit", type=click.IntRange(min=1), help="Score only the first so many samples.")
+@click.option("--square", is_flag=True, help="Crop pictures to squares, as the paper's recipes do.")
 @click.option(
     "--rater-page",
     "--study",
@@ -242,48 +256,38 @@ def evaluate(
 @click.argument("image")
 @click.argument("instruction")
 @click.option("--out", required=True, help="Picture to write: .png, .jpg or .webp.")
-@click.option("--resolution", default=256, show_default=True, type=click.IntRange(min=8), help="Short side.")
-@click.option("--steps", default=100, show_default=True, type=click.IntRange(min=1), help="Sampling steps.")
+@click.option(
+    "--reference", "references", multiple=True, help="Further input picture, for models that take several."
+)
+@click.option("--lora", metavar="PATH", help="Adapters for the model: a file or folder.")
+@click.option("--resolution", type=click.IntRange(min=8), help="Side of a square with the edit's area, in pixels.")
+@click.option("--square", is_flag=True, help="Crop the picture to a square first.")
+@click.option("--steps", type=click.IntRange(min=1), help="Sampling steps.")
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="0; several make a sheet.")
-@click.option("--image-guidance", multiple=True, type=float, help="s_i, 1.5; several make a sheet.")
-@click.option("--text-guidance", multiple=True, type=float, help="s_c, 7.5; several make a sheet.")
-@click.option("--grid", is_flag=True, help="A sheet of seeds 0 to 3 by s_c 5, 7.5, 10, where not given.")
+@click.option("--image-guidance", multiple=True, type=float, help="s_i; several make a sheet.")
+@click.option("--text-guidance", multiple=True, type=float, help="s_c; several make a sheet.")
+@click.option("--grid", is_flag=True, help="A sheet of four seeds by three text guidances, where not given.")
 @device_option
-# 8 parameters: one per option of the command.
-def edit(
-    model: str,
-    image: str,
-    instruction: str,
-    seeds: tuple[int, ...],
-    image_guidance: tuple[float, ...],
-    text_guidance: tuple[float, ...],
-    grid: bool,
-    **options: Any,
-) -> None:
+def edit(model: str, image: str, instruction: str, **options: Any) -> None:
     """Edit one picture by an instruction; several seeds or scales make a labeled sheet.
 
+    What is left out is taken from the model: the size that it was trained at, its steps and its guidance.
+
     \b
-    Example:
+    Examples:
       actionpairs edit out/model kitchen.jpg "close the cupboard" --out closed.png
+      actionpairs edit BASE kitchen.jpg "close the cupboard" --lora out/model/lora --out closed.png
     """
     from actionpairs import edit as run
 
-    written = run(
-        model,
-        image,
-        instruction,
-        seeds=seeds or (range(4) if grid else (0,)),
-        image_guidance=image_guidance or (1.5,),
-        text_guidance=text_guidance or ((5, 7.5, 10) if grid else (7.5,)),
-        **options,
-    )
-    click.echo(written)
+    click.echo(run(model, image, instruction, **options))
 
 
 @main.command()
 @click.option("--out", default="out/demo", show_default=True, help="Folder for everything the demo makes.")
 @workers_option
-def demo(out: str, workers: int | None) -> None:
+@click.option("--editor", metavar="NAME", help="Train the editor of the recipe demo-NAME instead.")
+def demo(out: str, workers: int | None, editor: str | None) -> None:
     """Run all four commands on videos that the package renders itself; ends with a page to look at.
 
     \b
@@ -292,4 +296,4 @@ def demo(out: str, workers: int | None) -> None:
     """
     from actionpairs import demo as run
 
-    click.echo(run(out=out, workers=workers))
+    click.echo(run(out=out, workers=workers, editor=editor))

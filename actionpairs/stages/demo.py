@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from actionpairs import synthetic
+from actionpairs.configs import EditorConfig
+from actionpairs.errors import RecipeError
 from actionpairs.evaluation.records import Report
 from actionpairs.recipe import load
 from actionpairs.report import demo_page
@@ -45,25 +47,35 @@ _VERBS: tuple[synthetic.Verb, ...] = (
 _FRAME_RATE = 10  # a third of the usual rate: only the frames around an action are needed
 
 
-def demo(*, out: str, workers: int | None = None) -> str:
+def demo(*, out: str, workers: int | None = None, editor: str | None = None) -> str:
     """Render, extract, shard, train and evaluate; the same call again continues where it stopped.
 
-    workers: processes, one per core by default. Returns the path of the page.
+    workers: processes, one per core by default. editor: NAME of the recipe demo-NAME, which trains another one.
+    Returns the path of the page. Raises RecipeError if there is no such recipe.
     """
+    recipe = _editor_recipe(editor)
     root, processes = Path(out), workers or len(os.sched_getaffinity(0))
     sets = [_make_set(spec, root, processes) for spec in _SETS]
     shards = [demo_set.sharded.out for demo_set in sets]
     model, recognizer = str(root / "model"), str(root / "recognizer")
     _print_step("training a small editor on both sets")
-    train(EDITOR_RECIPE, shards=shards, out=model, device="cpu")
+    train(recipe, shards=shards, out=model, device="cpu")
     _print_step("training a small recognizer on both sets")
     train(RECOGNIZER_RECIPE, shards=shards, out=recognizer, device="cpu")
     reports = [
-        _evaluate(spec, folder, root, model=model, recognizer=recognizer)
+        _evaluate(spec, folder, root, recipe=recipe, model=model, recognizer=recognizer)
         for spec, folder in zip(_SETS, shards, strict=True)
     ]
     Folder(root).write_bytes("index.html", demo_page.render_page(root, sets, reports).encode())
     return str((root / "index.html").absolute())
+
+
+def _editor_recipe(editor: str | None) -> str:
+    """The name of the recipe that trains and scores the editor, which is checked before anything is rendered."""
+    name = EDITOR_RECIPE if editor is None else f"{EDITOR_RECIPE}-{editor}"
+    if not isinstance(load(name).train, EditorConfig):
+        raise RecipeError(f"{name}: it trains no editor.", cure="Leave --editor out, or name another one.")
+    return name
 
 
 def _make_set(spec: _SetSpec, root: Path, processes: int) -> DemoSet:
@@ -93,12 +105,13 @@ def _make_set(spec: _SetSpec, root: Path, processes: int) -> DemoSet:
     return DemoSet(spec.name, spec.camera, extracted, sharded)
 
 
-def _evaluate(spec: _SetSpec, shards: str, root: Path, *, model: str, recognizer: str) -> Report:
+# 6 parameters: a data set, where everything is, and what scores what
+def _evaluate(spec: _SetSpec, shards: str, root: Path, *, recipe: str, model: str, recognizer: str) -> Report:
     """Score the editor on the test split of one data set."""
     _print_step(f"{spec.name}: scoring edits of unseen pairs")
     [split] = load(spec.recipe).shard.splits.tests
     return evaluate(
-        EDITOR_RECIPE,
+        recipe,
         models=[model],
         shards=shards,
         split=split,

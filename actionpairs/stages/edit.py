@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import PurePath
 
@@ -11,65 +14,128 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from actionpairs.editors import instruct_pix2pix
+from actionpairs.data import examples
+from actionpairs.editors import families
 from actionpairs.editors import sampling as editing
-from actionpairs.editors.instruct_pix2pix import Editor
-from actionpairs.editors.sampling import Sampling
+from actionpairs.editors.editor import Defaults, Editor, Sampling
 from actionpairs.errors import ScoreError
 from actionpairs.progress import Progress
 from actionpairs.storage import located
 
-_SCHEDULER = "EulerAncestralDiscreteScheduler"
 _KINDS = {".png", ".jpg", ".jpeg", ".webp"}
 _LABEL_HEIGHT, _GAP = 20, 6
 
 
-# 10 parameters: this is the command `edit` in Python, with one parameter for each of its options
+# 15 parameters: this is the command `edit` in Python, with one parameter for each of its options
 def edit(
     model: str,
     image: str,
     instruction: str,
     *,
     out: str,
-    resolution: int = 256,
-    steps: int = 100,
-    seeds: Sequence[int] = (0,),
-    image_guidance: Sequence[float] = (1.5,),
-    text_guidance: Sequence[float] = (7.5,),
+    references: Sequence[str] = (),
+    lora: str | None = None,
+    resolution: int | None = None,
+    square: bool = False,
+    steps: int | None = None,
+    seeds: Sequence[int] = (),
+    image_guidance: Sequence[float] = (),
+    text_guidance: Sequence[float] = (),
+    grid: bool = False,
     device: str = "auto",
 ) -> str:
     """Edit one picture and write the edit; with several seeds or scales, write a labeled sheet of all edits.
 
-    model: a diffusers folder or hub id. resolution: pixels of the short side; the aspect is kept. The sheet has
-    a row per pair of guidance scales, s_i (image) and s_c (text), and a column per seed, the input first.
-    Raises ActionpairsError subclasses.
+    model: a folder, a checkpoint file or a hub id. references: further input pictures, for families that take
+    some. lora: adapters for the model. resolution: the side of a square with the area of the edit, whose aspect
+    is the picture's. square: crop pictures to squares. What is left out is the model's own: size, steps and
+    guidance. grid: four seeds by three text guidances, where none are given. A sheet has a row per pair of
+    guidance scales, s_i (image) and s_c (text), and a column per seed, the input first. Raises ActionpairsError
+    subclasses.
     """
+    kind, pictures = _kind(out), [_load_picture(path) for path in (image, *references)]
+    device = editing.device_for(device)
+    editor = families.load(model, lora=lora, device=device).to(torch.device(device))
+    own, seeds = editor.defaults, seeds or (range(4) if grid else (0,))
+    size = resolution or own.resolution
+    pictures = [fit(picture, size, multiple=editor.multiple, square=square) for picture in pictures]
+    scales = _scales(editor, image_guidance, text_guidance, grid=grid)
+    _warn(own, resolution, scales)
+    rows = [
+        _edits(editor, pictures, instruction, seeds, _sampling(own.sampling, steps, s_i, s_c))
+        for s_i, s_c in Progress(scales, unit="row", desc="edits")
+    ]
+    is_one = len(rows) == len(seeds) == 1
+    _write(out, kind, rows[0][0] if is_one else sheet(pictures[0], rows, _labels(editor, scales), seeds))
+    return out
+
+
+def _warn(own: Defaults, resolution: int | None, scales: Sequence[tuple[float, float]]) -> None:
+    for warning in warnings(own, resolution=resolution, scales=scales):
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def _scales(
+    editor: Editor, image_guidance: Sequence[float], text_guidance: Sequence[float], *, grid: bool
+) -> list[tuple[float, float]]:
+    """Every pair of s_i and s_c to edit with."""
+    if image_guidance and not editor.traits.guided_by_picture:
+        raise ScoreError(
+            f"--image-guidance: a {editor.traits.name} is not guided by the picture.", cure="Leave it out."
+        )
+    own, factors = editor.defaults.sampling, _FACTORS if grid else (1,)
+    text_scales = text_guidance or [own.text_guidance * factor for factor in factors]
+    return list(product(image_guidance or (own.image_guidance,), text_scales))
+
+
+def _labels(editor: Editor, scales: Sequence[tuple[float, float]]) -> list[str]:
+    by_picture = editor.traits.guided_by_picture
+    return [f"s_i {s_i:g}, s_c {s_c:g}" if by_picture else f"s_c {s_c:g}" for s_i, s_c in scales]
+
+
+_FACTORS = 2 / 3, 1, 4 / 3  # of the model's own text guidance, on a grid
+
+
+def _kind(out: str) -> str:
     kind = PurePath(out).suffix.lower()
     if kind not in _KINDS:
         raise ScoreError(
             f"--out {out}: not the name of a picture.", cure=f"End it in {', '.join(sorted(_KINDS))}."
         )
-    picture = _load_picture(image)
-    editor = instruct_pix2pix.load(model).to(torch.device(editing.device_for(device)))
-    picture = fit(picture, resolution, multiple=editing.factor(editor))
-    scales = list(product(image_guidance, text_guidance))
-    rows = [
-        _edits(editor, picture, instruction, seeds, Sampling(_SCHEDULER, steps, s_i, s_c))
-        for s_i, s_c in Progress(scales, unit="row", desc="edits")
-    ]
-    labels = [f"s_i {s_i:g}, s_c {s_c:g}" for s_i, s_c in scales]
-    _write(out, kind, rows[0][0] if len(rows) == len(seeds) == 1 else sheet(picture, rows, labels, seeds))
-    return out
+    return kind
 
 
-def fit(picture: np.ndarray, short_side: int, *, multiple: int) -> np.ndarray:
-    """Resize a picture's short side and keep its aspect, with sides that are multiples of `multiple`.
+def fit(picture: np.ndarray, resolution: int, *, multiple: int, square: bool = False) -> np.ndarray:
+    """Resize a picture to an area of resolution², with sides that are multiples of `multiple`.
 
-    picture: H W 3 uint8; the aspect changes by less than half a multiple.
+    picture: H W 3 uint8; its aspect changes by less than half a multiple. square: crop it to a square first.
     """
-    scale = short_side / min(picture.shape[:2])
+    if square:
+        return examples.fit(picture, max(1, round(resolution / multiple)) * multiple)
+    scale = resolution / math.sqrt(picture.shape[0] * picture.shape[1])
     height, width = (max(1, round(side * scale / multiple)) * multiple for side in picture.shape[:2])
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+
+
+def warnings(own: Defaults, *, resolution: int | None, scales: Sequence[tuple[float, float]]) -> Iterator[str]:
+    """What is asked for and is far from what suits the model, in words."""
+    if resolution and not own.resolution / _FAR <= resolution <= own.resolution * _FAR:
+        yield (
+            f"the model was trained at {own.resolution} pixels; at {resolution}, edits are often noise. "
+            f"Leave --resolution out."
+        )
+    suited = own.sampling.image_guidance, own.sampling.text_guidance
+    for name, place in (("image", 0), ("text", 1)):
+        far = [pair[place] for pair in scales if not suited[place] / _FAR <= pair[place] <= suited[place] * _FAR]
+        if far:
+            yield f"{name} guidance of {far[0]:g} is far from the model's own, {suited[place]:g}."
+
+
+_FAR = 2.0  # times
+
+
+def _sampling(own: Sampling, steps: int | None, image_guidance: float, text_guidance: float) -> Sampling:
+    return replace(own, steps=steps or own.steps, image_guidance=image_guidance, text_guidance=text_guidance)
 
 
 def sheet(
@@ -92,11 +158,12 @@ def sheet(
 
 
 def _edits(
-    editor: Editor, picture: np.ndarray, instruction: str, seeds: Sequence[int], sampling: Sampling
+    editor: Editor, pictures: Sequence[np.ndarray], instruction: str, seeds: Sequence[int], sampling: Sampling
 ) -> np.ndarray:
-    """One edit per seed, made together: N H W 3 uint8."""
-    copies = np.repeat(picture[None], len(seeds), axis=0)
-    return editing.edit(editor, copies, [instruction] * len(seeds), seeds=seeds, sampling=sampling)
+    """One edit of the first picture per seed, made together: N H W 3 uint8."""
+    first, *more = (np.repeat(picture[None], len(seeds), axis=0) for picture in pictures)
+    texts = [instruction] * len(seeds)
+    return editing.sample(editor, first, texts, seeds=seeds, sampling=sampling, more_pictures=more)
 
 
 def _load_picture(path: str) -> np.ndarray:

@@ -40,7 +40,7 @@ class TrainSummary:
     losses: Mapping[str, float]
 
 
-# 7 parameters: the options of the command.
+# 8 parameters: the options of the command.
 def train(
     recipe: str | Path | Recipe,
     *,
@@ -50,14 +50,16 @@ def train(
     device: str = "auto",
     workers: int = 0,
     stop_after: int | None = None,
+    square: bool = False,
 ) -> TrainSummary:
     """Train the recipe's model on the training splits of one or several shards folders.
 
     The same call again resumes from the last checkpoint and ends with the same weights. videos: the folder that
     `extract` read, for a recipe that trains on whole segments. workers: threads that decode pictures. stop_after:
-    stop after so many steps, with a checkpoint. Raises subclasses of ActionpairsError.
+    stop after so many steps, with a checkpoint. square: crop every picture to a square, whatever the recipe says.
+    Raises subclasses of ActionpairsError.
     """
-    recipe = load(recipe)
+    recipe = load(recipe, square=square)
     config, folder, sources = recipe.train, Folder(out), tuple(Folder(url) for url in shards)
     videos_folder = _videos_folder(config, videos)
     spec = StageSpec("train", recipe.name, config, _inputs(sources))

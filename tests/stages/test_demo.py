@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from actionpairs.editors import families
+from actionpairs.editors.editor import Editor
+from actionpairs.errors import RecipeError
+from actionpairs.report import demo_page
 from actionpairs.stages.demo import demo
 from tests.browser import needs_chromium, open_page
 
@@ -23,7 +27,7 @@ addEventListener("load", () => {
 });
 </script>"""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +35,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(demo(out=str(tmp_path_factory.mktemp("demo") / "out")))
 
 
+@pytest.mark.slow
 def test_every_stage_is_done(made: Path) -> None:
     stages = ["LC/pairs", "LC/shards", "LC/report", "HC/pairs", "HC/shards", "HC/report", "model", "recognizer"]
     assert [stage for stage in stages if not (made.parent / stage / "manifest.json").is_file()] == []
 
 
+@pytest.mark.slow
 def test_the_page_is_plain_about_the_model_and_shows_the_rows_that_matter(made: Path) -> None:
     page = made.read_text(encoding="utf-8")
     for text in ("This model is tiny", "copy of the input", "the real last frame", "nothing changed", "past end"):
@@ -43,6 +49,7 @@ def test_the_page_is_plain_about_the_model_and_shows_the_rows_that_matter(made: 
     assert not re.search(r'(src|href)="https?:', page)
 
 
+@pytest.mark.slow
 def test_the_editor_learns(made: Path) -> None:
     report = json.loads((made.parent / "LC/report/report.json").read_text())
     assert {row["kind"] for row in report["rows"]} == {"model", "copy", "truth"}
@@ -51,6 +58,7 @@ def test_the_editor_learns(made: Path) -> None:
     assert sum(static[-20:]) < sum(static[:20])
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize("width", [1440, 500])
 def test_every_picture_is_shown_and_nothing_is_logged(made: Path, tmp_path: Path, width: int) -> None:
@@ -63,6 +71,7 @@ def test_every_picture_is_shown_and_nothing_is_logged(made: Path, tmp_path: Path
     assert (probe["broken"], probe["wide"]) == (0, False)
 
 
+@pytest.mark.slow
 def test_the_same_call_again_is_quick_and_changes_nothing(made: Path) -> None:
     before, start = made.read_bytes(), time.monotonic()
     assert demo(out=str(made.parent)) == str(made)
@@ -70,8 +79,47 @@ def test_the_same_call_again_is_quick_and_changes_nothing(made: Path) -> None:
     assert made.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_stage_that_was_lost_is_made_again(made: Path) -> None:
     before = made.read_bytes()
     shutil.rmtree(made.parent / "HC/report")
     demo(out=str(made.parent))
     assert made.read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def made_from_nothing(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo on the same data with an editor that is built from nothing."""
+    out = tmp_path_factory.mktemp("other") / "out"
+    shutil.copytree(made.parent, out, ignore=shutil.ignore_patterns("model", "report"))
+    return Path(demo(out=str(out), editor="kontext"))
+
+
+@pytest.mark.slow
+def test_an_editor_from_nothing_keeps_the_scene_and_the_page_names_its_family(made_from_nothing: Path) -> None:
+    page = made_from_nothing.read_text(encoding="utf-8")
+    assert "the architecture of FLUX.1 Kontext" in page
+    assert "built from nothing" in page
+    assert "small base model" not in page
+    report = json.loads((made_from_nothing.parent / "LC/report/report.json").read_text())
+    [ssim] = [score["value"] for score in report["rows"][0]["scores"] if score["name"] == "SSIM"]
+    assert ssim > 0.6
+
+
+@pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.traits.name)
+@pytest.mark.parametrize("tiny", [False, True])
+def test_the_page_learns_of_the_editor_from_its_folder(family: type[Editor], tiny: bool, tmp_path: Path) -> None:
+    config = {"model": {"tiny": True} if tiny else {"source": "base"}, "regularization": {"weight": 0.1}}
+    (tmp_path / "recipe.json").write_text(json.dumps({"config": config}))
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": family.traits.pipelines[0]}))
+    editor = demo_page._editor(tmp_path)
+    assert (editor.family, editor.from_nothing, editor.base_weight) == (family.traits.name, tiny, 0.1)
+
+
+@pytest.mark.parametrize(("editor", "problem"), [("nobody", "no such recipe"), ("recognizer", "trains no editor")])
+def test_an_editor_without_a_recipe_is_refused_before_anything_is_rendered(
+    editor: str, problem: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match=problem):
+        demo(out=str(tmp_path / "out"), editor=editor)
+    assert not (tmp_path / "out").exists()

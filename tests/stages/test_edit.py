@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import cv2
@@ -39,15 +40,25 @@ def run(world: Path, out: Path, **options: object) -> np.ndarray:
 
 
 def test_a_wide_picture_stays_wide(world: Path, tmp_path: Path) -> None:
-    assert run(world, tmp_path / "out.png").shape == (64, 100, 3)  # 101 is no multiple of the autoencoder's 2
+    """64 × 101 pixels become 50.9 × 80.4, of the area of 64 × 64; sides are multiples of the autoencoder's 2."""
+    assert run(world, tmp_path / "out.png").shape == (50, 80, 3)
+
+
+def test_a_square_edit_is_of_the_middle_of_the_picture(world: Path, tmp_path: Path) -> None:
+    assert run(world, tmp_path / "out.png", square=True).shape == (64, 64, 3)
+    picture = np.zeros((64, 128, 3), np.uint8)
+    picture[:, 32:96] = 255
+    assert (stage.fit(picture, 64, multiple=8, square=True) == 255).all()
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (1080, 1920), (100, 333), (7, 7), (20, 2000)])
 def test_sides_are_multiples_and_the_aspect_stays(shape: tuple[int, int]) -> None:
     height, width = stage.fit(np.zeros((*shape, 3), np.uint8), 256, multiple=8).shape[:2]
-    assert min(height, width) == 256
     assert height % 8 == width % 8 == 0
-    assert width / height == pytest.approx(shape[1] / shape[0], rel=4 / 256)
+    tall, wide = (side * 256 / math.sqrt(shape[0] * shape[1]) for side in shape)  # of 256 × 256 pixels in all
+    assert abs(height - tall) <= 4
+    assert abs(width - wide) <= 4
+    assert width / height == pytest.approx(shape[1] / shape[0], rel=4 / height + 4 / width)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(world: Path, tmp_path: Path) -> None:
@@ -59,9 +70,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(world: Path, tm
 def test_a_sheet_holds_the_input_and_every_seed_and_scale(world: Path, tmp_path: Path) -> None:
     sheet = run(world, tmp_path / "sheet.png", seeds=[0, 1], text_guidance=[5, 7.5])
     single = run(world, tmp_path / "single.png", seeds=[1])
-    assert sheet.shape == (2 * (64 + 20 + 6) - 6, 3 * (100 + 6) - 6, 3)
-    second_row = 64 + 20 + 6 + 20
-    assert np.abs(sheet[second_row : second_row + 64, 2 * 106 : 2 * 106 + 100].astype(int) - single).max() <= 1
+    assert sheet.shape == (2 * (50 + 20 + 6) - 6, 3 * (80 + 6) - 6, 3)
+    second_row = 50 + 20 + 6 + 20
+    assert np.abs(sheet[second_row : second_row + 50, 2 * 86 : 2 * 86 + 80].astype(int) - single).max() <= 1
 
 
 def test_the_command_makes_a_grid(world: Path, tmp_path: Path) -> None:
@@ -69,7 +80,7 @@ def test_the_command_makes_a_grid(world: Path, tmp_path: Path) -> None:
     options = ["--grid", "--resolution", 64, "--steps", 1, "--device", "cpu"]
     result = CliRunner().invoke(main, ["edit", *map(str, (*arguments, *options))])
     assert result.exit_code == 0, result.output
-    assert cv2.imread(str(tmp_path / "grid.png")).shape == (3 * 90 - 6, 5 * 106 - 6, 3)
+    assert cv2.imread(str(tmp_path / "grid.png")).shape == (3 * 76 - 6, 5 * 86 - 6, 3)
 
 
 def test_what_is_no_picture_is_named(world: Path, tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_every_fault_of_a_folder_is_named_and_counted(world: Path, tmp_path: Pat
         "1 missing (s000)",
         "1 given twice (s004)",
         "2 corrupt (s001.png, s002.png)",
-        "1 of another size (s003.png)",
+        "1 of another aspect (s003.png)",
         "of 8 samples",
     ):
         assert words in str(caught.value)
