@@ -1,6 +1,6 @@
 """The version of the package, and that of the files that it writes."""
 
-PACKAGE_VERSION = "0.2.0"  # setup.cfg reads it from here
+PACKAGE_VERSION = "0.3.0"  # setup.cfg reads it from here
 
 # Raised whenever a folder's files change: a column, a key, a layout, or what a value means.
 # 1: actionpairs 0.1. 2: columns `decoded`, `tolerance_seconds`, `overexposed`; manifests name both versions.

@@ -18,16 +18,14 @@ from collections.abc import Callable
 import numpy as np
 import scipy.linalg
 import torch
-from diffusers import DDPMScheduler, EulerAncestralDiscreteScheduler
+from diffusers import EulerAncestralDiscreteScheduler
 from harness import arguments, finish, machine, table
-from networks import NOISE, Networks
+from networks import Networks
 from PIL import Image
 from torchmetrics.image.fid import _compute_fid
 
 from actionpairs.editors import sampling as editing
-from actionpairs.editors import tiny
-from actionpairs.editors.instruct_pix2pix import Editor
-from actionpairs.editors.sampling import Sampling
+from actionpairs.editors.editor import Editor, Sampling, rebuilt
 from actionpairs.metrics import distances
 
 TEXT, IMAGE_GUIDANCE, TEXT_GUIDANCE = "take cup", 1.5, 7.5
@@ -45,11 +43,9 @@ def seconds(work: Callable[[], object], *, repeats: int = 1) -> float:
 
 def make_editor(options: Namespace) -> Editor:
     """An editor with a tokenizer of letters and the words of TEXT."""
-    networks = Networks.of(options.size, torch.device(options.device))
-    length = networks.text_encoder.config.max_position_embeddings
-    tokenizer = tiny.train_tokenizer([TEXT], vocabulary=1000, length=length)
-    unet = networks.unet.eval()
-    return Editor(unet, networks.vae, networks.text_encoder, tokenizer, DDPMScheduler(**NOISE))
+    editor = Networks.of(options.size, torch.device(options.device)).editor(TEXT)
+    editor.denoiser.eval()
+    return editor
 
 
 def generation(options: Namespace) -> dict[str, float]:
@@ -57,8 +53,8 @@ def generation(options: Namespace) -> dict[str, float]:
     shape = options.count, options.resolution, options.resolution, 3
     pictures, editor = np.random.default_rng(0).integers(0, 256, shape, np.uint8), make_editor(options)
     sampling = Sampling("EulerAncestralDiscreteScheduler", options.steps, IMAGE_GUIDANCE, TEXT_GUIDANCE)
-    pipeline = editor.pipeline()
-    pipeline.scheduler = EulerAncestralDiscreteScheduler.from_config(editor.scheduler.config)
+    scheduler = EulerAncestralDiscreteScheduler.from_config(editor.pipeline.scheduler.config)
+    pipeline = rebuilt(editor.pipeline, scheduler=scheduler)
     pipeline.set_progress_bar_config(disable=True)
 
     def single(count: int = options.count) -> None:
@@ -76,7 +72,7 @@ def generation(options: Namespace) -> dict[str, float]:
         for start in range(0, count, options.batch):
             part = pictures[start : start + options.batch]
             seeds = range(start, start + len(part))
-            editing.edit(editor, part, [TEXT] * len(part), seeds=seeds, sampling=sampling)
+            editing.sample(editor, part, [TEXT] * len(part), seeds=seeds, sampling=sampling)
 
     single(1)
     batched(options.batch)

@@ -40,13 +40,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from actionpairs.configs import ActionLossConfig, LoopConfig
 from actionpairs.data.batches import Augmentation, BatchSampler
 from actionpairs.data.examples import Example
-from actionpairs.editors import instruct_pix2pix
+from actionpairs.editors import freezing
+from actionpairs.editors.editor import Editor
 from actionpairs.records import Entry
 from actionpairs.storage import Folder
 from actionpairs.training import devices, losses
-from actionpairs.training.diffusion_batches import DiffusionBatches, NoiseSchedule
+from actionpairs.training.conditionings import Conditionings
+from actionpairs.training.diffusion_batches import DiffusionBatches
 from actionpairs.training.editor_task import EditorTask, LossWeights
-from actionpairs.training.latents import Latents, TextEmbeddings
+from actionpairs.training.latents import Latents
 from actionpairs.training.state import compile_network, prepare
 from actionpairs.training.train import train_step
 
@@ -67,38 +69,36 @@ def our_step(networks: Networks, options: Namespace, accelerator: Accelerator, *
         compile=options.compile,
         cuda_graphs=options.cuda_graphs,
     )
-    unet = networks.unet
+    unet, editor = networks.unet, networks.editor("action")
     if options.channels_last:
         unet.to(memory_format=torch.channels_last)
-    instruct_pix2pix.freeze(unet, ["attn2"])
-    reference = None if static else instruct_pix2pix.frozen_copy(unet, precision=options.precision)
+    freezing.freeze(unet, ["attn2"])
+    reference = None if static else freezing.frozen_copy(unet, precision=options.precision)
     if reference and config.compile:
         compile_network(reference, cuda_graphs=config.cuda_graphs)
     weight = 0.0 if static else 0.1
-    task = EditorTask(
-        batches(networks, options, static=static),
-        LossWeights(ActionLossConfig(weight=weight), regularization=weight),
-        accelerator=accelerator,
-        reference=reference,
-    )
+    weights = LossWeights(ActionLossConfig(weight=weight), regularization=weight)
+    drawn = batches(editor, options, static=static)
+    task = EditorTask(editor, drawn, weights, accelerator=accelerator, reference=reference)
     state = prepare(accelerator, unet, config, ema_decay=0)
     return lambda step: train_step(task, state, config, step)
 
 
-def batches(networks: Networks, options: Namespace, *, static: bool) -> DiffusionBatches:
+def batches(editor: Editor, options: Namespace, *, static: bool) -> DiffusionBatches:
     """Pairs that are names alone, and random latents and embeddings for them."""
     generator = np.random.default_rng(0)
     texts = ("", *(f"action {number}" for number in range(ACTIONS)))
     pairs = [Example(Folder("."), f"pair-{n:02d}", _entry(n, texts[1 + n % ACTIONS])) for n in range(PAIRS)]
     augmentation = Augmentation(flip=0.5, conditioning_dropout=0.05, negatives=int(not static), drawn_from="all")
-    side = options.resolution // networks.factor
-    channels = networks.vae.config.latent_channels
-    values = generator.random((PAIRS, 2, 3, channels, side, side), dtype=np.float32).astype(np.float16)
-    shape = networks.text_encoder.config.max_position_embeddings, networks.text_encoder.config.hidden_size
-    embedded = generator.standard_normal((len(texts), *shape), dtype=np.float32)
+    shape = editor.autoencoder.config.latent_channels, *[options.resolution // editor.factor] * 2
+    values = generator.random((PAIRS, 2, 3, *shape), dtype=np.float32).astype(np.float16)
+    length, width = editor.condition([""], np.empty((1, 0, 0, 3), np.uint8)).embeddings.shape[1:]
+    tokens = generator.standard_normal((len(texts) * length, width), dtype=np.float32)
     sampler = BatchSampler(pairs, augmentation, seed=0, batch_size=options.batch)
-    schedule = NoiseSchedule(DDPMScheduler(**NOISE).alphas_cumprod, "epsilon", networks.vae.config.scaling_factor)
-    return DiffusionBatches(sampler, Latents(values), TextEmbeddings(texts, embedded), schedule)
+    latents = Latents((values,), tuple((0, number) for number in range(PAIRS)))
+    rows = {(text, -1, False): number for number, text in enumerate(texts)}
+    embedded = Conditionings(rows, tokens, length * np.arange(len(texts) + 1), None, with_picture=False)
+    return DiffusionBatches(sampler, latents, embedded, editor, editor.noise_process())
 
 
 def _entry(number: int, text: str) -> Entry:
@@ -113,7 +113,7 @@ class Reference:
         self._half = DTYPES[options.precision]
         self._vae = networks.vae.to(self._half)
         self._text_encoder = networks.text_encoder.to(self._half)
-        instruct_pix2pix.freeze(networks.unet, ["attn2"])
+        freezing.freeze(networks.unet, ["attn2"])
         self._frozen = None if static else copy.deepcopy(networks.unet).requires_grad_(False).to(self._half)
         self._trained = [parameter for parameter in networks.unet.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(self._trained, lr=1e-6)

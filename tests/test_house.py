@@ -136,3 +136,16 @@ def test_nothing_of_six_lines_stands_twice() -> None:
                 twice.append(f"{seen[window]} and {place}")
             seen.setdefault(window, place)
     assert not twice
+
+
+FAMILIES = re.compile(r"instruct.?pix2pix|kontext|flux|qwen|longcat|dreamlite|klein", re.IGNORECASE)
+FAMILIES_MAY_STAND = (
+    r"Qwen\w+Processor",  # classes of transformers
+    r'CHECKPOINT_KEY_NAMES\["instruct-pix2pix"\]',  # a key of diffusers
+)
+
+
+@pytest.mark.parametrize("path", [path for path in CODE if "editors" not in path.parts], ids=relative)
+def test_no_family_of_editors_is_named_outside_editors(path: Path) -> None:
+    text = re.sub("|".join(FAMILIES_MAY_STAND), "", path.read_text(encoding="utf-8"))
+    assert not FAMILIES.findall(text)

@@ -32,7 +32,7 @@ class TinyModel(Config):
     family: the short name of an editor's family that can be built from nothing; null is the first, with a U-Net.
     autoencoder: a model whose autoencoder is used instead, as in PretrainedModel.source. words: texts for the
     tokenizer besides those of the shards. prediction: with v, edits keep the scene after hundreds of steps; with
-    ε, as in InstructPix2Pix, after many more. unet_attention: number of levels with attention, from the deepest.
+    ε after many more. unet_attention: number of levels with attention, from the deepest.
     Channels are multiples of 8. width, layers, single_layers, heads: of a transformer; it has `layers` blocks with
     a stream of their own for the text, then `single_layers` without.
     """

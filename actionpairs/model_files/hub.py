@@ -81,7 +81,7 @@ def _translated(repository: str) -> Iterator[None]:
     except HFValidationError as error:
         raise ModelError(
             f"{repository}: no such folder here, and not a hub id.",
-            cure="Give a folder, a checkpoint file, or a hub id such as timbrooks/instruct-pix2pix.",
+            cure="Give a folder, a checkpoint file, or a hub id of the form NAME/MODEL.",
         ) from error
     except HfHubHTTPError as error:
         raise _refused(repository, error) from error

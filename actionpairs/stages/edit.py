@@ -50,8 +50,7 @@ def edit(
     some. lora: adapters for the model. resolution: the side of a square with the area of the edit, whose aspect
     is the picture's. square: crop pictures to squares. What is left out is the model's own: size, steps and
     guidance. grid: four seeds by three text guidances, where none are given. A sheet has a row per pair of
-    guidance scales, s_i (image) and s_c (text), and a column per seed, the input first. Raises ActionpairsError
-    subclasses.
+    guidance scales, s_i (image) and s_c (text), and a column per seed, the input first. Raises ActionpairsErrors.
     """
     kind, pictures = _kind(out), [_load_picture(path) for path in (image, *references)]
     device = editing.device_for(device)
@@ -66,8 +65,7 @@ def edit(
         for s_i, s_c in Progress(scales, unit="row", desc="edits")
     ]
     is_one = len(rows) == len(seeds) == 1
-    _write(out, kind, rows[0][0] if is_one else sheet(pictures[0], rows, _labels(editor, scales), seeds))
-    return out
+    return _write(out, kind, rows[0][0] if is_one else sheet(pictures[0], rows, _labels(editor, scales), seeds))
 
 
 def _warn(own: Defaults, resolution: int | None, scales: Sequence[tuple[float, float]]) -> None:
@@ -174,7 +172,7 @@ def _load_picture(path: str) -> np.ndarray:
     return picture
 
 
-def _write(out: str, kind: str, picture: np.ndarray) -> None:
+def _write(out: str, kind: str, picture: np.ndarray) -> str:
     folder, name = located(out)
     is_encoded, data = cv2.imencode(kind, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     if not is_encoded:
@@ -182,3 +180,4 @@ def _write(out: str, kind: str, picture: np.ndarray) -> None:
             f"--out {out}: a sheet of {picture.shape[1]}×{picture.shape[0]} is too large.", cure="Use .png."
         )
     folder.write_bytes(name, data.tobytes())
+    return out
