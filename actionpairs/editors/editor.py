@@ -41,12 +41,10 @@ class Sampling:
 class Defaults:
     """How a model edits if nothing else is asked for.
 
-    resolution: the side in pixels of the pictures it was trained on, or of a square of their area. square: whether
-    they were squares.
+    resolution: the side in pixels of the pictures it was trained on, or of a square of their area.
     """
 
     resolution: int
-    square: bool
     sampling: Sampling
 
 
@@ -89,7 +87,7 @@ class Editor(ABC):
 
     def __init__(self, pipeline: DiffusionPipeline) -> None:
         self.pipeline = pipeline
-        self.defaults = Defaults(self.traits.resolution, square=False, sampling=self.traits.sampling)
+        self.defaults = Defaults(self.traits.resolution, self.traits.sampling)
 
     @property
     def denoiser(self) -> nn.Module:

@@ -63,14 +63,16 @@ def load(
             load(base, lora=str(folder / _ADAPTERS), widen=widen, dtype=dtype, quantize=quantize, device=device),
             folder,
         )
-    family = family_of(released.pipeline_class_name(source) or FAMILIES[0].traits.pipelines[0], source)
     device = torch.device(device)
     options = {"quantization_config": quantization.config_of(quantize, device=device)} if quantize else {}
+    name = released.pipeline_class_name(source)  # a checkpoint file has none until it is open
+    released_in = family_of(name, source).traits.dtype if name else torch.float32
     pipeline = released.open_pipeline(
         source,
-        dtype=dtype or (family.traits.dtype if device.type == "cuda" else torch.float32),
+        dtype=dtype or (released_in if device.type == "cuda" else torch.float32),
         denoiser_options=options,
     )
+    family = family_of(type(pipeline).__name__, source)
     if lora is not None:
         load_lora(pipeline, lora)
     try:

@@ -21,7 +21,6 @@ def defaults_of(folder: Path, family: Defaults) -> Defaults:
             image_guidance=family.sampling.image_guidance if image is None else float(image),
             text_guidance=family.sampling.text_guidance if text is None else float(text),
         )
-        square = bool(config.get("square", True))  # before there was a choice, all were
-        return Defaults(int(config["resolution"]), square, sampling)
+        return Defaults(int(config["resolution"]), sampling)
     except (OSError, ValueError, KeyError, TypeError):
         return family

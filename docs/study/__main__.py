@@ -24,7 +24,7 @@ from diffusers import AutoencoderKL
 from sizes import RECIPES, ROOT, ROWS, SHIPPED, SIZES, Base
 
 from actionpairs.data import examples
-from actionpairs.editors import instruct_pix2pix, tiny
+from actionpairs.editors import families, tiny
 from actionpairs.evaluation.records import COPY, TRUTH
 from actionpairs.recipe import load
 from actionpairs.stages.eval import evaluate
@@ -76,12 +76,13 @@ def train_base(base: Base, out: Path, *, device: str) -> str:
 
 def ship(base: Path) -> None:
     """Save a trained base into the package in half precision, with the manifest of its training."""
-    editor = instruct_pix2pix.load(str(base))
-    for part in (editor.unet, editor.vae, editor.text_encoder):
+    editor = families.load(str(base))
+    for part in [editor.denoiser, *editor.encoders()]:
         part.half()
     shutil.rmtree(WEIGHTS, ignore_errors=True)
     editor.save(WEIGHTS)
     shutil.copy(base / "manifest.json", WEIGHTS / "training.json")
+    shutil.copy(base / "recipe.json", WEIGHTS / "recipe.json")
 
 
 def study(size: str, out: Path, *, rows: Sequence[str], device: str) -> None:

@@ -14,7 +14,7 @@ import torch
 from actionpairs import synthetic
 from actionpairs.data import examples
 from actionpairs.data.examples import Example
-from actionpairs.editors import instruct_pix2pix
+from actionpairs.editors import families
 from actionpairs.storage import Folder
 from actionpairs.synthetic import Outcome
 from actionpairs.synthetic.synthetic_shards import ACTIONS_PER_SCENE, FRAME_RATE, SyntheticSet
@@ -95,7 +95,7 @@ class TestSet:
 @torch.no_grad()
 def reconstruct(model: str, pictures: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Pass pictures (S S 3) through a model's autoencoder: an upper bound for its edits."""
-    vae = instruct_pix2pix.load_autoencoder(model)
+    vae = families.load_autoencoder(model)
     signed = examples.to_signed(np.stack(list(pictures.values())), vae.device)
     decoded = vae.decode(vae.encode(signed).latent_dist.mode()).sample
     pixels = ((decoded / 2 + 0.5).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
