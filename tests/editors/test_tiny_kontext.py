@@ -117,6 +117,7 @@ def test_before_training_an_edit_is_the_input_picture(editor: Editor) -> None:
     assert difference < between / 3
 
 
+@pytest.mark.slow
 def test_a_saved_editor_opens_in_a_fresh_process_and_edits_alike(editor: Editor, tmp_path: Path) -> None:
     picture = pictures(1)
     Image.fromarray(picture[0]).save(tmp_path / "input.png")

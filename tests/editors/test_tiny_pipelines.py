@@ -106,6 +106,7 @@ def test_a_saved_pipeline_gives_the_same_edit(family: str, folders: dict[str, Pa
     assert np.array_equal(edit(opened, family), edit(build(family), family))
 
 
+@pytest.mark.slow
 def test_a_fresh_process_builds_and_opens_the_same_pipelines(folders: dict[str, Path]) -> None:
     opened = ("kontext", "qwen")
     code = (

@@ -239,7 +239,12 @@ def train_plainly(base: Path, pairs: Sequence[Example], plain: Plain) -> dict[st
     return model.state_dict()
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+FAST = {"logistic", "dpo"}
+
+
+@pytest.mark.parametrize(
+    "variant", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS]
+)
 def test_twenty_steps_are_those_of_a_plain_script(
     variant: str, editor_folder: Path, squares: Path, tmp_path: Path, without_curves: None
 ) -> None:
