@@ -266,6 +266,7 @@ def evaluate(
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="0; several make a sheet.")
 @click.option("--image-guidance", multiple=True, type=float, help="s_i; several make a sheet.")
 @click.option("--text-guidance", multiple=True, type=float, help="s_c; several make a sheet.")
+@click.option("--quantize", type=click.Choice(["nf4", "int8"]), help="Keep the denoiser in 4 or 8 bits.")
 @click.option("--grid", is_flag=True, help="A sheet of four seeds by three text guidances, where not given.")
 @device_option
 def edit(model: str, image: str, instruction: str, **options: Any) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from actionpairs.keys import Config, Positive, Weight
 
 
 class EvalConfig(Config):
     """How edits are sampled and scored.
 
-    resolution: pictures are edited and scored at about resolution² pixels and at their own aspect. square: as
-    center-cropped squares instead, which is what the paper does. steps, guidance and scheduler: null takes each
-    model's own; a scheduler is one of diffusers' classes. gallery: number of samples on the report's page.
-    rater_samples: number of samples on the page for raters.
+    resolution: pictures are edited and scored at about resolution² pixels and at their own aspect; null takes the
+    size that the models were trained at. square: as center-cropped squares instead, which is what the paper does.
+    steps, guidance and scheduler: null takes each model's own; a scheduler is one of diffusers' classes. quantize:
+    as `model.quantize` in training. gallery: number of samples on the report's page. rater_samples: number of
+    samples on the page for raters.
     """
 
-    resolution: Positive = 256
+    resolution: Positive | None = None
     square: bool = False
     seed: int = 0
     steps: Positive | None = None
@@ -22,5 +25,6 @@ class EvalConfig(Config):
     text_guidance: Weight | None = None
     batch_size: Positive = 8
     scheduler: str | None = None
+    quantize: Literal["nf4", "int8"] | None = None
     gallery: Positive = 60
     rater_samples: Positive = 30

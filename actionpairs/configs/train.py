@@ -65,7 +65,8 @@ class ActionLossConfig(Config):
 
     form: see docs/method.md. beta: the steepness of logistic and dpo (null: 1000), how far nft steps (null: 1).
     margin: that of hinge. wrong_weight: λ of nft, the weight of its term with the wrong instruction. negatives:
-    wrong instructions per pair. drawn_from: the pairs that they are taken from.
+    wrong instructions per pair. drawn_from: the pairs that they are taken from. pool: how many different wrong
+    instructions each pair ever meets; null: any. Each is encoded where the text encoder sees the picture.
     """
 
     weight: Weight = 0.1
@@ -75,6 +76,13 @@ class ActionLossConfig(Config):
     wrong_weight: Weight = 1.0
     negatives: Positive = 1
     drawn_from: Literal["all", "same verb", "same noun", "batch"] = "all"
+    pool: Positive | None = None
+
+    @model_validator(mode="after")
+    def _batches_have_no_pool(self) -> ActionLossConfig:
+        if self.pool is not None and self.drawn_from == "batch":
+            raise ValueError("`pool` is fixed before the batches: it does not go with `drawn_from: batch`")
+        return self
 
 
 class RegularizationConfig(Config):
@@ -181,6 +189,12 @@ class EditorConfig(LoopConfig):
     sample_steps: Positive = 20
     sample_image_guidance: Weight | None = None
     sample_text_guidance: Weight | None = None
+
+    @model_validator(mode="after")
+    def _weights_of_half_the_bits_do_not_train(self) -> EditorConfig:
+        if isinstance(self.model, PretrainedModel) and self.model.dtype == "bfloat16" and self.lora is None:
+            raise ValueError("`dtype: bfloat16` needs `lora`: weights of 16 bits would lose small steps")
+        return self
 
     @model_validator(mode="after")
     def _quantized_weights_do_not_train(self) -> EditorConfig:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
@@ -147,6 +148,7 @@ class Augmentation:
     the text is dropped where r < 2u, the picture where u ≤ r < 3u. negatives: instructions of other actions per
     pair. drawn_from: see `NegativeSampler`; "batch" takes them from the other pairs of the same batch. null_text:
     what stands for a dropped instruction. drops_picture: false for models that are not guided by the picture.
+    pool: how many different negatives a pair meets in all epochs together; None: any. "batch" has no pool.
     """
 
     flip: float
@@ -155,6 +157,7 @@ class Augmentation:
     drawn_from: str
     null_text: str = ""
     drops_picture: bool = True
+    pool: int | None = None
 
 
 class BatchSampler:
@@ -172,12 +175,15 @@ class BatchSampler:
         self.examples = examples
         self.augmentation = augmentation
         self.order = EpochOrder(tuple(example.name for example in examples), seed, batch_size, shapes)
-        self._negatives = NegativeSampler([example.entry for example in examples], augmentation.drawn_from)
+        entries = [example.entry for example in examples]
+        self._negatives = NegativeSampler(entries, augmentation.drawn_from, pool=augmentation.pool)
         if augmentation.negatives and not any(self._negatives.candidates(one.entry) for one in examples):
             raise TrainingError(
                 f"No pair has a negative instruction (drawn_from: {augmentation.drawn_from}).",
                 cure="Give shards with several actions, set action.drawn_from: all, or action.weight: 0.",
             )
+        if augmentation.negatives and augmentation.drawn_from == "batch":
+            self._check_batches()
 
     def texts(self) -> tuple[str, ...]:
         """Every text that a row can have, sorted; the null text stands for a dropped instruction."""
@@ -195,6 +201,17 @@ class BatchSampler:
         if self.augmentation.drawn_from == "batch":
             negatives = NegativeSampler([self.examples[row.index].entry for row in rows])
         return tuple(self._augmented(row, negatives) for row in rows[part])
+
+    def _check_batches(self) -> None:
+        """Raise TrainingError if no batch of some bucket can have negatives: L_action would silently be zero."""
+        buckets: dict[str, list[Entry]] = {}
+        for example, shape in zip(self.examples, self.order.shapes or [()] * len(self.examples), strict=True):
+            buckets.setdefault("×".join(map(str, shape)), []).append(example.entry)
+        for shape, entries in buckets.items():
+            one_of_each = {entry.action: entry for entry in entries}.values()
+            if self.order.batch_size == 1 or not any(map(NegativeSampler(entries).candidates, one_of_each)):
+                problem = f"No batch of the bucket {shape or 'of all pairs'} has pairs of two actions"
+                raise TrainingError(f"{problem} (drawn_from: batch).", cure="Set action.drawn_from: all.")
 
     def _augmented(self, row: TrainRow, negatives: NegativeSampler) -> TrainRow:
         augmentation, entry, seed = self.augmentation, self.examples[row.index].entry, self.order.seed
@@ -216,23 +233,32 @@ class NegativeSampler:
     """Draws instructions of other actions for a pair: its negatives.
 
     drawn_from: "same verb" takes actions of the same verb with another noun, "same noun" those of the same noun
-    with another verb; otherwise every other action counts.
+    with another verb; otherwise every other action counts. pool: how many different texts a pair of one name gets
+    in all epochs together; None: any.
     """
 
-    def __init__(self, entries: Sequence[Entry], drawn_from: str = "all") -> None:
+    def __init__(self, entries: Sequence[Entry], drawn_from: str = "all", *, pool: int | None = None) -> None:
         self._entries = {(entry.action, entry.instruction): entry for entry in entries}
         self._drawn_from = drawn_from
+        self._pool = pool
         self._cache: dict[tuple[str, str], list[tuple[str, ...]]] = {}
+        self._pools: dict[tuple[int, str], tuple[str, ...]] = {}
 
     def sample(self, entry: Entry, *, count: int, seed: int, epoch: int, name: str) -> tuple[str, ...]:
         """Draw `count` negative texts: each other action is equally likely, then each of its texts.
 
-        name: the pair's. Empty if there is no other action.
+        With a pool each of its texts is equally likely. name: the pair's. Empty if there is no other action.
         """
         candidates = self.candidates(entry) if count else []
         if not candidates:
             return ()
         generator = rng.generator(seed, "wrong text", epoch, name)
+        if self._pool is not None:
+            if (seed, name) not in self._pools:
+                texts = _in_turn(candidates, rng.generator(seed, "pool", name))
+                self._pools[seed, name] = tuple(islice(texts, self._pool))
+            pool = self._pools[seed, name]
+            return tuple(pool[int(generator.integers(len(pool)))] for _ in range(count))
         actions = [candidates[int(generator.integers(len(candidates)))] for _ in range(count)]
         return tuple(texts[int(generator.integers(len(texts)))] for texts in actions)
 
@@ -257,3 +283,16 @@ class NegativeSampler:
         if self._drawn_from == "same noun":
             return other.noun == entry.noun and other.verb != entry.verb
         return other.action != entry.action
+
+
+def _in_turn(candidates: Sequence[tuple[str, ...]], generator: np.random.Generator) -> Iterator[str]:
+    """A text of each action in a random order of the actions, then another of each, and no text twice."""
+    actions = [list(candidates[int(number)]) for number in generator.permutation(len(candidates))]
+    met: set[str] = set()
+    while actions:
+        for texts in actions:
+            text = texts.pop(int(generator.integers(len(texts))))
+            if text not in met:
+                yield text
+            met.add(text)
+        actions = [texts for texts in actions if texts]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from actionpairs.data.examples import Example, Shape
+from actionpairs.errors import ModelError
 
 _BUCKETS_PER_SIDE = 16  # sides are rounded to a sixteenth of the resolution, so that few shapes come out
 _WIDEST = 3.0  # wider pictures are cropped
@@ -21,6 +22,11 @@ def fit_shape(width: int, height: int, *, resolution: int, multiple: int, square
     `multiple`. A picture that has such a shape keeps it. square: resolution × resolution for every picture.
     """
     if square:
+        if resolution % multiple:
+            raise ModelError(
+                f"`resolution: {resolution}` with `square: true`: sides are multiples of {multiple} pixels here.",
+                cure=f"Choose a multiple of {multiple}, or `square: false`.",
+            )
         return resolution, resolution
     step = max(1, round(resolution / _BUCKETS_PER_SIDE / multiple)) * multiple
     longest = resolution * math.sqrt(_WIDEST) + step / 2

@@ -12,7 +12,7 @@ from actionpairs.configs import TinyModel
 from actionpairs.editors import lora as adapters
 from actionpairs.editors import quantization, tiny, tiny_kontext
 from actionpairs.editors.dreamlite import DreamLite
-from actionpairs.editors.editor import Editor
+from actionpairs.editors.editor import Defaults, Editor
 from actionpairs.editors.flux2 import Flux2, Flux2Klein
 from actionpairs.editors.flux_kontext import FluxKontext
 from actionpairs.editors.instruct_pix2pix import InstructPix2Pix
@@ -56,30 +56,43 @@ def load(
     None takes float32, and on a GPU what the family was released in. device: where it will run. Raises ModelError
     if there is no such model, or it is of no family that is known.
     """
-    folder = Path(source)
-    base = _base_of(folder)
-    if base is not None:
-        return _with_defaults(
-            load(base, lora=str(folder / _ADAPTERS), widen=widen, dtype=dtype, quantize=quantize, device=device),
-            folder,
-        )
-    device = torch.device(device)
+    base = _base_of(Path(source))
+    if base is None:
+        editor = _load_whole(source, widen=widen, dtype=dtype, quantize=quantize, device=torch.device(device))
+    else:
+        editor = load(base, widen=widen, dtype=dtype, quantize=quantize, device=device)
+        _add_lora(editor, source)
+    if lora is not None:
+        _add_lora(editor, lora)
+    return editor
+
+
+def _load_whole(
+    source: str, *, widen: bool, dtype: torch.dtype | None, quantize: str | None, device: torch.device
+) -> Editor:
+    """Load a model with all parts."""
     options = {"quantization_config": quantization.config_of(quantize, device=device)} if quantize else {}
     name = released.pipeline_class_name(source)  # a checkpoint file has none until it is open
     released_in = family_of(name, source).traits.dtype if name else torch.float32
-    pipeline = released.open_pipeline(
-        source,
-        dtype=dtype or (released_in if device.type == "cuda" else torch.float32),
-        denoiser_options=options,
-    )
+    dtype = dtype or (released_in if device.type == "cuda" else torch.float32)
+    pipeline = released.open_pipeline(source, dtype=dtype, denoiser_options=options)
     family = family_of(type(pipeline).__name__, source)
-    if lora is not None:
-        load_lora(pipeline, lora)
     try:
         editor = family(pipeline, widen=widen) if widen else family(pipeline)  # type: ignore[call-arg]
     except ModelError as error:
         raise ModelError(f"{source}: {error.message[0].lower()}{error.message[1:]}", cure=error.cure) from None
-    return _with_defaults(editor, released.resolve(source))
+    editor.defaults = defaults_of(released.located(source), editor.defaults)
+    return editor
+
+
+def _add_lora(editor: Editor, source: str) -> None:
+    """Load adapters onto an editor. Those that it has already are merged first."""
+    folder = Path(source)
+    path = folder / _ADAPTERS if (folder / _ADAPTERS / adapters.FILE).is_file() else folder
+    adapters.merge(editor)
+    load_lora(editor.pipeline, str(path) if path.exists() else source)
+    trained = path.parent if path.name == _ADAPTERS else path
+    editor.defaults = defaults_of(trained, editor.defaults)
 
 
 def located(source: str) -> Path:
@@ -88,23 +101,42 @@ def located(source: str) -> Path:
     return folder if _base_of(folder) is not None else released.located(source)
 
 
+def defaults(source: str) -> Defaults:
+    """The defaults of a model, without loading its weights. Raises ModelError."""
+    name = released.pipeline_class_name(base_of(source)) or FAMILIES[0].traits.pipelines[0]
+    traits = family_of(name, source).traits
+    return defaults_of(located(source), Defaults(traits.resolution, traits.sampling))
+
+
 def base_of(source: str) -> str:
     """The model with all parts: the one that a folder's adapters belong to, or the source itself."""
-    return _base_of(Path(source)) or source
+    base = _base_of(Path(source))
+    return source if base is None else base_of(base)
 
 
 def _base_of(folder: Path) -> str | None:
-    """The model that a folder's adapters belong to; None if the folder has a whole model, or is none."""
+    """The model that a folder's adapters belong to; None if the folder has a whole model, or is none.
+
+    Raises ModelError if the adapters do not say, or their model is a path that is not here.
+    """
     file = folder / _ADAPTERS / adapters.FILE
     if not file.is_file() or (folder / "model_index.json").is_file():
         return None
     base = adapters.base_of(file)
-    return str(folder / base) if (folder / base).is_dir() else base
-
-
-def _with_defaults(editor: Editor, folder: str | Path) -> Editor:
-    editor.defaults = defaults_of(Path(folder), editor.defaults)
-    return editor
+    if base and (folder / base).is_dir():
+        return str(folder / base)
+    try:
+        if base:
+            if _base_of(Path(base)) is None:
+                released.pipeline_class_name(base)
+            return base
+    except ModelError as error:
+        missing = f"are of {base}: {error.message}"
+    else:
+        missing = "do not say which model they are of."
+    raise ModelError(
+        f"{folder}: its adapters {missing}", cure=f"Give that model, and the adapters with --lora {folder}."
+    )
 
 
 def family_of(pipeline_class: str, source: str) -> type[Editor]:

@@ -83,8 +83,17 @@ def save(editor: Editor, folder: Path, *, base: str) -> None:
 
 
 def merge(editor: Editor) -> None:
-    """Merge the adapters into the denoiser's weights."""
+    """Merge the adapters into the denoiser's weights. Nothing changes where there are none.
+
+    Raises ModelError if the weights are quantized.
+    """
     denoiser: Any = editor.denoiser
+    if not getattr(denoiser, "peft_config", None):
+        return
+    if getattr(denoiser, "hf_quantizer", None) is not None:
+        raise ModelError(
+            "Adapters cannot be merged into weights of 4 or 8 bits.", cure="Leave `quantize` out once, and merge."
+        )
     denoiser.fuse_lora()
     denoiser.unload_lora()
 

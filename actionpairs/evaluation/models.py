@@ -43,6 +43,20 @@ def resolve(sources: Sequence[str]) -> tuple[EvaluatedModel, ...]:
     return tuple(models)
 
 
+def own_resolution(models: Sequence[EvaluatedModel]) -> int:
+    """The size that the models were trained at. Raises ScoreError if they differ, or there are none."""
+    sizes = {model.name: families.defaults(str(model.path)).resolution for model in models}
+    if len(set(sizes.values())) == 1:
+        return next(iter(sizes.values()))
+    each = ", ".join(f"{name} at {size}" for name, size in sizes.items())
+    raise ScoreError(
+        f"The models were trained at different sizes ({each})."
+        if sizes
+        else "No model says at which size to score.",
+        cure="Set `eval.resolution`.",
+    )
+
+
 def common_multiple(models: Sequence[EvaluatedModel]) -> int:
     """The number of pixels of which both sides of a picture are multiples, for all of these models."""
     return math.lcm(_MULTIPLE, *(_multiple(model.path) for model in models))

@@ -20,9 +20,10 @@ from actionpairs.metrics.metric import AnyMetric
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What a report compares. shape_of: name of a sample → the height and width of its edits."""
+    """What a report compares. resolution: in pixels. shape_of: a sample's name → height and width of its edits."""
 
     samples: tuple[Example, ...]
+    resolution: int
     shape_of: Mapping[str, Shape]
     predictions: tuple[Predictions, ...]
 
@@ -50,7 +51,8 @@ def score_rows(
     for each in compared.predictions:
         editor = None
         if isinstance(each, ModelPredictions):
-            editor = families.load(str(each.model.path), device=device).to(torch.device(device))
+            editor = families.load(str(each.model.path), quantize=config.quantize, device=device)
+            editor.to(torch.device(device))
             sampling_notes.append(_generate_missing(each, editor, compared.samples, config))
         models.append(score(each.name, "model", _edits_of(each), editor))
     models.sort(key=lambda row: -row.scores[0].value)

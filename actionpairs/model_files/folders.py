@@ -17,6 +17,7 @@ from diffusers import DiffusionPipeline
 from torch import nn
 
 from actionpairs.errors import ModelError
+from actionpairs.manifest import RECIPE_FILE
 from actionpairs.model_files import pickles
 from actionpairs.model_files.processors import without_torchvision
 
@@ -58,13 +59,13 @@ def _rank(weights: Weights) -> tuple[int, str, bool]:
 
 def wanted(names: Iterable[str], index: Mapping[str, Any], *, source: str) -> list[str]:
     """Of a repository's files, those that `open_folder` needs: one set of weights, and the small ones."""
-    needed = _parts(index, source=source)
+    needed, names = _parts(index, source=source), list(names)
     folders: dict[str, list[str]] = {part: [] for part in needed}
     for path in names:
         part, _, name = path.rpartition("/")
         if part in folders:
             folders[part].append(name)
-    return [INDEX] + [
+    return [INDEX, *(name for name in names if name == RECIPE_FILE)] + [
         f"{part}/{name}"
         for part, files in folders.items()
         for name in files

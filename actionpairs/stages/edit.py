@@ -26,7 +26,7 @@ _KINDS = {".png", ".jpg", ".jpeg", ".webp"}
 _LABEL_HEIGHT, _GAP = 20, 6
 
 
-# 15 parameters: this is the command `edit` in Python, with one parameter for each of its options
+# 16 parameters: this is the command `edit` in Python, with one parameter for each of its options
 def edit(
     model: str,
     image: str,
@@ -42,30 +42,35 @@ def edit(
     image_guidance: Sequence[float] = (),
     text_guidance: Sequence[float] = (),
     grid: bool = False,
+    quantize: str | None = None,
     device: str = "auto",
 ) -> str:
     """Edit one picture and write the edit; with several seeds or scales, write a labeled sheet of all edits.
 
     model: a folder, a checkpoint file or a hub id. references: further input pictures, for families that take
-    some. lora: adapters for the model. resolution: the side of a square with the area of the edit, whose aspect
-    is the picture's. square: crop pictures to squares. What is left out is the model's own: size, steps and
-    guidance. grid: four seeds by three text guidances, where none are given. A sheet has a row per pair of
-    guidance scales, s_i (image) and s_c (text), and a column per seed, the input first. Raises ActionpairsErrors.
+    some. lora: adapters for the model. resolution: the side of a square with the area of the edit, whose aspect is
+    the picture's. square: crop pictures to squares. What is left out is the model's own: size, steps and guidance.
+    grid: four seeds by three text guidances, where none are given. quantize: as in training. A sheet has a row per
+    pair of guidance scales, s_i (image) and s_c (text), and a column per seed, the input first. Raises
+    ActionpairsErrors.
     """
     kind, pictures = _kind(out), [_load_picture(path) for path in (image, *references)]
-    device = editing.device_for(device)
-    editor = families.load(model, lora=lora, device=device).to(torch.device(device))
+    editor = _editor(model, lora, quantize, editing.device_for(device))
     own, seeds = editor.defaults, seeds or (range(4) if grid else (0,))
     size = resolution or own.resolution
     pictures = [fit(picture, size, multiple=editor.multiple, square=square) for picture in pictures]
     scales = _scales(editor, image_guidance, text_guidance, grid=grid)
     _warn(own, resolution, scales)
-    rows = [
-        _edits(editor, pictures, instruction, seeds, _sampling(own.sampling, steps, s_i, s_c))
-        for s_i, s_c in Progress(scales, unit="row", desc="edits")
-    ]
-    is_one = len(rows) == len(seeds) == 1
-    return _write(out, kind, rows[0][0] if is_one else sheet(pictures[0], rows, _labels(editor, scales), seeds))
+    bar = Progress(scales, unit="row", desc="edits")
+    samplings = (_sampling(own.sampling, steps, s_i, s_c) for s_i, s_c in bar)
+    rows = [_edits(editor, pictures, instruction, seeds, sampling) for sampling in samplings]
+    if len(rows) == len(seeds) == 1:
+        return _write(out, kind, rows[0][0])
+    return _write(out, kind, sheet(pictures[0], rows, _labels(editor, scales), seeds))
+
+
+def _editor(model: str, lora: str | None, quantize: str | None, device: str) -> Editor:
+    return families.load(model, lora=lora, quantize=quantize, device=device).to(torch.device(device))
 
 
 def _warn(own: Defaults, resolution: int | None, scales: Sequence[tuple[float, float]]) -> None:

@@ -14,7 +14,7 @@ from actionpairs.data.examples import Example
 from actionpairs.editors.sampling import device_for
 from actionpairs.errors import ScoreError
 from actionpairs.evaluation import comparisons, human_eval, notes, samples
-from actionpairs.evaluation.models import common_multiple, resolve
+from actionpairs.evaluation.models import EvaluatedModel, common_multiple, own_resolution, resolve
 from actionpairs.evaluation.predictions import ModelPredictions, open_folders
 from actionpairs.evaluation.records import Report, ReportSample
 from actionpairs.evaluation.rows import Compared, score_rows
@@ -57,7 +57,7 @@ def evaluate(
     config, folder, source = recipe.eval, Folder(out), Folder(shards)
     weights = {**({"recognizer": recognizer} if recognizer else {}), **(features or {})}
     chosen = samples.select(source, split, limit=limit)
-    compared = _compared(chosen, models, predictions or {}, folder, config)
+    compared = _compared(chosen, resolve(models), predictions or {}, folder, config)
     inputs = MetricInputs(weights, [each.entry for each in chosen], config.seed, device_for(device))
     spec = StageSpec("eval", recipe.name, config, _spec_inputs(source, split, limit, compared, weights))
     with manifest.working(folder, spec) as finished:
@@ -82,18 +82,17 @@ def _refuse_several_processes() -> None:
 
 def _compared(
     chosen: tuple[Example, ...],
-    models: Sequence[str],
+    models: Sequence[EvaluatedModel],
     folders: Mapping[str, str],
     out: Folder,
     config: EvalConfig,
 ) -> Compared:
     """The predictions of the models, then those of the user's folders, at the shapes that all of them can have."""
-    resolved = resolve(models)
-    shape_of = samples.shape_of_each(
-        chosen, resolution=config.resolution, multiple=common_multiple(resolved), square=config.square
-    )
-    own = tuple(ModelPredictions(model, out, shape_of) for model in resolved)
-    return Compared(chosen, shape_of, own + open_folders(folders, own, chosen, shape_of))
+    size = config.resolution or own_resolution(models)
+    multiple = common_multiple(models)
+    shape_of = samples.shape_of_each(chosen, resolution=size, multiple=multiple, square=config.square)
+    own = tuple(ModelPredictions(model, out, shape_of) for model in models)
+    return Compared(chosen, size, shape_of, own + open_folders(folders, own, chosen, shape_of))
 
 
 def _spec_inputs(
@@ -121,7 +120,7 @@ def _score(
     metrics = available.load_all(inputs)
     rows, sampling_notes = score_rows(compared, metrics, config, device=inputs.device)
     chosen = compared.samples
-    pictures = samples.summary(compared.shape_of, resolution=config.resolution, square=config.square)
+    pictures = samples.summary(compared.shape_of, resolution=compared.resolution, square=config.square)
     report_samples = tuple(ReportSample(each.name, each.entry.instruction, each.entry.action) for each in chosen)
     trained_verbs = {example.entry.verb for example in examples.load_train([source])}
     unseen = {sample.name for sample in chosen if sample.entry.verb not in trained_verbs}

@@ -63,13 +63,7 @@ def train(
     config, folder, sources = recipe.train, Folder(out), tuple(Folder(url) for url in shards)
     videos_folder = _videos_folder(config, videos)
     spec = StageSpec("train", recipe.name, config, _inputs(sources))
-    accelerator = devices.create_accelerator(
-        device,
-        precision=config.precision,
-        accumulation=config.accumulation,
-        deterministic=config.deterministic,
-        fsdp=isinstance(config, EditorConfig) and config.fsdp,
-    )
+    accelerator = _accelerator(config, device)
     with _locked(folder, spec, accelerator) as done:
         if done is None:
             run = TrainRun(sources, videos_folder, folder.local_path(), accelerator, workers, stop_after)
@@ -81,6 +75,23 @@ def train(
         if accelerator.is_main_process:
             _remove_work_folders(folder.local_path())
         return _summary(folder, config, config.steps, done.counts if done else {})
+
+
+def _accelerator(config: EditorConfig | RecognizerConfig, device: str) -> Accelerator:
+    editor = config if isinstance(config, EditorConfig) else None
+    return devices.create_accelerator(
+        device,
+        precision=config.precision,
+        accumulation=config.accumulation,
+        deterministic=config.deterministic,
+        fsdp=editor is not None and editor.fsdp,
+        find_unused=editor is not None and _trains_more_than_usual(editor),
+    )
+
+
+def _trains_more_than_usual(config: EditorConfig) -> bool:
+    """Whether a family's own choice of what trains is overruled: the last block's text may lead nowhere then."""
+    return config.freeze == () or (config.lora is not None and config.lora.targets is not None)
 
 
 def _videos_folder(config: EditorConfig | RecognizerConfig, videos: str | None) -> Folder | None:

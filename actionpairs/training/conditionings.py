@@ -22,7 +22,7 @@ from actionpairs.editors.editor import Editor
 from actionpairs.progress import Progress
 from actionpairs.training import cache
 
-_TEXTS_PER_BATCH = 64
+_TEXTS_PER_BATCH, _TOKENS_PER_BATCH = 64, 64 * 77  # both as of CLIP; longer texts would take more of the GPU
 Key = tuple[str, int, bool]  # instruction; number of the pair, or −1 where the picture is not read; mirrored
 
 
@@ -68,12 +68,15 @@ def cached_conditionings(
     if with_picture:
         signature += [str(sampler.order.shapes), *cache.example_signatures(sampler.examples)]
 
-    def compute() -> Iterator[list[Conditioning]]:
+    def compute(start: int) -> Iterator[list[tuple[np.ndarray, np.ndarray | None]]]:
         encoders = [part for part in editor.encoders() if part is not editor.autoencoder]
         with editor.encoders_on(device, encoders):
-            yield from _encode(editor, sampler, keys)
+            if with_picture:
+                yield from map(_arrays, _encode_with_pictures(editor, sampler, keys[start:]))
+            else:
+                yield from map(_arrays, _encode_texts(editor, [text for text, _, _ in keys], start))
 
-    tokens, starts, pooled = cache.cached_ragged(folder, "texts", signature, lambda: map(_arrays, compute()))
+    tokens, starts, pooled = cache.cached_ragged(folder, "texts", signature, compute)
     return Conditionings({key: row for row, key in enumerate(keys)}, tokens, starts, pooled, with_picture)
 
 
@@ -86,13 +89,20 @@ def meetings(sampler: BatchSampler, steps: int) -> list[Key]:
     return sorted(keys)
 
 
-def _encode(editor: Editor, sampler: BatchSampler, keys: Sequence[Key]) -> Iterator[list[Conditioning]]:
-    """One block of conditionings after another, each row by itself."""
-    if not editor.traits.text_sees_picture:
-        for start in range(0, len(keys), _TEXTS_PER_BATCH):
-            texts = [text for text, _, _ in keys[start : start + _TEXTS_PER_BATCH]]
-            yield _split(editor.condition(texts, np.empty((len(texts), 0, 0, 3), np.uint8)))
-        return
+def _encode_texts(editor: Editor, texts: Sequence[str], start: int) -> Iterator[list[Conditioning]]:
+    """The conditionings of the texts from `start` on, block after block, each without its padding."""
+    expected = editor.expected_tokens(0, 0)  # no picture is read
+    size = max(1, min(_TEXTS_PER_BATCH, _TOKENS_PER_BATCH // expected))
+    for first in range(start - start % size, len(texts), size):  # a text in another batch rounds otherwise
+        batch = texts[first : first + size]
+        rows = _split(editor.condition(batch, np.empty((len(batch), 0, 0, 3), np.uint8)))
+        yield rows[max(0, start - first) :]
+
+
+def _encode_with_pictures(
+    editor: Editor, sampler: BatchSampler, keys: Sequence[Key]
+) -> Iterator[list[Conditioning]]:
+    """The conditioning of one key after another."""
     for text, index, flipped in Progress(keys, desc="instructions", unit="text"):
         shape = sampler.order.shapes[index] if sampler.order.shapes else None
         assert shape is not None

@@ -8,7 +8,13 @@ from datetime import timedelta
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import DistributedType, GradientAccumulationPlugin, InitProcessGroupKwargs
+from accelerate.utils import (
+    DistributedDataParallelKwargs,
+    DistributedType,
+    GradientAccumulationPlugin,
+    InitProcessGroupKwargs,
+    KwargsHandler,
+)
 
 from actionpairs.errors import TrainingError
 from actionpairs.training.fsdp import plugin
@@ -23,12 +29,13 @@ def create_accelerator(
     accumulation: int = 1,
     deterministic: bool = False,
     fsdp: bool = False,
+    find_unused: bool = False,
 ) -> Accelerator:
     """An Accelerator on "auto", "cpu", "cuda", "cuda:1" or "mps". Under torchrun, each process takes its own GPU.
 
     deterministic: a GPU computes the same bits every time; otherwise cuDNN chooses the fastest kernels. fsdp:
-    shard the model over the processes. Raises TrainingError if this machine has no such device, if the device does
-    not support the precision, or if there are no GPUs to shard a model over.
+    shard the model over the processes. find_unused: some parameters may get no gradient. Raises TrainingError if
+    there is no such device, it does not support the precision, or there are no GPUs to shard a model over.
     """
     _choose_kernels(deterministic=deterministic)
     chosen = _parse_device(device)
@@ -46,7 +53,7 @@ def create_accelerator(
             # a sharded model reduces its gradients after every part
             gradient_accumulation_plugin=GradientAccumulationPlugin(accumulation, sync_each_batch=fsdp),
             fsdp_plugin=plugin() if fsdp else None,
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=_TIMEOUT)],
+            kwargs_handlers=_handlers(find_unused=find_unused),
         )
     except (ValueError, RuntimeError, NotImplementedError) as error:
         raise TrainingError(
@@ -55,6 +62,11 @@ def create_accelerator(
         ) from error
     _check_fsdp(accelerator, fsdp=fsdp)
     return accelerator
+
+
+def _handlers(*, find_unused: bool) -> list[KwargsHandler]:
+    ddp = DistributedDataParallelKwargs(find_unused_parameters=find_unused)
+    return [InitProcessGroupKwargs(timeout=_TIMEOUT), ddp]
 
 
 def _choose_kernels(*, deterministic: bool) -> None:

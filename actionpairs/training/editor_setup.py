@@ -24,6 +24,7 @@ def sampler_of(editor: Editor, config: EditorConfig, pairs: Sequence[Example]) -
         drawn_from=config.action.drawn_from,
         null_text=editor.null_text(),
         drops_picture=editor.traits.guided_by_picture,
+        pool=config.action.pool,
     )
     sides = shapes.of(pairs, resolution=config.resolution, multiple=editor.multiple, square=config.square)
     return BatchSampler(pairs, augmentation, seed=config.seed, batch_size=config.batch_size, shapes=sides)

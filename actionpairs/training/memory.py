@@ -21,7 +21,7 @@ from actionpairs.training.activations import Activations, LiveBytes
 from actionpairs.training.diffusion_batches import DiffusionBatch
 from actionpairs.training.editor_setup import prepare_denoiser
 from actionpairs.training.editor_task import EditorTask, LossWeights
-from actionpairs.training.without_weights import let_run
+from actionpairs.training.without_weights import let_run, tokenizers_of_padding
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 # Of a weight. Scales: nf4 has one of a byte for 64 weights; those of int8, one for each row, are few.
@@ -34,8 +34,8 @@ class Memory:
 
     Names that end in "estimated" are of no exact count. bytes_moments: AdamW's. bytes_average: of EMA.
     bytes_reference: the frozen copy that L_reg compares with. bytes_kept: activations between the passes,
-    bytes_activations: the most of them at any time. bytes_texts_phase: the weights of the text encoders.
-    bytes_latents_phase: while pictures are encoded.
+    bytes_activations: the most of them at any time. bytes_texts_phase: while texts are encoded.
+    bytes_latents_phase: while pictures are.
     """
 
     parameters: int
@@ -69,8 +69,8 @@ def measure(editor: Editor, config: EditorConfig, shape: Shape) -> Memory:
     editor: one of `without_weights.build`, which is changed.
     """
     denoiser = editor.denoiser
-    readers = bytes_of(part for part in editor.encoders() if part is not editor.autoencoder)
-    autoencoder = bytes_of([editor.autoencoder])
+    readers = [part for part in editor.encoders() if part is not editor.autoencoder]
+    reading, autoencoder = bytes_of(readers), bytes_of([editor.autoencoder])
     parameters = sum(parameter.numel() for parameter in denoiser.parameters())
     prepare_denoiser(editor, config)
     trained = [parameter for parameter in denoiser.parameters() if parameter.requires_grad]
@@ -79,10 +79,12 @@ def measure(editor: Editor, config: EditorConfig, shape: Shape) -> Memory:
     copied = _copied(editor, config)
     reference = bytes_of([copied], without=denoiser.parameters()) if copied else 0
     with activations.without_data():
-        for network in (denoiser, editor.autoencoder, *([copied] if copied else [])):
+        for network in (denoiser, editor.autoencoder, *readers, *([copied] if copied else [])):
             let_run(network)
         encoding = _encoding(editor, config, shape)
+        reading += encoding_of_texts(editor, texts_at_once(editor, shape), shape)
         step = run_step(editor, config, batch_of(editor, config, shape), copied)
+    waiting = frozen_bytes + trained_bytes if _is_loaded_on_gpu(config) else 0
     return Memory(
         parameters=parameters,
         trained_parameters=sum(parameter.numel() for parameter in trained),
@@ -94,8 +96,8 @@ def measure(editor: Editor, config: EditorConfig, shape: Shape) -> Memory:
         bytes_reference=reference,
         bytes_kept_estimated=step.kept,
         bytes_activations_estimated=step.peak,
-        bytes_texts_phase_estimated=readers,
-        bytes_latents_phase_estimated=autoencoder + encoding,
+        bytes_texts_phase_estimated=waiting + reading,
+        bytes_latents_phase_estimated=waiting + autoencoder + encoding,
     )
 
 
@@ -113,6 +115,11 @@ def _saved_by_quantizing(denoiser: nn.Module, config: EditorConfig) -> int:
     each = _QUANTIZED_BYTES[config.model.quantize]
     linear = [layer.weight for layer in denoiser.modules() if isinstance(layer, nn.Linear)]
     return sum(weight.nbytes - round(weight.numel() * each) for weight in linear if not weight.requires_grad)
+
+
+def _is_loaded_on_gpu(config: EditorConfig) -> bool:
+    """Whether the denoiser is there from the start: bitsandbytes quantizes on the GPU, torchao on the CPU."""
+    return isinstance(config.model, PretrainedModel) and config.model.quantize == "nf4"
 
 
 def batch_of(editor: Editor, config: EditorConfig, shape: Shape) -> DiffusionBatch:
@@ -207,3 +214,28 @@ def _encoding(editor: Editor, config: EditorConfig, shape: Shape) -> int:
     with count:
         editor.encode(pictures)
     return count.peak
+
+
+def texts_at_once(editor: Editor, shape: Shape) -> int:
+    """How many texts `cached_conditionings` encodes at once."""
+    if editor.traits.text_sees_picture:
+        return 1
+    return max(1, min(64, 64 * 77 // editor.expected_tokens(*shape)))
+
+
+@torch.no_grad()
+def encoding_of_texts(editor: Editor, count: int, shape: Shape) -> int:
+    """The most that the text encoders allocate for a batch of texts, beside pictures of this height and width.
+
+    An encoder that sees the picture gets as many tokens of text instead. What encodes the picture itself is left
+    out: it runs before the language model, and in released models it allocates less.
+    """
+    live = LiveBytes()
+    if editor.traits.text_sees_picture:
+        ids = torch.zeros(count, editor.expected_tokens(*shape), dtype=torch.long)
+        with live:
+            editor.pipeline.text_encoder(ids, attention_mask=torch.ones_like(ids), output_hidden_states=True)
+        return live.peak
+    with tokenizers_of_padding(editor, editor.expected_tokens(*shape)), live:
+        editor.condition([""] * count, np.empty((count, 0, 0, 3), np.uint8))
+    return live.peak

@@ -42,13 +42,7 @@ def prepare(accelerator: Accelerator, model: nn.Module, config: LoopConfig, *, e
 
     Raises TrainingError if the batch cannot be divided evenly, or every parameter is frozen.
     """
-    parts = accelerator.num_processes * config.accumulation
-    if config.batch_size % parts:
-        raise TrainingError(
-            f"A batch of {config.batch_size} cannot be divided evenly into {parts} parts "
-            f"({accelerator.num_processes} processes × accumulation {config.accumulation}).",
-            cure="Choose a batch_size that is a multiple.",
-        )
+    check_division(accelerator, config)
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trainable:
         raise TrainingError("Every parameter is frozen.", cure="Name less in `freeze`.")
@@ -60,6 +54,17 @@ def prepare(accelerator: Accelerator, model: nn.Module, config: LoopConfig, *, e
     if accelerator.is_fsdp2:  # accelerate adds no autocast to these models
         wrapped.forward = convert_outputs_to_fp32(accelerator.autocast()(wrapped.forward))
     return TrainState(accelerator, wrapped, optimizer, EMA(wrapped, ema_decay) if ema_decay else None)
+
+
+def check_division(accelerator: Accelerator, config: LoopConfig) -> None:
+    """Raise TrainingError if the batch cannot be divided evenly."""
+    parts = accelerator.num_processes * config.accumulation
+    if config.batch_size % parts:
+        raise TrainingError(
+            f"A batch of {config.batch_size} cannot be divided evenly into {parts} parts "
+            f"({accelerator.num_processes} processes × accumulation {config.accumulation}).",
+            cure="Choose a batch_size that is a multiple.",
+        )
 
 
 def compile_network(network: nn.Module, *, cuda_graphs: bool) -> None:

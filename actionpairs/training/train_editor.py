@@ -13,6 +13,7 @@ from actionpairs.data import examples, shapes
 from actionpairs.data.examples import Example
 from actionpairs.editors import families, freezing, lora
 from actionpairs.editors.editor import Denoiser, Editor
+from actionpairs.errors import TrainingError
 from actionpairs.training import checkpoints, fsdp, tiny_editors
 from actionpairs.training.conditionings import cached_conditionings
 from actionpairs.training.diffusion_batches import DiffusionBatches
@@ -23,19 +24,24 @@ from actionpairs.training.latents import cached_latents
 from actionpairs.training.publishing import publish
 from actionpairs.training.run import TrainResult, TrainRun
 from actionpairs.training.sample_grid import SampleGrid, grid_of
-from actionpairs.training.state import TrainState, compile_network, prepare
+from actionpairs.training.state import TrainState, check_division, compile_network, prepare
 from actionpairs.training.train import Snapshots, run_loop
 
 
 def train_editor(run: TrainRun, config: EditorConfig) -> TrainResult:
-    """Load or build the editor, encode all pairs once, train, and publish the editor."""
+    """Load or build the editor, encode all pairs once, train, and publish the editor.
+
+    All that can be wrong with the recipe is said before the pairs are encoded, which may take hours.
+    """
     pairs, device = examples.load_train(run.shards), run.accelerator.device
+    check_division(run.accelerator, config)
     with run.accelerator.main_process_first():
         editor = _load_or_build(run, config, pairs)
+        _check_precision(editor, config)
+        frozen = prepare_denoiser(editor, config)
         batches = _encode(run, config, editor, pairs)
         grid = grid_of(editor, examples.load_test(run.shards) or pairs, config, device=device)
     editor.denoiser.to(device)
-    frozen = prepare_denoiser(editor, config)
     if run.accelerator.is_main_process:
         print(f"frozen: {len(frozen)} tensors: {describe_frozen(frozen, config, editor)}", file=sys.stderr)
     weights = LossWeights(config.action, config.regularization.weight, config.min_snr_gamma, config.change_weight)
@@ -74,17 +80,30 @@ def _load_or_build(run: TrainRun, config: EditorConfig, pairs: Sequence[Example]
     """The editor before training, on the CPU. A tiny one is built once, and kept in OUT/base."""
     if not isinstance(config.model, PretrainedModel):
         return families.load(str(tiny_editors.base_folder(run, config, config.model, pairs)))
-    return families.load(
+    dtype = None if config.lora else torch.float32  # half the bits would lose small steps
+    editor = families.load(
         config.model.source,
         widen=config.model.widen,
-        dtype=None if config.model.dtype is None else getattr(torch, config.model.dtype),
+        dtype=getattr(torch, config.model.dtype) if config.model.dtype else dtype,
         quantize=config.model.quantize,
         device=run.accelerator.device,
     )
+    lora.merge(editor)  # those of an earlier run
+    return editor
+
+
+def _check_precision(editor: Editor, config: EditorConfig) -> None:
+    """Raise TrainingError for float16 with a model that was released in bfloat16: its activations overflow."""
+    if config.precision == "fp16" and editor.traits.dtype is torch.bfloat16:
+        raise TrainingError(
+            f"`precision: fp16`: a {editor.traits.name} was made in bfloat16, and overflows.",
+            cure="Set `precision: bf16`.",
+        )
 
 
 def _encode(run: TrainRun, config: EditorConfig, editor: Editor, pairs: Sequence[Example]) -> DiffusionBatches:
     """The batches of every step. Latents and conditionings are computed once, and cached in OUT/cache."""
+    process = editor.noise_process(config.times)
     sampler = sampler_of(editor, config, pairs)
     sides = sampler.order.shapes
     assert sides is not None
@@ -100,7 +119,7 @@ def _encode(run: TrainRun, config: EditorConfig, editor: Editor, pairs: Sequence
         workers=run.workers,
     )
     texts = cached_conditionings(editor, sampler, run.cache, steps=config.steps, device=run.accelerator.device)
-    return DiffusionBatches(sampler, latents, texts, editor, editor.noise_process(config.times))
+    return DiffusionBatches(sampler, latents, texts, editor, process)
 
 
 def _reference(editor: Editor, config: EditorConfig) -> Denoiser:

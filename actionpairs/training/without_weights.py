@@ -18,6 +18,7 @@ import torch
 from diffusers import SchedulerMixin
 from diffusers.utils import logging as diffusers_logging
 from torch import Tensor, nn
+from transformers import BatchEncoding
 
 from actionpairs.configs import EditorConfig, TinyModel
 from actionpairs.editors import families, tiny
@@ -31,14 +32,17 @@ Fetch = Callable[[str], Path]  # a file of a model by its name inside the model'
 def build(config: EditorConfig, texts: Sequence[str], *, on_gpu: bool) -> Editor:
     """The editor that a recipe trains, as it is before training, on the meta device.
 
-    texts: the pairs' instructions, for the tokenizer of a tiny editor. on_gpu: weights then have the type that the
-    family was released in, unless the recipe names one. The editor has no tokenizers, so it cannot encode texts.
-    From the hub, only model_index.json and the parts' configs come. Raises ModelError.
+    texts: the pairs' instructions, for the tokenizer of a tiny editor. on_gpu: with `lora`, weights then have the
+    type that the family was released in, unless the recipe names one. The editor has no tokenizers, so it cannot
+    encode texts. From the hub, only model_index.json and the parts' configs come. Of a folder that has adapters
+    alone, it is the model that they belong to. Raises ModelError.
     """
     if isinstance(config.model, TinyModel):
         return _tiny(config.model, config, texts)
     dtype = None if config.model.dtype is None else getattr(torch, config.model.dtype)
-    return of_model(config.model.source, widen=config.model.widen, dtype=dtype, on_gpu=on_gpu)
+    on_gpu = on_gpu and config.lora is not None  # all weights train in float32
+    source = families.base_of(config.model.source)
+    return of_model(source, widen=config.model.widen, dtype=dtype, on_gpu=on_gpu)
 
 
 def of_model(
@@ -153,3 +157,41 @@ def let_run(network: nn.Module) -> None:
         for name, value in vars(module).items():
             if isinstance(value, Tensor) and value.is_meta:  # such as the tables of rotary embeddings
                 setattr(module, name, torch.empty_like(value, device="cpu"))
+
+
+@contextmanager
+def tokenizers_of_padding(editor: Editor, length: int) -> Iterator[None]:
+    """The tokenizers of an editor of `build`: each text becomes the most tokens that it may have, all of them 0.
+
+    length: of a text in tokens, where the family does not set it.
+    """
+    names = [name for name in editor.pipeline.components if "tokenizer" in name]
+    for name in names:
+        setattr(editor.pipeline, name, _Padding(length))
+    try:
+        yield
+    finally:
+        for name in names:
+            setattr(editor.pipeline, name, None)
+
+
+class _Padding:
+    """What pipelines ask a tokenizer."""
+
+    added_tokens_encoder: Mapping[str, int] = {}
+
+    def __init__(self, length: int) -> None:
+        self.model_max_length = length
+
+    def __call__(self, texts: str | Sequence[Any], *, max_length: int = 1, **options: Any) -> BatchEncoding:
+        """max_length: without it, a text is one token long; some pipelines ask so what they cut off."""
+        ids = torch.zeros(1 if isinstance(texts, str) else len(texts), max_length, dtype=torch.long)
+        return BatchEncoding({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+
+    def apply_chat_template(self, messages: Sequence[Any], *, tokenize: bool, **options: Any) -> Any:
+        """Tokens, or a text for the tokenizer."""
+        return self(messages, **options) if tokenize else ""
+
+    def tokenize(self, text: str) -> list[str]:
+        """Nothing that a pipeline would replace."""
+        return []
