@@ -207,10 +207,10 @@ class BatchSampler:
         buckets: dict[str, list[Entry]] = {}
         for example, shape in zip(self.examples, self.order.shapes or [()] * len(self.examples), strict=True):
             buckets.setdefault("×".join(map(str, shape)), []).append(example.entry)
-        for shape, entries in buckets.items():
+        for bucket, entries in buckets.items():
             one_of_each = {entry.action: entry for entry in entries}.values()
             if self.order.batch_size == 1 or not any(map(NegativeSampler(entries).candidates, one_of_each)):
-                problem = f"No batch of the bucket {shape or 'of all pairs'} has pairs of two actions"
+                problem = f"No batch of the bucket {bucket or 'of all pairs'} has pairs of two actions"
                 raise TrainingError(f"{problem} (drawn_from: batch).", cure="Set action.drawn_from: all.")
 
     def _augmented(self, row: TrainRow, negatives: NegativeSampler) -> TrainRow:

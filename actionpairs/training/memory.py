@@ -16,7 +16,7 @@ from actionpairs.configs import EditorConfig, PretrainedModel
 from actionpairs.data.examples import Shape
 from actionpairs.editors import freezing, lora
 from actionpairs.editors.editor import Denoiser, Editor
-from actionpairs.training import activations, latents
+from actionpairs.training import activations, conditionings, latents
 from actionpairs.training.activations import Activations, LiveBytes
 from actionpairs.training.diffusion_batches import DiffusionBatch
 from actionpairs.training.editor_setup import prepare_denoiser
@@ -220,22 +220,32 @@ def texts_at_once(editor: Editor, shape: Shape) -> int:
     """How many texts `cached_conditionings` encodes at once."""
     if editor.traits.text_sees_picture:
         return 1
-    return max(1, min(64, 64 * 77 // editor.expected_tokens(*shape)))
+    expected = editor.expected_tokens(*shape)
+    return max(1, min(conditionings._TEXTS_PER_BATCH, conditionings._TOKENS_PER_BATCH // expected))
 
 
 @torch.no_grad()
 def encoding_of_texts(editor: Editor, count: int, shape: Shape) -> int:
-    """The most that the text encoders allocate for a batch of texts, beside pictures of this height and width.
-
-    An encoder that sees the picture gets as many tokens of text instead. What encodes the picture itself is left
-    out: it runs before the language model, and in released models it allocates less.
-    """
-    live = LiveBytes()
-    if editor.traits.text_sees_picture:
-        ids = torch.zeros(count, editor.expected_tokens(*shape), dtype=torch.long)
-        with live:
-            editor.pipeline.text_encoder(ids, attention_mask=torch.ones_like(ids), output_hidden_states=True)
+    """The most that the text encoders allocate for a batch of texts, beside pictures of this height and width."""
+    tokens, live = editor.expected_tokens(*shape), LiveBytes()
+    if not editor.traits.text_sees_picture:
+        with tokenizers_of_padding(editor, tokens), live:
+            editor.condition([""] * count, np.empty((count, 0, 0, 3), np.uint8))
         return live.peak
-    with tokenizers_of_padding(editor, editor.expected_tokens(*shape)), live:
-        editor.condition([""] * count, np.empty((count, 0, 0, 3), np.uint8))
-    return live.peak
+    ids = torch.zeros(count, tokens, dtype=torch.long)
+    with live:
+        editor.pipeline.text_encoder(ids, attention_mask=torch.ones_like(ids), output_hidden_states=True)
+    return live.peak + count * _states_of_picture(editor.pipeline.text_encoder, tokens)
+
+
+def _states_of_picture(text_encoder: Any, tokens: int) -> int:
+    """The states that the encoder of pictures inside a text encoder keeps while the language model runs.
+
+    It does not run without data, for its shapes are data. One before and one after each layer are kept, of all
+    patches: taken to be as many as if all tokens were of the picture. What it allocates in between is less than
+    what the language model does.
+    """
+    config = text_encoder.config.vision_config
+    patches = tokens * config.spatial_merge_size**2
+    size: int = patches * (config.depth + 1) * config.hidden_size * text_encoder.dtype.itemsize
+    return size

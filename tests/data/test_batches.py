@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
+from actionpairs.configs import ActionLossConfig
 from actionpairs.data.batches import Augmentation, BatchSampler, EpochOrder, NegativeSampler, TrainRow, is_flipped
 from actionpairs.data.examples import Example
 from actionpairs.errors import TrainingError
@@ -120,3 +122,78 @@ def test_a_negative_of_the_same_name_and_epoch_is_always_the_same(pairs: tuple[E
 
     assert texts(0, "a") == texts(0, "a")
     assert len({texts(epoch, name) for epoch in range(4) for name in "abcd"}) > 1
+
+
+@pytest.mark.parametrize("pool", [1, 2, 3])
+def test_a_pair_meets_no_more_wrong_texts_than_its_pool_and_another_pair_others(
+    pairs: tuple[Example, ...], pool: int
+) -> None:
+    pooled = replace(PLAIN, conditioning_dropout=0, pool=pool)
+    rows = all_rows(BatchSampler(pairs, pooled, seed=0, batch_size=8), 60)
+    met = {pair.name: set[str]() for pair in pairs}
+    for row in rows:
+        assert len(row.negative_texts) == 2
+        met[row.name] |= set(row.negative_texts)
+    assert {len(texts) for texts in met.values()} == {pool}
+    assert len({frozenset(texts) for texts in met.values()}) > 1
+
+
+def test_a_pool_takes_each_action_once_before_it_takes_one_twice(pairs: tuple[Example, ...]) -> None:
+    own, *others = (
+        replace(pairs[0].entry, action=action, instruction=f"{action} {number}".strip())
+        for action, count in {"own": 1, "many": 50, "two": 2, "one": 1}.items()
+        for number in range(count)
+    )
+
+    def pool_of(size: int, seed: int) -> set[str]:
+        sampler = NegativeSampler([own, *others], pool=size)
+        return set(sampler.sample(own, count=500, seed=seed, epoch=0, name="a"))
+
+    for seed in range(5):
+        assert {text.split()[0] for text in pool_of(3, seed)} == {"many", "two", "one"}
+        assert len(pool_of(3, seed)) == 3
+        assert sorted(text.split()[0] for text in pool_of(5, seed)) == ["many", "many", "one", "two", "two"]
+        assert pool_of(2, seed) < pool_of(3, seed)  # a larger pool adds
+    assert len({frozenset(pool_of(3, seed)) for seed in range(5)}) > 1
+
+
+def test_a_text_of_two_actions_takes_one_place_of_a_pool(pairs: tuple[Example, ...]) -> None:
+    own, *others = (
+        replace(pairs[0].entry, action=action, instruction=text)
+        for action, text in (("own", "a"), ("one", "b"), ("two", "b"), ("three", "c"))
+    )
+    for seed in range(5):
+        texts = NegativeSampler([own, *others], pool=2).sample(own, count=50, seed=seed, epoch=0, name="a")
+        assert set(texts) == {"b", "c"}
+
+
+def test_a_pool_as_large_as_all_texts_leaves_none_out(pairs: tuple[Example, ...]) -> None:
+    entries = [pair.entry for pair in pairs]
+    expected = {text for texts in NegativeSampler(entries).candidates(entries[0]) for text in texts}
+    texts = NegativeSampler(entries, pool=1000).sample(entries[0], count=300, seed=0, epoch=0, name="a")
+    assert set(texts) == expected
+
+
+def test_a_pool_does_not_go_with_negatives_of_the_batch() -> None:
+    with pytest.raises(ValidationError, match="does not go with `drawn_from: batch`"):
+        ActionLossConfig(pool=4, drawn_from="batch")
+
+
+def test_a_bucket_of_one_action_is_refused_where_negatives_come_from_the_batch(
+    pairs: tuple[Example, ...],
+) -> None:
+    """Its steps would be without L_action, and nothing would say so."""
+    in_batch = replace(PLAIN, drawn_from="batch")
+    shapes = [(24, 40) if pair.entry.action == "move left" else (32, 32) for pair in pairs]
+    with pytest.raises(TrainingError, match=r"bucket 24×40 .*drawn_from: all"):
+        BatchSampler(pairs, in_batch, seed=0, batch_size=4, shapes=shapes)
+    BatchSampler(pairs, PLAIN, seed=0, batch_size=4, shapes=shapes)
+    BatchSampler(pairs, replace(in_batch, negatives=0), seed=0, batch_size=4, shapes=shapes)
+    mixed = [(24, 40), (24, 40), *((32, 32) for _ in pairs[2:])]
+    assert pairs[0].entry.action != pairs[1].entry.action
+    BatchSampler(pairs, in_batch, seed=0, batch_size=4, shapes=mixed)
+
+
+def test_batches_of_one_pair_are_refused_where_negatives_come_from_the_batch(pairs: tuple[Example, ...]) -> None:
+    with pytest.raises(TrainingError, match="bucket of all pairs"):
+        BatchSampler(pairs, replace(PLAIN, drawn_from="batch"), seed=0, batch_size=1)

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from actionpairs.cli import main
-from actionpairs.errors import TrainingError
+from actionpairs.errors import ActionpairsError, TrainingError
 from actionpairs.stages.dry_run import plan_training
 from actionpairs.training import dry_run
 from tests.editors import tiny_pipelines
@@ -67,6 +67,7 @@ def test_a_run_from_nothing_writes_what_was_planned(squares: Path, tmp_path: Pat
     assert plan["buckets"] == {f"{SIDE}×{SIDE}": 20}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_curves")
 def test_a_run_with_adapters_writes_what_was_planned(
     editor_folder: Path,
@@ -87,6 +88,8 @@ def test_a_run_with_adapters_writes_what_was_planned(
     assert trained == plan["trained_parameters"]
     assert numbers(adapters) == plan["disk_output_estimated"] == plan["bytes_trained_weights"]
     assert plan["rows"] == 4
+    again = recipe(tmp_path, EDITOR, model={"source": str(tmp_path / "model")}, lora=lora)  # adapters alone
+    assert plan_training(again, shards=[str(squares)], device="cpu").memory.parameters == plan["parameters"]
 
 
 def test_of_a_model_on_the_hub_only_configs_are_fetched(
@@ -107,7 +110,7 @@ def test_of_a_model_on_the_hub_only_configs_are_fetched(
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
-    path = recipe(tmp_path, EDITOR, model={"source": "someone/kontext"}, resolution=64)
+    path = recipe(tmp_path, EDITOR, model={"source": "someone/kontext"}, lora={"rank": 2}, resolution=64)
     plan = plan_training(path, shards=[str(squares)])
     assert set(fetched) == {
         "model_index.json",
@@ -148,3 +151,10 @@ def test_the_table_names_every_estimate(editor_folder: Path, squares: Path, tmp_
 def test_a_recognizers_recipe_is_refused(squares: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="recognizer"):
         plan_training(recipe(tmp_path, RECOGNIZER), shards=[str(squares)])
+
+
+def test_squares_that_the_family_does_not_have_are_refused(squares: Path, tmp_path: Path) -> None:
+    tiny_pipelines.build("kontext").save_pretrained(tmp_path / "kontext")
+    path = recipe(tmp_path, EDITOR, model={"source": str(tmp_path / "kontext")}, resolution=72, square=True)
+    with pytest.raises(ActionpairsError, match="16"):
+        plan_training(path, shards=[str(squares)])

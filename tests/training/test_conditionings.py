@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,19 @@ import numpy as np
 import pytest
 import torch
 
+from actionpairs.configs import EditorConfig
 from actionpairs.data import examples
 from actionpairs.data.batches import Augmentation, BatchSampler
 from actionpairs.data.examples import Example
 from actionpairs.editors.conditioning import Conditioning
 from actionpairs.editors.editor import Editor, rebuilt
 from actionpairs.editors.instruct_pix2pix import InstructPix2Pix
+from actionpairs.recipe import load
+from actionpairs.training import cache
 from actionpairs.training.conditionings import Conditionings, cached_conditionings, meetings
-from tests.training.squares import SIDE
+from actionpairs.training.editor_setup import sampler_of
+from tests.training.squares import SIDE, SIZES
+from tests.training.test_cache import files_of
 
 CPU, ROWS, STEPS = torch.device("cpu"), 8, 4
 ALL = slice(ROWS)
@@ -198,3 +204,90 @@ def test_a_run_that_ends_while_it_encodes_leaves_no_cache_and_the_next_one_is_wh
     again, fresh = cached(editor, sampler, tmp_path, steps=1), cached(editor, sampler, tmp_path / "b", steps=1)
     assert np.array_equal(again.tokens, fresh.tokens)
     assert np.array_equal(again.starts, fresh.starts)
+
+
+@pytest.mark.parametrize("tokens", [16, 77, 512, 10_000])
+def test_long_texts_are_encoded_in_smaller_batches(
+    small_editor: Editor, sampler: BatchSampler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokens: int
+) -> None:
+    """A batch takes no more tokens than 64 texts of CLIP. One text is always taken."""
+    texts, sizes, condition = [f"text {number}" for number in range(70)], [], Ragged.condition
+
+    def counted(self: Ragged, texts: Sequence[str], pictures: np.ndarray) -> Conditioning:
+        sizes.append(len(texts))
+        return condition(self, texts, pictures)
+
+    monkeypatch.setattr(BatchSampler, "texts", lambda self: tuple(texts))
+    monkeypatch.setattr(Ragged, "condition", counted)
+    monkeypatch.setattr(Ragged, "expected_tokens", lambda self, height, width: tokens)
+    cached(editor_of(Ragged, small_editor), sampler, tmp_path)
+    assert sizes == {16: [64, 6], 77: [64, 6], 512: [9] * 7 + [7], 10_000: [1] * 70}[tokens]
+
+
+def test_instruct_pix2pix_takes_64_texts_at_once(
+    small_editor: Editor, sampler: BatchSampler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it always did: other batches round otherwise."""
+    sizes, condition = [], InstructPix2Pix.condition
+    monkeypatch.setattr(BatchSampler, "texts", lambda self: tuple(f"text {number}" for number in range(130)))
+    monkeypatch.setattr(
+        InstructPix2Pix,
+        "condition",
+        lambda self, texts, pictures: sizes.append(len(texts)) or condition(self, texts, pictures),
+    )
+    for length in (77, small_editor.pipeline.text_encoder.config.max_position_embeddings):
+        monkeypatch.setattr(small_editor.pipeline.text_encoder.config, "max_position_embeddings", length)
+        sizes.clear()
+        cached(small_editor, sampler, tmp_path / str(length))
+        assert sizes == [64, 64, 2]
+
+
+@pytest.mark.parametrize("family", [Seeing, Ragged])
+def test_conditionings_that_are_kept_are_not_computed_again(
+    small_editor: Editor,
+    sampler: BatchSampler,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    family: type[Editor],
+) -> None:
+    """And a batch of texts that was cut off is the same batch again, for another would round otherwise."""
+    editor, calls, condition = editor_of(family, small_editor), [], family.condition
+    monkeypatch.setattr(cache, "_ROWS_PER_FLUSH", 2)
+    monkeypatch.setattr(family, "expected_tokens", lambda self, height, width: 64 * 77 // 4)
+    whole = cached(editor, sampler, tmp_path / "whole")
+
+    def ends_at_third(self: Editor, texts: Sequence[str], pictures: np.ndarray) -> Conditioning:
+        calls.append(tuple(texts))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return condition(self, texts, pictures)
+
+    monkeypatch.setattr(family, "condition", ends_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        cached(editor, sampler, tmp_path / "parts")
+    (unfinished,) = (tmp_path / "parts").iterdir()
+    os.truncate(unfinished / "lengths.bin", (unfinished / "lengths.bin").stat().st_size - 8)
+    stopped_at = calls[-2]
+    again = cached(editor, sampler, tmp_path / "parts")
+    assert calls[3] == stopped_at
+    texts = [text for text, _, _ in whole.rows]
+    assert sum(map(len, calls[3:])) == len(texts) - len(calls[0])
+    assert files_of(tmp_path / "parts") == files_of(tmp_path / "whole")
+    assert np.array_equal(again.tokens, whole.tokens)
+
+
+def test_a_recipes_pool_bounds_what_is_encoded(small_editor: Editor, pairs: tuple[Example, ...]) -> None:
+    """Of each pair its own text, the null text and the pool, unless pictures are mirrored."""
+    keys = {"task": "editor", "model": SIZES, "resolution": SIDE, "flip": 0, "batch_size": ROWS}
+    counts = []
+    for pool in (1, None):
+        sampler = sampler_of(small_editor, EditorConfig(**keys, action={"pool": pool}), pairs)
+        counts.append(len(meetings(sampler, 100)))
+    assert counts[0] <= 3 * len(pairs) < counts[1]
+
+
+@pytest.mark.parametrize("name", ["qwen-image-edit", "longcat-image-edit", "dreamlite"])
+def test_recipes_of_text_encoders_that_see_pictures_have_a_pool_and_mirror_none(name: str) -> None:
+    config = load(name).train
+    assert isinstance(config, EditorConfig)
+    assert (config.action.pool, config.flip) == (4, 0)

@@ -14,9 +14,10 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from actionpairs.configs import EditorConfig
+from actionpairs.editors import freezing
 from actionpairs.editors.conditioning import Conditioning
 from actionpairs.editors.editor import Editor
-from actionpairs.training import activations, memory, without_weights
+from actionpairs.training import activations, conditionings, memory, without_weights
 from actionpairs.training.editor_setup import prepare_denoiser
 from tests.editors import tiny_pipelines
 from tests.training import family_runs
@@ -44,6 +45,7 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "adapters with checkpointing": ("kontext", CHECKPOINTED),
     "hinge": ("kontext", {"lora": {"rank": 2}, "action": {"form": "hinge"}, "regularization": {"weight": 0}}),
 }
+SLOW = {"all weights of a U-Net", "a U-Net's adapters in bf16", "all weights", "hinge"}
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +94,9 @@ def real_step(family: str, config: EditorConfig) -> tuple[activations.Activation
     return step, saved
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in STEPS]
+)
 def test_a_step_without_data_allocates_as_much_as_a_real_one(folders: dict[str, Path], name: str) -> None:
     family, changes = STEPS[name]
     config = config_of(folders[family], **changes)
@@ -110,6 +114,7 @@ def test_without_checkpointing_a_step_keeps_what_autograd_saves_and_its_results(
     assert saved.bytes <= step.kept <= 1.01 * saved.bytes
 
 
+@pytest.mark.slow
 def test_checkpointing_keeps_less(folders: dict[str, Path]) -> None:
     plain = planned(config_of(folders["kontext"], **{**CHECKPOINTED, "gradient_checkpointing": False}))
     checkpointed = planned(config_of(folders["kontext"], **CHECKPOINTED))
@@ -117,6 +122,7 @@ def test_checkpointing_keeps_less(folders: dict[str, Path]) -> None:
     assert checkpointed.bytes_activations_estimated < plain.bytes_activations_estimated
 
 
+@pytest.mark.slow
 def test_twice_the_batch_is_twice_the_activations(folders: dict[str, Path]) -> None:
     one, two = (
         planned(config_of(folders["kontext"], batch_size=size, regularization={"weight": 0})) for size in (1, 2)
@@ -134,6 +140,49 @@ def test_all_that_lies_on_the_gpu_is_counted_in_its_own_type(folders: dict[str, 
     assert adapters.bytes_frozen_weights == 2 * adapters.parameters  # bfloat16
     assert adapters.bytes_trained_weights == 4 * adapters.trained_parameters
     assert adapters.bytes_reference == adapters.bytes_average == 0
+
+
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("family", ["sd", "kontext"])
+def test_a_frozen_copy_takes_what_that_of_a_real_model_takes(
+    folders: dict[str, Path], family: str, dtype: torch.dtype, precision: str
+) -> None:
+    """Whatever the types of the weights and of autocast. What is frozen in training is shared."""
+    config = config_of(folders[family], precision=precision)
+    denoiser = family_runs.editor_of(family).denoiser.to(dtype)
+    editor = without_weights.of_model(str(folders[family]), dtype=dtype)
+    frozen = set(prepare_denoiser(editor, config))
+    for name, parameter in denoiser.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+    own = freezing.frozen_copy(denoiser, precision=precision)
+    shared = {id(parameter) for parameter in denoiser.parameters()}
+    real = sum(each.nbytes for each in (*own.parameters(), *own.buffers()) if id(each) not in shared)
+    copied = memory._copied(editor, config)
+    assert copied is not None
+    assert memory.bytes_of([copied], without=editor.denoiser.parameters()) == real > 0
+
+
+def test_without_adapters_weights_are_float32_on_a_gpu_too(folders: dict[str, Path]) -> None:
+    """Unless the recipe names a type."""
+
+    def dtype_of(**changes: Any) -> torch.dtype:
+        return without_weights.build(config_of(folders["kontext"], **changes), [], on_gpu=True).dtype
+
+    assert dtype_of() == torch.float32
+    assert dtype_of(lora={"rank": 2}) == torch.bfloat16
+    assert dtype_of(lora={"rank": 2}, model={"dtype": "float32"}) == torch.float32
+    assert dtype_of(model={"dtype": "float32"}) == torch.float32
+
+
+def test_in_nf4_the_denoiser_is_on_the_gpu_while_texts_and_pictures_are_encoded(folders: dict[str, Path]) -> None:
+    lora = {"rank": 2, "merge": False}
+    int8, nf4 = (
+        planned(config_of(folders["kontext"], lora=lora, model={"quantize": kind})) for kind in ("int8", "nf4")
+    )
+    denoiser = nf4.bytes_frozen_weights + nf4.bytes_trained_weights
+    assert nf4.bytes_texts_phase_estimated - int8.bytes_texts_phase_estimated == denoiser
+    assert nf4.bytes_latents_phase_estimated - int8.bytes_latents_phase_estimated == denoiser
 
 
 @pytest.mark.parametrize(("kind", "share"), [("int8", 1 / 2), ("nf4", (1 / 2 + 1 / 64) / 2)])
@@ -167,6 +216,7 @@ def test_where_the_text_encoder_sees_the_picture_more_pixels_are_more_tokens(fam
     assert editor.expected_tokens(1024, 1024) > editor.expected_tokens(512, 512) + 150
 
 
+@pytest.mark.slow
 def test_12_b_parameters_are_counted_in_seconds(folders: dict[str, Path], tmp_path: Path) -> None:
     for path in folders["kontext"].rglob("*.json"):
         target = tmp_path / path.relative_to(folders["kontext"])
@@ -192,3 +242,67 @@ def test_pictures_are_encoded_with_all_that_the_autoencoder_keeps_at_once(folder
     weights = sum(each.nbytes for each in vae.parameters())
     pictures = 4 * (8 * 256 * 256 // (SHAPE[0] * SHAPE[1])) * SHAPE[0] * SHAPE[1] * 3 * 4
     assert plan.bytes_latents_phase_estimated > weights + pictures
+
+
+def real_texts(family: str, count: int) -> tuple[int, int, int]:
+    """What a real tiny editor allocates to encode some texts; the tokens of one, and the bytes of all numbers."""
+    editor, sizes = family_runs.editor_of(family), []
+    for name in ("text_encoder", "text_encoder_2"):
+        if part := getattr(editor.pipeline, name, None):
+            part.register_forward_pre_hook(
+                lambda module, args, kwargs: sizes.append((args[0] if args else kwargs["input_ids"]).shape),
+                with_kwargs=True,
+            )
+    live = activations.LiveBytes()
+    with live:
+        editor.condition([family_runs.TEXT] * count, np.zeros((count, *SHAPE, 3), np.uint8))
+    return live.peak, max(size[1] for size in sizes), sum(8 * size.numel() for size in sizes)
+
+
+def planned_texts(family: str, folder: Path, count: int, *, tokens: int | None = None) -> int:
+    """The same without data. tokens: of a text, where it is not what the family expects."""
+    tiny_pipelines.build(family).save_pretrained(folder)
+    editor = without_weights.of_model(str(folder))
+    with activations.without_data(), pytest.MonkeyPatch.context() as patch:
+        if tokens is not None:
+            patch.setattr(editor, "expected_tokens", lambda height, width: tokens)
+        for part in editor.encoders():
+            without_weights.let_run(part)
+        return memory.encoding_of_texts(editor, count, SHAPE)
+
+
+@pytest.mark.parametrize(
+    "family", ["sd", "sdxl", "kontext", pytest.param("flux2", marks=pytest.mark.slow), "flux2-klein"]
+)
+def test_encoding_texts_without_data_allocates_as_much_as_with_real_tokens(family: str, tmp_path: Path) -> None:
+    """Besides the tokens' numbers and mask, which a real tokenizer makes outside of PyTorch."""
+    real, _, ids = real_texts(family, 3)
+    assert 0 <= planned_texts(family, tmp_path, 3) - real <= 2 * ids + 64
+
+
+@pytest.mark.parametrize("family", ["qwen", "longcat", "dreamlite"])
+def test_encoding_a_text_beside_its_picture_takes_no_more_than_planned(family: str, tmp_path: Path) -> None:
+    real, tokens, _ = real_texts(family, 1)
+    assert real <= planned_texts(family, tmp_path, 1, tokens=tokens) <= 2.5 * real
+
+
+def test_the_phase_of_texts_takes_more_than_the_weights_of_their_encoders(folders: dict[str, Path]) -> None:
+    config = config_of(folders["kontext"])
+    editor = without_weights.build(config, [], on_gpu=False)
+    weights = memory.bytes_of(part for part in editor.encoders() if part is not editor.autoencoder)
+    bias = 2 * 512 * 512 * 4  # T5's, of two heads for each two tokens
+    assert planned(config).bytes_texts_phase_estimated > weights + bias
+
+
+@pytest.mark.parametrize("family", ["sd", "kontext"])
+def test_as_many_texts_are_planned_at_once_as_are_encoded_at_once(family: str) -> None:
+    editor, sizes = family_runs.editor_of(family), []
+
+    class Recorded(type(editor)):  # type: ignore[misc]
+        def condition(self, texts: Any, pictures: np.ndarray) -> Conditioning:
+            sizes.append(len(texts))
+            return self.expected_conditioning(*SHAPE).expand(len(texts))
+
+    for _ in conditionings._encode_texts(Recorded(editor.pipeline), [str(number) for number in range(100)], 0):
+        pass
+    assert max(sizes) == memory.texts_at_once(editor, SHAPE)
