@@ -45,7 +45,7 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "adapters with checkpointing": ("kontext", CHECKPOINTED),
     "hinge": ("kontext", {"lora": {"rank": 2}, "action": {"form": "hinge"}, "regularization": {"weight": 0}}),
 }
-SLOW = {"all weights of a U-Net", "a U-Net's adapters in bf16", "all weights", "hinge"}
+SLOW = STEPS.keys() - {"all weights in bf16"}
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +235,7 @@ def test_12_b_parameters_are_counted_in_seconds(folders: dict[str, Path], tmp_pa
     assert trained == (3 * 57 + 19) * 2 * 3072 * 16
 
 
+@pytest.mark.slow
 def test_pictures_are_encoded_with_all_that_the_autoencoder_keeps_at_once(folders: dict[str, Path]) -> None:
     """More than its weights and its input."""
     plan = planned(config_of(folders["sd"]))
@@ -272,7 +273,8 @@ def planned_texts(family: str, folder: Path, count: int, *, tokens: int | None =
 
 
 @pytest.mark.parametrize(
-    "family", ["sd", "sdxl", "kontext", pytest.param("flux2", marks=pytest.mark.slow), "flux2-klein"]
+    "family",
+    ["sd", "sdxl", "kontext", *(pytest.param(name, marks=pytest.mark.slow) for name in ("flux2", "flux2-klein"))],
 )
 def test_encoding_texts_without_data_allocates_as_much_as_with_real_tokens(family: str, tmp_path: Path) -> None:
     """Besides the tokens' numbers and mask, which a real tokenizer makes outside of PyTorch."""
