@@ -236,5 +236,5 @@ _NEIGHBORS = (
 _FAST_PAIRS = (1, 2, 2)  # of an axis' channels: those that turn fast with the place
 _SHARPNESS = 3.0  # of queries and of keys: other places get a hundredth of the attention
 _CONSTANT = 30.0  # far above latents of unit variance
-_CHANGE = 0.03  # how far from the copied token the latents are expected, squared
+_CHANGE = 0.003  # how far from the copied token the latents are expected, squared
 _TIMES, _RIDGE = 2001, 1e-4

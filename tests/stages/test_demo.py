@@ -103,7 +103,7 @@ def test_an_editor_from_nothing_keeps_the_scene_and_the_page_names_its_family(ma
     assert "small base model" not in page
     report = json.loads((made_from_nothing.parent / "LC/report/report.json").read_text())
     [ssim] = [score["value"] for score in report["rows"][0]["scores"] if score["name"] == "SSIM"]
-    assert ssim > 0.6
+    assert ssim > 0.5
 
 
 @pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.traits.name)
