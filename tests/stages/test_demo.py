@@ -14,6 +14,7 @@ from actionpairs.editors import families
 from actionpairs.editors.editor import Editor
 from actionpairs.errors import RecipeError
 from actionpairs.report import demo_page
+from actionpairs.stages import demo as stage
 from actionpairs.stages.demo import demo
 from tests.browser import needs_chromium, open_page
 
@@ -87,23 +88,25 @@ def test_a_stage_that_was_lost_is_made_again(made: Path) -> None:
     assert made.read_bytes() == before
 
 
-@pytest.fixture(scope="module")
-def made_from_nothing(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo on the same data with an editor that is built from nothing."""
-    out = tmp_path_factory.mktemp("other") / "out"
-    shutil.copytree(made.parent, out, ignore=shutil.ignore_patterns("model", "report"))
-    return Path(demo(out=str(out), editor="kontext"))
+SHORT = "extends: demo-kontext\ntrain: {steps: 30, checkpoint_every: 30, sample_every: 30}\n"
 
 
 @pytest.mark.slow
-def test_an_editor_from_nothing_keeps_the_scene_and_the_page_names_its_family(made_from_nothing: Path) -> None:
-    page = made_from_nothing.read_text(encoding="utf-8")
-    assert "the architecture of FLUX.1 Kontext" in page
-    assert "built from nothing" in page
-    assert "small base model" not in page
-    report = json.loads((made_from_nothing.parent / "LC/report/report.json").read_text())
+def test_an_editor_from_nothing_keeps_the_scene_and_the_page_names_its_family(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the same data. A few steps are enough, for it starts as a copy of the input."""
+    (tmp_path / "short.yaml").write_text(SHORT, encoding="utf-8")
+    monkeypatch.setattr(stage, "_editor_recipe", lambda editor: str(tmp_path / "short.yaml"))
+    shutil.copytree(made.parent, tmp_path / "out", ignore=shutil.ignore_patterns("model", "report"))
+    page = Path(demo(out=str(tmp_path / "out"), editor="kontext"))
+    text = page.read_text(encoding="utf-8")
+    assert "the architecture of FLUX.1 Kontext" in text
+    assert "built from nothing" in text
+    assert "small base model" not in text
+    report = json.loads((page.parent / "LC/report/report.json").read_text())
     [ssim] = [score["value"] for score in report["rows"][0]["scores"] if score["name"] == "SSIM"]
-    assert ssim > 0.5
+    assert ssim > 0.4
 
 
 @pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.traits.name)
