@@ -122,7 +122,7 @@ def klein(size: str, device: torch.device) -> Flux2Klein:
         vocab_size=8,
         hidden_size=8,
         intermediate_size=8,
-        num_hidden_layers=1,
+        num_hidden_layers=28,  # it reads the ninth, the eighteenth and the 27th
         num_attention_heads=1,
         num_key_value_heads=1,
         head_dim=8,
