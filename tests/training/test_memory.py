@@ -230,7 +230,7 @@ def test_12_b_parameters_are_counted_in_seconds(folders: dict[str, Path], tmp_pa
     assert count == 11_901_408_320
     prepare_denoiser(editor, config)
     trained = sum(each.numel() for each in editor.denoiser.parameters() if each.requires_grad)
-    assert time.process_time() - start < 10
+    assert time.process_time() - start < 30
     # attn.to_q, to_k and to_v of 57 blocks and to_out.0 of 19, each with 2·3072·rank
     assert trained == (3 * 57 + 19) * 2 * 3072 * 16
 
