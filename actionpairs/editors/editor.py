@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -35,6 +35,10 @@ class Sampling:
     steps: int
     image_guidance: float
     text_guidance: float
+
+    def updated(self, **values: Any) -> Sampling:
+        """The same with some values replaced; those that are None stay."""
+        return replace(self, **{name: value for name, value in values.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +202,10 @@ class Editor(ABC):
         parts = self.pipeline.components.values()
         return [part for part in parts if isinstance(part, nn.Module) and part is not self.denoiser]
 
+    def text_encoders(self) -> list[nn.Module]:
+        """The networks that read instructions."""
+        return [part for part in self.encoders() if part is not self.autoencoder]
+
     @contextmanager
     def encoders_on(self, device: torch.device, parts: Sequence[nn.Module] | None = None) -> Iterator[None]:
         """The autoencoder and the text encoders (or these parts) on a device, and on the CPU afterwards."""
@@ -226,7 +234,7 @@ class Editor(ABC):
         Its configs do not contain paths of this machine.
         """
         self.pipeline.save_pretrained(path, safe_serialization=True)
-        for config in path.glob("*/config.json"):
+        for config in (path / "model_index.json", *path.glob("*/config.json")):
             values = json.loads(config.read_text(encoding="utf-8"))
             values.pop("_name_or_path", None)
             config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -88,10 +88,10 @@ def _load_whole(
 def _add_lora(editor: Editor, source: str) -> None:
     """Load adapters onto an editor. Those that it has already are merged first."""
     folder = Path(source)
-    path = folder / _ADAPTERS if (folder / _ADAPTERS / adapters.FILE).is_file() else folder
+    path = folder / adapters.FOLDER if (folder / adapters.FOLDER / adapters.FILE).is_file() else folder
     adapters.merge(editor)
     load_lora(editor.pipeline, str(path) if path.exists() else source)
-    trained = path.parent if path.name == _ADAPTERS else path
+    trained = path.parent if path.name == adapters.FOLDER else path
     editor.defaults = defaults_of(trained, editor.defaults)
 
 
@@ -119,7 +119,7 @@ def _base_of(folder: Path) -> str | None:
 
     Raises ModelError if the adapters do not say, or their model is a path that is not here.
     """
-    file = folder / _ADAPTERS / adapters.FILE
+    file = folder / adapters.FOLDER / adapters.FILE
     if not file.is_file() or (folder / "model_index.json").is_file():
         return None
     base = adapters.base_of(file)
@@ -161,9 +161,6 @@ def build_tiny(
             cure=f"Leave it out, or give {names}.",
         )
     return TINY[sizes.family](sizes, vae, texts, resolution=resolution, seed=seed)
-
-
-_ADAPTERS = "lora"  # the folder in which `train` writes them
 
 
 def load_autoencoder(source: str) -> AutoencoderKL:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,8 @@ import torch
 from torch import Tensor
 
 from actionpairs.configs import TimesConfig
-from actionpairs.editors.conditioning import GuidedTexts
-from actionpairs.editors.editor import Editor, Sampling
+from actionpairs.editors.conditioning import Conditioning, GuidedTexts
+from actionpairs.editors.editor import Denoiser, Editor, Sampling, to_pictures
 from actionpairs.editors.guidance import classifier_free
 from actionpairs.editors.noise import FlowMatching
 from actionpairs.errors import ModelError
@@ -61,6 +62,66 @@ class FlowEditor(Editor):
     ) -> Tensor:
         """Guided by the text, where its scale is more than 1."""
         return classifier_free(self, noisy, time.expand(len(noisy)), reference, texts, sampling.text_guidance)
+
+
+class ShiftedLatents(FlowEditor):
+    """A family whose autoencoder is diffusers' AutoencoderKL with a shift."""
+
+    def encode(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Unscaled."""
+        posterior = self.autoencoder.encode(self.signed(pictures)).latent_dist
+        return posterior.mean.float(), posterior.std.float()
+
+    def normalize(self, latents: Tensor) -> Tensor:
+        """Shifted and scaled."""
+        config = self.autoencoder.config
+        normalized: Tensor = (latents - config.shift_factor) * config.scaling_factor
+        return normalized
+
+    def decode(self, latents: Tensor) -> np.ndarray:
+        """The autoencoder's pictures."""
+        config = self.autoencoder.config
+        raw = (latents / config.scaling_factor) + config.shift_factor
+        return to_pictures(self.autoencoder.decode(raw.to(self.autoencoder.dtype), return_dict=False)[0])
+
+
+class GuidanceDistilled(FlowEditor):
+    """A family that was distilled with guidance: a step of sampling takes one pass, and the scale is an input."""
+
+    def needs_null_text(self, sampling: Sampling) -> bool:
+        """Guidance is built in."""
+        return False
+
+    # 6 parameters: those of `Editor.predict`
+    def predict(
+        self, denoiser: Denoiser, noisy: Tensor, times: Tensor, reference: Tensor, conditioning: Conditioning
+    ) -> Tensor:
+        """One pass, with the guidance scale of training."""
+        return self.predict_at(denoiser, noisy, times, reference, conditioning, guidance=_TRAINING_GUIDANCE)
+
+    def guided(
+        self, noisy: Tensor, time: Tensor, reference: Tensor, texts: GuidedTexts, sampling: Sampling
+    ) -> Tensor:
+        """One pass, with the guidance scale of sampling."""
+        times, scale = time.expand(len(noisy)), sampling.text_guidance
+        return self.predict_at(self.denoiser, noisy, times, reference, texts.texts, guidance=scale)
+
+    # 7 parameters: those of `Editor.predict`, and the guidance scale
+    @abstractmethod
+    def predict_at(
+        self,
+        denoiser: Denoiser,
+        noisy: Tensor,
+        times: Tensor,
+        reference: Tensor,
+        conditioning: Conditioning,
+        *,
+        guidance: float,
+    ) -> Tensor:
+        """One pass, with this guidance scale."""
+
+
+_TRAINING_GUIDANCE = 1.0  # as ai-toolkit trains FLUX.1 Kontext, and diffusers' README FLUX.2
 
 
 def call(denoiser: Callable[..., Any], **inputs: Any) -> Tensor:

@@ -14,13 +14,12 @@ from diffusers.pipelines.flux2.pipeline_flux2 import compute_empirical_mu
 from torch import Tensor
 
 from actionpairs.configs import TimesConfig
-from actionpairs.editors.conditioning import Conditioning, GuidedTexts
+from actionpairs.editors.conditioning import Conditioning
 from actionpairs.editors.editor import Denoiser, Sampling, Traits, to_pictures
-from actionpairs.editors.flow import FlowEditor, call
+from actionpairs.editors.flow import FlowEditor, GuidanceDistilled, call
 from actionpairs.editors.noise import FlowMatching
 
 _REFERENCE_TIME = 10  # the first coordinate of the input picture's tokens, 20 of a second; that of the edit's is 0
-_TRAINING_GUIDANCE = 1.0  # the scale that a guidance-distilled model sees in training, as diffusers' README has it
 _TRAINING_STEPS = 200  # from here on, μ is that of FLUX.1, which musubi-tuner trains FLUX.2 with
 _DISTILLED = Sampling("", 4, 1.0, 1.0)  # of klein's model card
 _TRAITS = Traits(
@@ -98,7 +97,7 @@ class _AnyFlux2(FlowEditor):
         return Conditioning(self.pipeline.encode_prompt(prompt=list(texts), device=device)[0])
 
     # 7 parameters: those of `Editor.predict`, and the guidance scale
-    def _predict(
+    def predict_at(
         self,
         denoiser: Denoiser,
         noisy: Tensor,
@@ -108,6 +107,7 @@ class _AnyFlux2(FlowEditor):
         *,
         guidance: float | None,
     ) -> Tensor:
+        """One pass. guidance: None in models that do not take it."""
         texts, device = conditioning.embeddings, noisy.device
         count, _, height, width = noisy.shape
         pictures = (noisy, reference, *conditioning.more_pictures)
@@ -128,28 +128,10 @@ class _AnyFlux2(FlowEditor):
         return output[:, : height * width].float().transpose(1, 2).reshape(noisy.shape)
 
 
-class Flux2(_AnyFlux2):
-    """Read by Mistral 3, and distilled with guidance, so that a step of sampling takes one pass."""
+class Flux2(_AnyFlux2, GuidanceDistilled):
+    """Read by Mistral 3, and distilled with guidance."""
 
     traits = _TRAITS
-
-    def needs_null_text(self, sampling: Sampling) -> bool:
-        """Guidance is built in."""
-        return False
-
-    # 6 parameters: those of `Editor.predict`
-    def predict(
-        self, denoiser: Denoiser, noisy: Tensor, times: Tensor, reference: Tensor, conditioning: Conditioning
-    ) -> Tensor:
-        """One pass, with the guidance scale of training."""
-        return self._predict(denoiser, noisy, times, reference, conditioning, guidance=_TRAINING_GUIDANCE)
-
-    def guided(
-        self, noisy: Tensor, time: Tensor, reference: Tensor, texts: GuidedTexts, sampling: Sampling
-    ) -> Tensor:
-        """One pass, with the guidance scale as an input."""
-        times, scale = time.expand(len(noisy)), sampling.text_guidance
-        return self._predict(self.denoiser, noisy, times, reference, texts.texts, guidance=scale)
 
 
 class Flux2Klein(_AnyFlux2):
@@ -171,7 +153,7 @@ class Flux2Klein(_AnyFlux2):
         self, denoiser: Denoiser, noisy: Tensor, times: Tensor, reference: Tensor, conditioning: Conditioning
     ) -> Tensor:
         """One pass."""
-        return self._predict(denoiser, noisy, times, reference, conditioning, guidance=None)
+        return self.predict_at(denoiser, noisy, times, reference, conditioning, guidance=None)
 
 
 def _ids(place: int, height: int, width: int, length: int = 1, *, device: torch.device) -> Tensor:

@@ -9,15 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from actionpairs.editors.conditioning import Conditioning, GuidedTexts
-from actionpairs.editors.editor import Denoiser, Sampling, Traits, to_pictures
-from actionpairs.editors.flow import FlowEditor, call, pack, positions, unpack
-
-_TRAINING_GUIDANCE = 1.0  # the scale that a guidance-distilled model sees in training, as ai-toolkit has it
+from actionpairs.editors.conditioning import Conditioning
+from actionpairs.editors.editor import Denoiser, Sampling, Traits
+from actionpairs.editors.flow import GuidanceDistilled, ShiftedLatents, call, pack, positions, unpack
 
 
-class FluxKontext(FlowEditor):
-    """A double-stream transformer, distilled with guidance, so that a step of sampling takes one pass."""
+class FluxKontext(GuidanceDistilled, ShiftedLatents):
+    """A double-stream transformer, distilled with guidance."""
 
     traits = Traits(
         name="FLUX.1 Kontext",
@@ -33,27 +31,6 @@ class FluxKontext(FlowEditor):
         resolution=1024,
         dtype=torch.bfloat16,
     )
-
-    def needs_null_text(self, sampling: Sampling) -> bool:
-        """Guidance is built in."""
-        return False
-
-    def encode(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Unscaled."""
-        posterior = self.autoencoder.encode(self.signed(pictures)).latent_dist
-        return posterior.mean.float(), posterior.std.float()
-
-    def normalize(self, latents: Tensor) -> Tensor:
-        """Shifted and scaled."""
-        config = self.autoencoder.config
-        normalized: Tensor = (latents - config.shift_factor) * config.scaling_factor
-        return normalized
-
-    def decode(self, latents: Tensor) -> np.ndarray:
-        """The autoencoder's pictures."""
-        config = self.autoencoder.config
-        raw = (latents / config.scaling_factor) + config.shift_factor
-        return to_pictures(self.autoencoder.decode(raw.to(self.autoencoder.dtype), return_dict=False)[0])
 
     @torch.no_grad()
     def condition(self, texts: Sequence[str], pictures: np.ndarray) -> Conditioning:
@@ -75,22 +52,8 @@ class FluxKontext(FlowEditor):
         )
         return Conditioning(embeddings, pooled=embeddings.new_zeros(1, config.pooled_projection_dim))
 
-    # 6 parameters: those of `Editor.predict`
-    def predict(
-        self, denoiser: Denoiser, noisy: Tensor, times: Tensor, reference: Tensor, conditioning: Conditioning
-    ) -> Tensor:
-        """One pass, with the guidance scale of training."""
-        return self._predict(denoiser, noisy, times, reference, conditioning, guidance=_TRAINING_GUIDANCE)
-
-    def guided(
-        self, noisy: Tensor, time: Tensor, reference: Tensor, texts: GuidedTexts, sampling: Sampling
-    ) -> Tensor:
-        """One pass, with the guidance scale as an input."""
-        times = time.expand(len(noisy))
-        return self._predict(self.denoiser, noisy, times, reference, texts.texts, guidance=sampling.text_guidance)
-
     # 7 parameters: those of `Editor.predict`, and the guidance scale
-    def _predict(
+    def predict_at(
         self,
         denoiser: Denoiser,
         noisy: Tensor,
@@ -100,6 +63,7 @@ class FluxKontext(FlowEditor):
         *,
         guidance: float,
     ) -> Tensor:
+        """One pass."""
         dtype, device = conditioning.embeddings.dtype, noisy.device
         height, width = noisy.shape[-2:]
         tokens = pack(noisy)

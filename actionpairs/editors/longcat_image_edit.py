@@ -14,13 +14,12 @@ from torch import Tensor
 from actionpairs.configs import TimesConfig
 from actionpairs.editors.conditioning import Conditioning, concatenate
 from actionpairs.editors.editor import Denoiser, Sampling, Traits
-from actionpairs.editors.flow import FlowEditor, call, pack, positions, unpack
-from actionpairs.editors.flux_kontext import FluxKontext
+from actionpairs.editors.flow import ShiftedLatents, call, pack, positions, unpack
 from actionpairs.errors import ModelError
 
 
-class LongCatImageEdit(FluxKontext):
-    """The same latents and kinds of blocks, other positions, no pooled text, and guidance by two passes."""
+class LongCatImageEdit(ShiftedLatents):
+    """FLUX.1's latents and kinds of blocks, with other positions, no pooled text, and guidance by two passes."""
 
     traits = Traits(
         name="LongCat-Image-Edit",
@@ -38,8 +37,6 @@ class LongCatImageEdit(FluxKontext):
     )
 
     times = TimesConfig(shift="resolution")  # as LongCat's own trainers
-    needs_null_text = FlowEditor.needs_null_text  # guidance is not built in
-    guided = FlowEditor.guided
 
     @torch.no_grad()
     def condition(self, texts: Sequence[str], pictures: np.ndarray) -> Conditioning:
@@ -72,8 +69,6 @@ class LongCatImageEdit(FluxKontext):
     def expected_tokens(self, height: int, width: int) -> int:
         """512 of text, padding included, and one for each 28×28 pixels of the picture at half its size."""
         return 512 + height * width // (4 * 28**2)
-
-    expected_conditioning = FlowEditor.expected_conditioning  # no pooled text
 
     # 6 parameters: those of `Editor.predict`
     def predict(

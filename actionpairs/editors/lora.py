@@ -17,6 +17,7 @@ from actionpairs.data import rng
 from actionpairs.editors.editor import Editor
 from actionpairs.errors import ModelError
 
+FOLDER = "lora"  # of a trained editor's folder
 FILE = "pytorch_lora_weights.safetensors"
 BASE = "base_model"  # of the file's metadata: the model that the adapters belong to
 

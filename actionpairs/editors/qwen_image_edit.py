@@ -66,15 +66,15 @@ class QwenImageEdit(FlowEditor):
     def condition(self, texts: Sequence[str], pictures: np.ndarray) -> Conditioning:
         """Qwen2.5-VL's output for each text and picture. Row by row, so that no row depends on the others."""
         rows = [
-            self._condition(text, Image.fromarray(picture)) for text, picture in zip(texts, pictures, strict=True)
+            self._condition(text, [Image.fromarray(picture)])
+            for text, picture in zip(texts, pictures, strict=True)
         ]
         return concatenate(rows)
 
-    def _condition(self, text: str, picture: Image.Image) -> Conditioning:
+    def _condition(self, text: str, pictures: Sequence[Image.Image]) -> Conditioning:
         """One row. The pipeline takes a list of pictures as the pictures of one text."""
-        embeddings, _ = self.pipeline.encode_prompt(
-            text, [self._for_text(picture)], self.pipeline.text_encoder.device
-        )
+        smaller = [self._for_text(picture) for picture in pictures]
+        embeddings, _ = self.pipeline.encode_prompt(text, smaller, self.pipeline.text_encoder.device)
         return Conditioning(embeddings)
 
     def expected_tokens(self, height: int, width: int) -> int:
@@ -132,11 +132,10 @@ class QwenImageEditPlus(QwenImageEdit):
     @torch.no_grad()
     def condition_several(self, texts: Sequence[str], pictures: Sequence[np.ndarray]) -> Conditioning:
         """The text encoder sees all pictures, each under its number."""
-        rows = []
-        for number, text in enumerate(texts):
-            smaller = [self._for_text(Image.fromarray(each[number])) for each in pictures]
-            embeddings, _ = self.pipeline.encode_prompt(text, smaller, self.pipeline.text_encoder.device)
-            rows.append(Conditioning(embeddings))
+        rows = [
+            self._condition(text, [Image.fromarray(each[number]) for each in pictures])
+            for number, text in enumerate(texts)
+        ]
         return concatenate(rows)
 
     def expected_tokens(self, height: int, width: int) -> int:

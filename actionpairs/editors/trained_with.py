@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from actionpairs.editors.editor import Defaults
@@ -15,12 +14,9 @@ def defaults_of(folder: Path, family: Defaults) -> Defaults:
     """The defaults of a model that `actionpairs train` wrote; for any other folder, those of its family."""
     try:
         config = json.loads((folder / _FILE).read_text(encoding="utf-8"))["config"]
-        image, text = (config[f"sample_{kind}_guidance"] for kind in ("image", "text"))
-        sampling = replace(
-            family.sampling,
-            image_guidance=family.sampling.image_guidance if image is None else float(image),
-            text_guidance=family.sampling.text_guidance if text is None else float(text),
-        )
+        names = ("image_guidance", "text_guidance")
+        own = {name: float(config[f"sample_{name}"]) for name in names if config[f"sample_{name}"] is not None}
+        sampling = family.sampling.updated(**own)
         return Defaults(int(config["resolution"]), sampling)
     except (OSError, ValueError, KeyError, TypeError):
         return family

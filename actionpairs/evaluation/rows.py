@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -73,9 +73,12 @@ def _generate_missing(
 
 def _sampling(editor: Editor, config: EvalConfig) -> Sampling:
     """The recipe's sampling; what it leaves out is the model's own."""
-    names = ("scheduler", "steps", "image_guidance", "text_guidance")
-    values = {name: getattr(config, name) for name in names if getattr(config, name) is not None}
-    return replace(editor.defaults.sampling, **values)
+    return editor.defaults.sampling.updated(
+        scheduler=config.scheduler,
+        steps=config.steps,
+        image_guidance=config.image_guidance,
+        text_guidance=config.text_guidance,
+    )
 
 
 def _edits_of(predictions: Predictions) -> EditOf:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import product
 from pathlib import PurePath
 
@@ -62,7 +61,7 @@ def edit(
     scales = _scales(editor, image_guidance, text_guidance, grid=grid)
     _warn(own, resolution, scales)
     bar = Progress(scales, unit="row", desc="edits")
-    samplings = (_sampling(own.sampling, steps, s_i, s_c) for s_i, s_c in bar)
+    samplings = (own.sampling.updated(steps=steps, image_guidance=s_i, text_guidance=s_c) for s_i, s_c in bar)
     rows = [_edits(editor, pictures, instruction, seeds, sampling) for sampling in samplings]
     if len(rows) == len(seeds) == 1:
         return _write(out, kind, rows[0][0])
@@ -135,10 +134,6 @@ def warnings(own: Defaults, *, resolution: int | None, scales: Sequence[tuple[fl
 
 
 _FAR = 2.0  # times
-
-
-def _sampling(own: Sampling, steps: int | None, image_guidance: float, text_guidance: float) -> Sampling:
-    return replace(own, steps=steps or own.steps, image_guidance=image_guidance, text_guidance=text_guidance)
 
 
 def sheet(

@@ -181,6 +181,5 @@ def _write(path: Path, blocks: Iterator[np.ndarray], *, count: int) -> None:
         rows[filled : filled + len(block)] = block
         filled += len(block)
     rows.flush()
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
+    _sync(partial)
     partial.replace(path)

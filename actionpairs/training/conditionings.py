@@ -63,14 +63,13 @@ def cached_conditionings(
     """The conditionings that `steps` steps of a sampler meet, from the cache in `folder`, or computed."""
     with_picture = editor.traits.text_sees_picture
     keys = meetings(sampler, steps) if with_picture else [(text, -1, False) for text in sampler.texts()]
-    weights = [cache.weights_digest(part) for part in editor.encoders() if part is not editor.autoencoder]
+    weights = [cache.weights_digest(part) for part in editor.text_encoders()]
     signature = [*weights, editor.traits.name, _tokenizers(editor), json.dumps(keys)]
     if with_picture:
         signature += [str(sampler.order.shapes), *cache.example_signatures(sampler.examples)]
 
     def compute(start: int) -> Iterator[list[tuple[np.ndarray, np.ndarray | None]]]:
-        encoders = [part for part in editor.encoders() if part is not editor.autoencoder]
-        with editor.encoders_on(device, encoders):
+        with editor.encoders_on(device, editor.text_encoders()):
             if with_picture:
                 yield from map(_arrays, _encode_with_pictures(editor, sampler, keys[start:]))
             else:

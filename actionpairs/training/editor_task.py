@@ -9,7 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from actionpairs.configs import ActionLossConfig
+from actionpairs.configs import ActionLossConfig, EditorConfig
 from actionpairs.editors.conditioning import Conditioning, concatenate
 from actionpairs.editors.editor import Denoiser, Editor
 from actionpairs.training import losses
@@ -32,6 +32,11 @@ class LossWeights:
     regularization: float
     min_snr_gamma: float | None = None
     change_weight: float = 0.0
+
+    @classmethod
+    def of(cls, config: EditorConfig) -> LossWeights:
+        """Those of a recipe."""
+        return cls(config.action, config.regularization.weight, config.min_snr_gamma, config.change_weight)
 
     @property
     def needs_reference(self) -> bool:

@@ -69,7 +69,7 @@ def measure(editor: Editor, config: EditorConfig, shape: Shape) -> Memory:
     editor: one of `without_weights.build`, which is changed.
     """
     denoiser = editor.denoiser
-    readers = [part for part in editor.encoders() if part is not editor.autoencoder]
+    readers = editor.text_encoders()
     reading, autoencoder = bytes_of(readers), bytes_of([editor.autoencoder])
     parameters = sum(parameter.numel() for parameter in denoiser.parameters())
     prepare_denoiser(editor, config)
@@ -151,7 +151,7 @@ def run_step(
     copied: the frozen copy of the denoiser, where L_reg needs one.
     """
     form = "logistic" if config.action.form == "hinge" else config.action.form  # hinge looks at values
-    weights = _weights(config.model_copy(update={"action": config.action.model_copy(update={"form": form})}))
+    weights = LossWeights.of(config.model_copy(update={"action": config.action.model_copy(update={"form": form})}))
     process = _OneProcess(config.precision)
     frozen: Denoiser = lora.without_adapters(editor.denoiser) if config.lora else copied or editor.denoiser
     task = EditorTask(
@@ -166,10 +166,6 @@ def run_step(
         network = convert_outputs_to_fp32(process.autocast()(editor.denoiser.forward))
     editor.denoiser.train()
     return activations.measure(lambda: task.losses(network, 0, slice(None)).total, editor.denoiser)
-
-
-def _weights(config: EditorConfig) -> LossWeights:
-    return LossWeights(config.action, config.regularization.weight, config.min_snr_gamma, config.change_weight)
 
 
 class _OneBatch:
@@ -200,7 +196,7 @@ class _OneProcess:
 
 def _copied(editor: Editor, config: EditorConfig) -> nn.Module | None:
     """The frozen copy of the denoiser that L_reg compares with; none where adapters are switched off instead."""
-    if config.lora or not _weights(config).needs_reference:
+    if config.lora or not LossWeights.of(config).needs_reference:
         return None
     return freezing.frozen_copy(editor.denoiser, precision=config.precision)
 

@@ -9,14 +9,12 @@ from actionpairs.editors import lora
 from actionpairs.editors.editor import Editor
 from actionpairs.training import checkpoints
 
-ADAPTERS_FOLDER = "lora"
-
 
 def publish(trained: Editor, config: EditorConfig, out: Path) -> None:
     """Write the editor into OUT: the whole model, the adapters by themselves, or both, as the recipe says."""
     unfinished = out / ".model"
     if config.lora:
-        lora.save(trained, unfinished / ADAPTERS_FOLDER, base=base_of(config))
+        lora.save(trained, unfinished / lora.FOLDER, base=base_of(config))
         if config.lora.merge:
             lora.merge(trained)
     if not config.lora or config.lora.merge:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -74,27 +74,20 @@ def grid_of(
     editor: Editor, candidates: Sequence[Example], config: EditorConfig, *, device: torch.device
 ) -> SampleGrid:
     """The grid of a run: its pairs, decoded, and their instructions, encoded on the device."""
-    own = editor.defaults.sampling
-    guidance = replace(
-        own,
+    guidance = editor.defaults.sampling.updated(
         steps=config.sample_steps,
-        image_guidance=_or(config.sample_image_guidance, own.image_guidance),
-        text_guidance=_or(config.sample_text_guidance, own.text_guidance),
+        image_guidance=config.sample_image_guidance,
+        text_guidance=config.sample_text_guidance,
     )
     chosen = choose(candidates, config.sample_count, seed=config.seed)
     sides = shapes.of(chosen, resolution=config.resolution, multiple=editor.multiple, square=config.square)
     pictures = tuple(examples.load_pair(one, side) for one, side in zip(chosen, sides, strict=True))
-    encoders = [part for part in editor.encoders() if part is not editor.autoencoder]
-    with editor.encoders_on(device, encoders):
+    with editor.encoders_on(device, editor.text_encoders()):
         texts = tuple(
             sampling.guided_texts(editor, [pair[:1]], [one.entry.instruction], guidance)
             for one, pair in zip(chosen, pictures, strict=True)
         )
     return SampleGrid(editor, chosen, pictures, texts, guidance, config.seed)
-
-
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value
 
 
 def choose(candidates: Sequence[Example], count: int, *, seed: int) -> tuple[Example, ...]:

@@ -44,7 +44,7 @@ def train_editor(run: TrainRun, config: EditorConfig) -> TrainResult:
     editor.denoiser.to(device)
     if run.accelerator.is_main_process:
         print(f"frozen: {len(frozen)} tensors: {describe_frozen(frozen, config, editor)}", file=sys.stderr)
-    weights = LossWeights(config.action, config.regularization.weight, config.min_snr_gamma, config.change_weight)
+    weights = LossWeights.of(config)
     task = EditorTask(
         editor,
         batches,

@@ -129,3 +129,9 @@ def test_weights_that_train_are_asked_for_in_float32(
     assert asked == [torch.float32, None]
     with pytest.raises(RecipeError, match="weights of 16 bits"):
         trained(tmp_path, squares, source=base, model={"source": str(base), "dtype": "bfloat16"}, lora=None)
+
+
+def test_a_saved_model_names_no_path_of_this_machine(base: Path, tmp_path: Path) -> None:
+    families.load(str(base)).save(tmp_path / "again")
+    for config in (tmp_path / "again").rglob("*.json"):
+        assert str(base) not in config.read_text(encoding="utf-8"), config

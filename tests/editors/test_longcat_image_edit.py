@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from actionpairs.editors import flux_kontext, sampling
+from actionpairs.editors import flow, sampling
 from actionpairs.editors.longcat_image_edit import LongCatImageEdit
 from actionpairs.errors import ModelError
 from tests.editors import tiny_pipelines
@@ -34,7 +34,7 @@ def as_floats(decoded: Tensor) -> np.ndarray:
 def test_an_edit_equals_the_pipelines_to_the_last_bit(
     editor: LongCatImageEdit, row: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flux_kontext, "to_pictures", as_floats)
+    monkeypatch.setattr(flow, "to_pictures", as_floats)
     ours = sampling.sample(editor, PICTURES[row : row + 1], [TEXTS[row]], seeds=[row], sampling=GUIDED)
     picture = Image.fromarray(PICTURES[row])
     theirs = tiny_pipelines.edit_floats(
@@ -44,7 +44,7 @@ def test_an_edit_equals_the_pipelines_to_the_last_bit(
 
 
 def test_four_edits_at_once_equal_four_edits(editor: LongCatImageEdit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flux_kontext, "to_pictures", as_floats)
+    monkeypatch.setattr(flow, "to_pictures", as_floats)
     together = sampling.sample(editor, PICTURES, TEXTS, seeds=range(4), sampling=GUIDED)
     for row in range(4):
         alone = sampling.sample(editor, PICTURES[row : row + 1], [TEXTS[row]], seeds=[row], sampling=GUIDED)
