@@ -1,6 +1,7 @@
 """Renders annotated action videos of a table with their ground truth, for the demo, the tests and the study."""
 
 from actionpairs.synthetic.actions import Verb
+from actionpairs.synthetic.conditions import Conditions
 from actionpairs.synthetic.frame_index import decode_frame_index
 from actionpairs.synthetic.outcomes import EditScore, Outcome, find_changed_pixels, render_outcomes, score_edit
 from actionpairs.synthetic.rendering import RenderedSet, RenderedVideo, render_pairs, render_set, render_video
@@ -19,6 +20,7 @@ from actionpairs.synthetic.truth import (
 __all__ = [
     "Arguments",
     "Blemish",
+    "Conditions",
     "EditScore",
     "MomentTruth",
     "Outcome",

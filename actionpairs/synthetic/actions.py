@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from actionpairs.synthetic.scene import Scene, apparent_distance, find_spot, is_free
+from actionpairs.synthetic.scene import Scene, apparent_distance, find_spot, is_free, touches_clutter
 from actionpairs.synthetic.world import FURNITURE, Kind, Placement, World, find_things_on, replace_placement
 
 Verb = Literal[
@@ -84,9 +84,10 @@ def choose_action(
 
 def list_actions(rng: np.random.Generator, scene: Scene, world: World) -> Iterator[Action]:
     """Yield the actions that are possible in a world; `rng` chooses the spots."""
-    visible_count = sum(placement.state not in ("absent", "covered") for placement in world)
-    for index, placement in enumerate(world):
-        kind = scene.things[index].kind
+    touchable = [index for index in range(len(world)) if not scene.is_clutter(index)]
+    visible_count = sum(world[index].state not in ("absent", "covered") for index in touchable)
+    for index in touchable:
+        kind, placement = scene.things[index].kind, world[index]
         if placement.state == "absent":
             if visible_count < 7:
                 yield from _list_puts(rng, scene, world, index)
@@ -181,9 +182,11 @@ def _list_stacks(scene: Scene, world: World, index: int) -> Iterator[Action]:
     mover = scene.things[index]
     for other, base in enumerate(world):
         thing = scene.things[other]
-        if other == index or base.state != "standing" or thing.kind not in _BASES.get(mover.kind, ()):
+        if other == index or scene.is_clutter(other) or base.state != "standing":
             continue
-        if find_things_on(world, other):
+        if thing.kind not in _BASES.get(mover.kind, ()):
+            continue
+        if find_things_on(world, other) or touches_clutter(scene, world, index, (base.x, base.y)):
             continue
         on_top = Placement("stacked", base.x, base.y, base.z + thing.support, on=other)
         narration = f"stack {name_thing(scene, index)} on {name_thing(scene, other)}"
@@ -193,10 +196,12 @@ def _list_stacks(scene: Scene, world: World, index: int) -> Iterator[Action]:
 
 def _list_covers(scene: Scene, world: World) -> Iterator[Action]:
     for ball, below in enumerate(world):
-        if scene.things[ball].kind != "ball" or below.state != "standing":
+        if scene.things[ball].kind != "ball" or scene.is_clutter(ball) or below.state != "standing":
             continue
         for index, placement in enumerate(world):
             kind = scene.things[index].kind
+            if scene.is_clutter(index) or touches_clutter(scene, world, index, (below.x, below.y)):
+                continue
             if kind not in ("bowl", "cup") or placement.state != "standing" or find_things_on(world, index):
                 continue
             lid = Placement("upside_down", below.x, below.y, tilt=float(np.pi), on=ball)

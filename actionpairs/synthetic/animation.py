@@ -69,7 +69,7 @@ def _rearrange(segment: EpisodeSegment, thing: Thing, camera: Camera, progress: 
     action = segment.action
     before, after = action.before[action.acted], action.after[action.acted]
     placement = _interpolate_placement(before, after, _smoothstep(progress, _GRASPED, _PLACED))
-    grip = _find_grip(thing, placement, segment.heading)
+    grip = find_grip(thing, placement, segment.heading)
     hand = grip
     if progress < _ENTERED:
         hand = _interpolate_point(
@@ -95,7 +95,7 @@ def _carry_in_or_out(segment: EpisodeSegment, thing: Thing, camera: Camera, prog
     clock = progress if taken else 1.0 - progress
     world = action.before if taken else action.after
     placement = world[action.acted]
-    rest = _find_grip(thing, placement, segment.heading)
+    rest = find_grip(thing, placement, segment.heading)
     outside = _find_exit_point(rest, segment.heading, camera, thing.radius * 2.2 + 0.06)
     closure = _smoothstep(clock, 0.22, 0.48)
     if clock < 0.40:
@@ -121,7 +121,7 @@ def _carry_in_or_out(segment: EpisodeSegment, thing: Thing, camera: Camera, prog
 def _hover(segment: EpisodeSegment, thing: Thing, camera: Camera, progress: float) -> Moment:
     """The hand comes near the thing and leaves without touching it."""
     action = segment.action
-    x, y, z = _find_grip(thing, action.before[action.acted], segment.heading)
+    x, y, z = find_grip(thing, action.before[action.acted], segment.heading)
     near = (x, y, z + 0.035 + 0.008 * float(np.sin(progress * 14)))
     outside = _find_exit_point(near, segment.heading, camera, 0.0)
     closeness = _smoothstep(progress, 0.0, 0.40) - _smoothstep(progress, 0.60, 1.0)
@@ -146,7 +146,7 @@ def _interpolate_placement(before: Placement, after: Placement, share: float) ->
     )
 
 
-def _find_grip(thing: Thing, placement: Placement, heading: float) -> Point:
+def find_grip(thing: Thing, placement: Placement, heading: float) -> Point:
     """Return the point where a hand grips a thing: its top, its near rim or its handle."""
     toward = (-float(np.cos(heading)), -float(np.sin(heading)))
     size = thing.scale

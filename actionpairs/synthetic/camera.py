@@ -75,15 +75,23 @@ def choose_camera(rng: np.random.Generator, kind: CameraKind, size: tuple[int, i
     return Camera(position, target, 0.0, 1.80, size)
 
 
-def iter_cameras(
-    rng: np.random.Generator, resting: Camera, kind: CameraKind, frame_count: int, frame_rate: float
+def iter_cameras(  # 6 parameters: how it rests, how it moves, and for how long
+    rng: np.random.Generator,
+    resting: Camera,
+    kind: CameraKind,
+    frame_count: int,
+    frame_rate: float,
+    motion: float = 1.0,
 ) -> Iterator[Camera]:
-    """Yield the camera of every frame. A fixed one never moves; a head camera drifts and shakes."""
+    """Yield the camera of every frame. A fixed one never moves; a head camera drifts and shakes.
+
+    motion: how far it drifts, as a multiple of about 3 cm.
+    """
     if kind == "fixed":
         for _ in range(frame_count):
             yield resting
         return
-    drift = _make_tracks(rng, frame_count, frame_rate, slowest=0.09, fastest=0.33)
+    drift = motion * _make_tracks(rng, frame_count, frame_rate, slowest=0.09, fastest=0.33)
     shake = _make_tracks(rng, frame_count, frame_rate, slowest=1.3, fastest=4.5)
     for slow, quick in zip(drift, shake, strict=True):
         position = np.asarray(resting.position) + slow[:3] * 0.030 + quick[:3] * 0.0012

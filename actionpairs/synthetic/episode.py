@@ -7,7 +7,8 @@ import numpy as np
 
 from actionpairs.synthetic.actions import VERBS, Action, Verb, choose_action
 from actionpairs.synthetic.camera import choose_camera
-from actionpairs.synthetic.scene import Scene, compose_scene
+from actionpairs.synthetic.conditions import CLEAN, Conditions
+from actionpairs.synthetic.scene import Scene, add_clutter, compose_scene
 from actionpairs.synthetic.world import CameraKind
 
 _SHORT: tuple[Verb, ...] = ("take", "put", "open", "close", "check")
@@ -40,6 +41,7 @@ class Episode:
     frame_count: int
     scene: Scene
     segments: tuple[EpisodeSegment, ...]
+    conditions: Conditions = CLEAN
 
     @property
     def participant_id(self) -> str:
@@ -62,7 +64,7 @@ def make_generator(seed: int, camera_kind: CameraKind, part: str, number: int) -
     return np.random.default_rng(np.random.SeedSequence(words))
 
 
-def plan_episode(  # 7 parameters: the episode depends on each of them
+def plan_episode(  # 8 parameters: the episode depends on each of them
     *,
     seed: int,
     camera_kind: CameraKind,
@@ -71,10 +73,12 @@ def plan_episode(  # 7 parameters: the episode depends on each of them
     size: tuple[int, int],
     frame_rate: int,
     verbs: Sequence[Verb] = VERBS,
+    conditions: Conditions = CLEAN,
 ) -> Episode:
     """Plan the episode of the index-th video of a set."""
     rng = make_generator(seed, camera_kind, "script", index)
-    scene = compose_scene(rng, choose_camera(rng, camera_kind, size), 0.03 if camera_kind == "fixed" else 0.06)
+    margin = 0.03 if camera_kind == "fixed" else 0.06 * conditions.camera_motion
+    scene = add_clutter(rng, compose_scene(rng, choose_camera(rng, camera_kind, size), margin), conditions.clutter)
     video_id = name_video(index)
     world = scene.opening
     clock = int(rng.integers(35, 90))
@@ -87,7 +91,7 @@ def plan_episode(  # 7 parameters: the episode depends on each of them
         done.append(action.verb)
         clock = segments[-1].stop + int(rng.integers(25, 70))
     frame_count = -(-(clock + 20) * frame_rate // 100)
-    return Episode(video_id, camera_kind, frame_rate, frame_count, scene, tuple(segments))
+    return Episode(video_id, camera_kind, frame_rate, frame_count, scene, tuple(segments), conditions)
 
 
 def _plan_segment(

@@ -11,7 +11,7 @@ from actionpairs.synthetic.camera import Camera
 from actionpairs.synthetic.hand import SKINS, SLEEVES, HandPicture, HandStyle, draw_hand
 from actionpairs.synthetic.light import Light, choose_light
 from actionpairs.synthetic.scene import Scene
-from actionpairs.synthetic.shadow import cast_shadow, combine_shadows
+from actionpairs.synthetic.shadow import Shadow, cast_shadow, combine_shadows
 from actionpairs.synthetic.sprites import Sprite, blend_sprite, draw_thing
 from actionpairs.synthetic.table_texture import COVERS, TableTexture, make_table_texture
 from actionpairs.synthetic.world import Placement, Thing
@@ -53,6 +53,7 @@ class FrameRenderer:
         self._fields = _make_noise_fields(rng, scene.camera.size, style.noise)
         self._vignette = _shape_vignette(scene.camera.size)
         self._sprites: dict[tuple[Thing, Placement], Sprite | None] = {}
+        self._shadows: dict[tuple[Thing, Placement], Shadow] = {}
         self._hands: dict[tuple[float, int, bool], tuple[HandPicture, Pixels]] = {}
         self._table_key: tuple[Placement, ...] = ()
         self._table = style.table.picture
@@ -86,7 +87,7 @@ class FrameRenderer:
         """Render the table with the shadows of all things that rest on it."""
         if resting != self._table_key:
             shadows = [
-                cast_shadow(self._scene.things[index], placement, self._style.light)
+                self._cast_resting_shadow(self._scene.things[index], placement)
                 for index, placement in enumerate(moment.world)
                 if index != moment.moving and placement.state not in ("absent", "covered")
             ]
@@ -96,6 +97,12 @@ class FrameRenderer:
             self._table_key = resting
         to_picture = camera.map_table() @ self._style.table.map_to_meters()
         return _as_pixels(cv2.warpPerspective(self._table, to_picture, camera.size, borderMode=cv2.BORDER_REFLECT))
+
+    def _cast_resting_shadow(self, thing: Thing, placement: Placement) -> Shadow:
+        key = (thing, placement)
+        if key not in self._shadows:
+            self._shadows[key] = cast_shadow(thing, placement, self._style.light)
+        return self._shadows[key]
 
     def _draw_moving_shadow(self, picture: Pixels, camera: Camera, moment: Moment, moving: int) -> None:
         shadow = cast_shadow(self._scene.things[moving], moment.world[moving], self._style.light)

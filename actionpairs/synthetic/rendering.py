@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NotRequired, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +18,12 @@ from actionpairs.synthetic.actions import VERBS, Verb
 from actionpairs.synthetic.animation import compute_moment
 from actionpairs.synthetic.annotation_files import EPIC_COLUMNS, format_csv, make_epic_rows, make_mpii_rows
 from actionpairs.synthetic.camera import Camera, iter_cameras
+from actionpairs.synthetic.conditions import CLEAN, Conditions
 from actionpairs.synthetic.encoding import encode_video
-from actionpairs.synthetic.episode import Episode, EpisodeSegment, make_generator, name_video, plan_episode
+from actionpairs.synthetic.episode import Episode, make_generator, name_video, plan_episode
 from actionpairs.synthetic.frame_index import stamp_frame_index
 from actionpairs.synthetic.frame_renderer import FrameRenderer, choose_style
+from actionpairs.synthetic.pair_plan import PairPlan, plan_pairs
 from actionpairs.synthetic.truth import Arguments, Truth, VideoTruth, format_truth, load_truth
 from actionpairs.synthetic.video_truth import compute_video_truth
 from actionpairs.synthetic.world import CameraKind
@@ -128,24 +131,60 @@ def render_video(  # 9 parameters: those of render_set that concern one video
     return RenderedVideo(path, episode, compute_video_truth(episode, cameras))
 
 
+class PairOptions(TypedDict):
+    """What the pairs of one video depend on: those of render_video without its file, and the conditions."""
+
+    camera: CameraKind
+    actions: int
+    seed: int
+    index: int
+    size: tuple[int, int]
+    frame_rate: NotRequired[int]
+    conditions: NotRequired[Conditions]
+
+
+@dataclass(frozen=True, slots=True)
+class PairScene:
+    """One video as it is planned: its episode, the camera of every frame, its renderer, and its pairs."""
+
+    episode: Episode
+    cameras: list[Camera]
+    renderer: FrameRenderer
+    pairs: tuple[PairPlan, ...]
+
+
+def plan_scene(options: PairOptions, *, noisy: bool) -> PairScene:
+    """Plan the index-th video of a set. Without noise, rendering a frame twice gives the same pixels."""
+    camera, seed, index = options["camera"], options["seed"], options["index"]
+    episode = plan_episode(
+        seed=seed,
+        camera_kind=camera,
+        index=index,
+        actions=options["actions"],
+        size=options["size"],
+        frame_rate=options.get("frame_rate", 30),
+        conditions=options.get("conditions", CLEAN),
+    )
+    cameras = compute_cameras(episode, seed, index)
+    renderer = make_renderer(episode, seed, index, noisy=noisy)
+    pairs = plan_pairs(make_generator(seed, camera, "pairs", index), episode, cameras)
+    return PairScene(episode, cameras, renderer, tuple(pairs))
+
+
 def render_pairs(
-    *, camera: CameraKind, actions: int, seed: int, index: int, size: tuple[int, int], frame_rate: int = 30
-) -> Iterator[tuple[EpisodeSegment, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
-    """Render only the first and the last frame of every action of the index-th video of a set.
+    **options: Unpack[PairOptions],
+) -> Iterator[tuple[PairPlan, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
+    """Render only the first and the last frame of every instruction of the index-th video of a set.
 
     Pictures are H W 3 RGB. Their noise is not that of the video, which depends on the frames before.
     """
-    episode = plan_episode(
-        seed=seed, camera_kind=camera, index=index, actions=actions, size=size, frame_rate=frame_rate
-    )
-    cameras = compute_cameras(episode, seed, index)
-    renderer = make_renderer(episode, seed, index)
-    for segment in episode.segments:
+    scene = plan_scene(options, noisy=True)
+    for pair in scene.pairs:
         before, after = (
-            renderer.render(cameras[frame], compute_moment(episode, frame))
-            for frame in (segment.first_frame, segment.last_frame)
+            scene.renderer.render(scene.cameras[frame], compute_moment(scene.episode, frame))
+            for frame in (pair.first_frame, pair.last_frame)
         )
-        yield segment, before, after
+        yield pair, before, after
 
 
 def _render_frames(
@@ -173,8 +212,11 @@ def make_renderer(episode: Episode, seed: int, index: int, *, noisy: bool = True
 def compute_cameras(episode: Episode, seed: int, index: int) -> list[Camera]:
     """Return the camera of every frame of the index-th video."""
     rng = make_generator(seed, episode.camera_kind, "camera", index)
+    motion = episode.conditions.camera_motion
     return list(
-        iter_cameras(rng, episode.scene.camera, episode.camera_kind, episode.frame_count, episode.frame_rate)
+        iter_cameras(
+            rng, episode.scene.camera, episode.camera_kind, episode.frame_count, episode.frame_rate, motion
+        )
     )
 
 

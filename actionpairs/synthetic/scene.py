@@ -40,6 +40,7 @@ PALETTES: dict[Kind, tuple[str, ...]] = {
     "cupboard": ("white", "turquoise", "green", "brown"),
 }
 _MOVABLE: tuple[Kind, ...] = ("cup", "plate", "bowl", "bottle", "pan", "box", "ball")
+_CLUTTER: tuple[Kind, ...] = ("cup", "plate", "bowl", "bottle", "box", "ball")
 _FEWEST = 4  # things in view at the start
 _TRIES = 12
 _SHARES = np.array([0.24, 0.12, 0.16, 0.09, 0.07, 0.18, 0.14])
@@ -53,6 +54,11 @@ class Scene:
     opening: World
     camera: Camera
     margin: float  # free space around the things, in frame heights: a head camera moves
+    clutter: int = 0  # so many things at the end are clutter, which no action touches
+
+    def is_clutter(self, index: int) -> bool:
+        """Return whether a thing is clutter."""
+        return index >= len(self.things) - self.clutter
 
 
 def compose_scene(rng: np.random.Generator, camera: Camera, margin: float) -> Scene:
@@ -61,6 +67,36 @@ def compose_scene(rng: np.random.Generator, camera: Camera, margin: float) -> Sc
     while len(tries) < _TRIES and not (tries and _count_present(tries[-1].opening) >= _FEWEST):
         tries.append(_try_scene(rng, camera, margin))
     return max(tries, key=lambda scene: _count_present(scene.opening))
+
+
+def add_clutter(rng: np.random.Generator, scene: Scene, count: int) -> Scene:
+    """Add at most `count` things that no action touches, where there is room; the border cuts some."""
+    taken = {(thing.kind, thing.color) for thing in scene.things}
+    for number in range(count):
+        kind = _CLUTTER[int(rng.integers(0, len(_CLUTTER)))]
+        colors = [color for color in dict.fromkeys(PALETTES[kind]) if (kind, color) not in taken]
+        color = colors[int(rng.integers(0, len(colors)))]
+        material = _MATERIALS[kind][int(rng.integers(0, len(_MATERIALS[kind])))]
+        scale = _SCALES.get(kind, 1.06) * float(rng.uniform(0.65, 1.0))
+        thing = Thing(f"clutter_{number}", kind, color, material, scale, _choose_yaw(rng, kind))
+        more = replace(scene, things=(*scene.things, thing), opening=(*scene.opening, Placement("absent")))
+        spot = _find_clutter_spot(rng, more, len(scene.things))
+        if spot is not None:
+            taken.add((kind, color))
+            opening = (*scene.opening, Placement("standing", *spot))
+            scene = replace(more, opening=opening, clutter=scene.clutter + 1)
+    return scene
+
+
+def _find_clutter_spot(rng: np.random.Generator, scene: Scene, index: int) -> tuple[float, float] | None:
+    """Find a random spot, the middle of the thing in view. None after 60 tries."""
+    thing, (width, height) = scene.things[index], scene.camera.size
+    for _ in range(60):
+        spot = (float(rng.uniform(-0.36, 0.36)), float(rng.uniform(-0.24, 0.36)))
+        x, y = scene.camera.project_point(*spot, thing.height / 2)
+        if 0 <= x < width and 0 <= y < height and _is_clear(scene, scene.opening, index, spot):
+            return spot
+    return None
 
 
 def _count_present(world: World) -> int:
@@ -119,9 +155,13 @@ def find_spot(rng: np.random.Generator, scene: Scene, world: World, index: int) 
 def is_free(scene: Scene, world: World, index: int, spot: tuple[float, float]) -> bool:
     """Return whether a thing can stand at a spot: in view, without contact and with little occlusion."""
     thing = scene.things[index]
+    return _is_in_square(scene, _bounding_box(scene.camera, thing, spot)) and _is_clear(scene, world, index, spot)
+
+
+def _is_clear(scene: Scene, world: World, index: int, spot: tuple[float, float]) -> bool:
+    """Return whether a thing at a spot touches no other, and hides or is hidden by others little."""
+    thing = scene.things[index]
     mine = _bounding_box(scene.camera, thing, spot)
-    if not _is_in_square(scene, mine):
-        return False
     for other, placement in enumerate(world):
         if other == index or placement.state == "absent":
             continue
@@ -132,6 +172,16 @@ def is_free(scene: Scene, world: World, index: int, spot: tuple[float, float]) -
         if _overlap(mine, _bounding_box(scene.camera, there, (placement.x, placement.y), placement.z)) > 0.22:
             return False
     return True
+
+
+def touches_clutter(scene: Scene, world: World, index: int, spot: tuple[float, float]) -> bool:
+    """Return whether a thing at a spot would touch clutter, as a bowl can that covers a ball."""
+    return any(
+        np.hypot(spot[0] - world[other].x, spot[1] - world[other].y)
+        < scene.things[index].radius + scene.things[other].radius
+        for other in range(len(scene.things))
+        if scene.is_clutter(other)
+    )
 
 
 def apparent_distance(camera: Camera, start: tuple[float, float], stop: tuple[float, float]) -> float:

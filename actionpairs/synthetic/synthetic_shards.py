@@ -20,6 +20,8 @@ from actionpairs.progress import Progress
 from actionpairs.records import Sample, SampleMetadata, Segment
 from actionpairs.shards import DatasetInfo, ShardPlan
 from actionpairs.storage import Folder
+from actionpairs.synthetic import kitchen
+from actionpairs.synthetic.conditions import CLEAN, Conditions
 
 ACTIONS_PER_SCENE = 14  # as many as a rendered video has
 _EDITS_PER_SCENE = 5
@@ -31,18 +33,24 @@ _SECONDS_PER_PAIR = 10.0  # there is no video: pairs get made-up times
 class SyntheticSet:
     """What to render: `scenes` scenes to train on, and after them `test_scenes` others to test with.
 
-    kind: pairs of actions, or of static edits. side: of the square pictures, in pixels. held_back: combinations of
-    verb and noun that are in the test split alone.
+    kind: pairs of actions on the tabletop, of static edits, or of actions in the 3-D kitchen (extra `kitchen`).
+    side: of the square pictures, in pixels. held_back: combinations of verb and noun that are in the test split
+    alone. conditions: of actions on the tabletop.
     """
 
     name: str
     camera: Literal["fixed", "head"]
-    kind: Literal["actions", "static edits"]
+    kind: Literal["actions", "static edits", "kitchen"]
     scenes: int
     test_scenes: int
     side: int
     seed: int
     held_back: tuple[tuple[str, str], ...] = ()
+    conditions: Conditions = CLEAN
+
+    def __post_init__(self) -> None:
+        if self.kind != "actions" and self.conditions != CLEAN:
+            raise ValueError(f"The set {self.name} has no actions on the tabletop, so it has no conditions.")
 
     @property
     def train(self) -> str:
@@ -63,6 +71,7 @@ class _Pair:
     instruction: str
     before: np.ndarray
     after: np.ndarray
+    combinations: frozenset[tuple[str, str]]  # of verb and noun, of all its actions
 
 
 def write_synthetic_shards(spec: SyntheticSet, *, out: str, workers: int | None = None) -> None:
@@ -100,7 +109,7 @@ def _scene_samples(spec: SyntheticSet, recipe_digest: str, scene: int) -> list[S
     return [
         _sample(pair, scene, number, split=split, recipe_digest=recipe_digest)
         for number, pair in enumerate(_pairs(spec, scene))
-        if split == spec.test or (pair.verb, pair.noun) not in spec.held_back
+        if split == spec.test or pair.combinations.isdisjoint(spec.held_back)
     ]
 
 
@@ -111,7 +120,22 @@ def _pairs(spec: SyntheticSet, scene: int) -> Iterator[_Pair]:
             camera=spec.camera, edits=_EDITS_PER_SCENE, seed=spec.seed, index=scene, size=size
         )
         for number, edit in enumerate(edits):
-            yield _Pair(f"T{scene:05d}_{number}", edit.verb, edit.noun, edit.instruction, edit.before, edit.after)
+            yield _Pair(
+                f"T{scene:05d}_{number}",
+                edit.verb,
+                edit.noun,
+                edit.instruction,
+                edit.before,
+                edit.after,
+                frozenset({(edit.verb, edit.noun)}),
+            )
+        return
+    if spec.kind == "kitchen":
+        for one in kitchen.render_kitchen_pairs(
+            seed=spec.seed, scene=scene, side=spec.side, moving=spec.camera == "head"
+        ):
+            combination = frozenset({(one.verb, one.noun)})
+            yield _Pair(one.key, one.verb, one.noun, one.instruction, one.before, one.after, combination)
         return
     rendered = synthetic.render_pairs(
         camera=spec.camera,
@@ -120,11 +144,15 @@ def _pairs(spec: SyntheticSet, scene: int) -> Iterator[_Pair]:
         index=scene,
         size=size,
         frame_rate=FRAME_RATE,
+        conditions=spec.conditions,
     )
-    for truth, before, after in rendered:
-        action = truth.action
-        if action.verb != "check":  # nothing changes, so there is nothing to learn
-            yield _Pair(truth.id, action.verb, action.nouns[0], action.narration, before, after)
+    for plan, before, after in rendered:
+        verb, noun = plan.action.verb, plan.action.nouns[0]
+        if verb != "check":  # nothing changes, so there is nothing to learn
+            combinations = frozenset[tuple[str, str]](
+                (each.action.verb, each.action.nouns[0]) for each in plan.segments
+            )
+            yield _Pair(plan.id, verb, noun, plan.instruction, before, after, combinations)
 
 
 def _sample(pair: _Pair, scene: int, number: int, *, split: str, recipe_digest: str) -> Sample:
