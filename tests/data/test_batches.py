@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from actionpairs.configs import ActionLossConfig
-from actionpairs.data.batches import Augmentation, BatchSampler, EpochOrder, NegativeSampler, TrainRow, is_flipped
+from actionpairs.data.batches import Augmentation, BatchSampler, EpochOrder, TrainRow, is_flipped
 from actionpairs.data.examples import Example
 from actionpairs.errors import TrainingError
 
@@ -114,16 +114,6 @@ def test_one_action_alone_is_refused_if_negatives_are_needed(pairs: tuple[Exampl
     BatchSampler(alone, replace(PLAIN, negatives=0), seed=0, batch_size=2)
 
 
-def test_a_negative_of_the_same_name_and_epoch_is_always_the_same(pairs: tuple[Example, ...]) -> None:
-    entries = [pair.entry for pair in pairs]
-
-    def texts(epoch: int, name: str) -> tuple[str, ...]:
-        return NegativeSampler(entries).sample(entries[0], count=3, seed=0, epoch=epoch, name=name)
-
-    assert texts(0, "a") == texts(0, "a")
-    assert len({texts(epoch, name) for epoch in range(4) for name in "abcd"}) > 1
-
-
 @pytest.mark.parametrize("pool", [1, 2, 3])
 def test_a_pair_meets_no_more_wrong_texts_than_its_pool_and_another_pair_others(
     pairs: tuple[Example, ...], pool: int
@@ -136,42 +126,6 @@ def test_a_pair_meets_no_more_wrong_texts_than_its_pool_and_another_pair_others(
         met[row.name] |= set(row.negative_texts)
     assert {len(texts) for texts in met.values()} == {pool}
     assert len({frozenset(texts) for texts in met.values()}) > 1
-
-
-def test_a_pool_takes_each_action_once_before_it_takes_one_twice(pairs: tuple[Example, ...]) -> None:
-    own, *others = (
-        replace(pairs[0].entry, action=action, instruction=f"{action} {number}".strip())
-        for action, count in {"own": 1, "many": 50, "two": 2, "one": 1}.items()
-        for number in range(count)
-    )
-
-    def pool_of(size: int, seed: int) -> set[str]:
-        sampler = NegativeSampler([own, *others], pool=size)
-        return set(sampler.sample(own, count=500, seed=seed, epoch=0, name="a"))
-
-    for seed in range(5):
-        assert {text.split()[0] for text in pool_of(3, seed)} == {"many", "two", "one"}
-        assert len(pool_of(3, seed)) == 3
-        assert sorted(text.split()[0] for text in pool_of(5, seed)) == ["many", "many", "one", "two", "two"]
-        assert pool_of(2, seed) < pool_of(3, seed)  # a larger pool adds
-    assert len({frozenset(pool_of(3, seed)) for seed in range(5)}) > 1
-
-
-def test_a_text_of_two_actions_takes_one_place_of_a_pool(pairs: tuple[Example, ...]) -> None:
-    own, *others = (
-        replace(pairs[0].entry, action=action, instruction=text)
-        for action, text in (("own", "a"), ("one", "b"), ("two", "b"), ("three", "c"))
-    )
-    for seed in range(5):
-        texts = NegativeSampler([own, *others], pool=2).sample(own, count=50, seed=seed, epoch=0, name="a")
-        assert set(texts) == {"b", "c"}
-
-
-def test_a_pool_as_large_as_all_texts_leaves_none_out(pairs: tuple[Example, ...]) -> None:
-    entries = [pair.entry for pair in pairs]
-    expected = {text for texts in NegativeSampler(entries).candidates(entries[0]) for text in texts}
-    texts = NegativeSampler(entries, pool=1000).sample(entries[0], count=300, seed=0, epoch=0, name="a")
-    assert set(texts) == expected
 
 
 def test_a_pool_does_not_go_with_negatives_of_the_batch() -> None:

@@ -1,91 +1,79 @@
-"""Discrimination compares two instructions by how well the truth's noise is predicted, and by nothing else."""
+"""Discrimination has a column for any other action and one for each kind of hard negatives that a split has."""
 
 from __future__ import annotations
 
-import copy
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import pytest
-import torch
-from diffusers import DDPMScheduler
 
-from actionpairs.editors.editor import Editor, rebuilt
-from actionpairs.metrics import discrimination
+from actionpairs.data import rng
+from actionpairs.data.negatives import NegativeSampler
+from actionpairs.editors.editor import Editor
 from actionpairs.metrics.discrimination import Discrimination
 from actionpairs.metrics.metric import EditBatch
 from actionpairs.records import Entry
+from actionpairs.training import margins
 from tests.evaluation.conftest import MOVES, moved
 
 PAIRS = np.stack([np.stack(moved(action, seed=seed)) for seed, action in enumerate(MOVES)])
-SEEDS = range(len(PAIRS))
+DEEDS = "open drawer", "open door", "close drawer", "wave hand"
+NAMES = {
+    "all": "discrimination",
+    "same verb": "discrimination (same verb)",
+    "same noun": "discrimination (same noun)",
+    "same scene": "discrimination (same scene)",
+}
 
 
-def margins(editor: Editor, right: list[str], wrong: list[str]) -> np.ndarray:
-    return discrimination.margins(editor, PAIRS, right, wrong, seeds=SEEDS)
-
-
-def test_the_other_way_round_has_the_other_sign(small_editor: Editor) -> None:
-    right, wrong = list(MOVES), list(MOVES)[::-1]
-    forward = margins(small_editor, right, wrong)
-    assert (forward != 0).all()
-    assert margins(small_editor, wrong, right) == pytest.approx(-forward)
-
-
-def test_the_same_instruction_has_no_margin(small_editor: Editor) -> None:
-    assert margins(small_editor, list(MOVES), list(MOVES)) == pytest.approx(0, abs=1e-7)
-
-
-def test_batches_of_any_size_have_the_same_margins(small_editor: Editor) -> None:
-    right, wrong = list(MOVES), list(MOVES)[::-1]
-    one_by_one = [
-        discrimination.margins(
-            small_editor, PAIRS[i : i + 1], right[i : i + 1], wrong[i : i + 1], seeds=SEEDS[i : i + 1]
-        )
-        for i in range(len(PAIRS))
+def entries_of(deeds: Sequence[str], groups: str = "1122") -> list[Entry]:
+    """Samples whose action is the verb, as in the study's data."""
+    return [
+        Entry(key, "test", "x.tar", f"{verb} the {noun}", verb, noun, verb, group, 0, 1, 1, 1, 64, 64)
+        for key, deed, group in zip("abcd", deeds, groups, strict=True)
+        for verb, noun in [deed.split()]
     ]
-    assert np.concatenate(one_by_one) == pytest.approx(margins(small_editor, right, wrong), rel=1e-3, abs=1e-6)
 
 
-def test_a_model_that_predicts_all_noise_under_the_right_text_alone_wins_by_the_noise(
-    small_editor: Editor,
-) -> None:
-    def perfect(inputs: torch.Tensor, times: torch.Tensor, encoder_hidden_states: torch.Tensor) -> Any:
-        """Zeros under the wrong text; under the right one, the noise itself, from ε = (x_t − √ᾱ x₀)/√(1 − ᾱ)."""
-        signed = torch.from_numpy(PAIRS[:, 1]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        vae = small_editor.autoencoder
-        clean = vae.encode(signed).latent_dist.mode() * vae.config.scaling_factor
-        alphas = scheduler.alphas_cumprod[times[: len(clean)]].view(-1, 1, 1, 1)
-        noise = (inputs[: len(clean), :4] - alphas.sqrt() * clean) / (1 - alphas).sqrt()
-        noises.append((noise**2).mean((1, 2, 3)))
-        return SimpleNamespace(sample=torch.cat([noise, torch.zeros_like(noise)]))
-
-    noises: list[torch.Tensor] = []
-    scheduler, unet = DDPMScheduler(prediction_type="epsilon"), copy.deepcopy(small_editor.denoiser)
-    unet.forward = perfect
-    editor = type(small_editor)(rebuilt(small_editor.pipeline, unet=unet, scheduler=scheduler))
-    values = margins(editor, list(MOVES), ["another"] * len(MOVES))
-    assert len(noises) == discrimination.TIMES_PER_SAMPLE
-    assert values == pytest.approx(torch.stack(noises).sum(0).numpy(), rel=1e-3)
-    assert (values > discrimination.TIMES_PER_SAMPLE / 2).all()  # squared noise is 1 on average
+def batch(entries: Sequence[Entry], editor: Editor | None) -> EditBatch:
+    keys, texts, actions = zip(*((one.key, one.instruction, one.action) for one in entries), strict=True)
+    return EditBatch(keys, texts, actions, PAIRS[:, 0], PAIRS[:, 1], PAIRS[:, 1], editor=editor)
 
 
-def entry(key: str, action: str) -> Entry:
-    return Entry(key, "test", "x.tar", action, *action.split(), action, "P01", 0, 1, 1, 1, 64, 64)
+def test_each_kind_has_the_signs_of_its_margins(small_editor: Editor) -> None:
+    entries = entries_of(DEEDS)
+    values = Discrimination(entries, seed=5).score(batch(entries, small_editor)).values
+    assert list(values) == list(NAMES.values())
+    for kind, name in NAMES.items():
+        for row, own in enumerate(entries):
+            wrong = NegativeSampler(entries, kind).sample(own, count=1, seed=5, epoch=0, name=own.key)
+            if not wrong:
+                assert np.isnan(values[name][row])
+                continue
+            right_text, wrong_text = (
+                small_editor.condition(texts, PAIRS[row : row + 1, 0]) for texts in ([own.instruction], wrong)
+            )
+            seeds = [rng.torch_seed(5, "discrimination", own.key)]
+            [[margin]] = margins.margins(small_editor, PAIRS[row : row + 1], right_text, [wrong_text], seeds=seeds)
+            assert values[name][row] == 100.0 * (margin > 0)
+    counts = [int((~np.isnan(values[name])).sum()) for name in NAMES.values()]
+    assert counts == [4, 2, 2, 4]  # two open, two are of a drawer, and each room has two
 
 
-def batch(small_editor: Editor | None) -> EditBatch:
-    keys, actions = tuple("abcd"), tuple(MOVES)
-    return EditBatch(keys, actions, actions, PAIRS[:, 0], PAIRS[:, 1], PAIRS[:, 1], editor=small_editor)
+def test_a_kind_that_no_sample_has_is_no_column(small_editor: Editor) -> None:
+    entries = entries_of(("open drawer", "open door", "wave hand", "take cup"), groups="1234")
+    metric = Discrimination(entries, seed=0)
+    assert [column.name for column in metric.columns] == ["discrimination", "discrimination (same verb)"]
+    assert list(metric.score(batch(entries, small_editor)).values) == [column.name for column in metric.columns]
 
 
-def test_hits_are_the_signs_of_margins_and_edits_without_a_model_have_none(small_editor: Editor) -> None:
-    metric = Discrimination([entry(key, action) for key, action in zip("abcd", MOVES, strict=True)], seed=0)
-    assert set(metric.score(batch(small_editor)).values["discrimination"]) <= {0.0, 100.0}
-    assert np.isnan(metric.score(batch(None)).values["discrimination"]).all()
+def test_edits_without_a_model_have_none() -> None:
+    entries = entries_of(DEEDS)
+    scores = Discrimination(entries, seed=0).score(batch(entries, None))
+    assert all(np.isnan(values).all() for values in scores.values.values())
 
 
 def test_samples_without_another_action_have_no_value(small_editor: Editor) -> None:
-    metric = Discrimination([entry(key, "move left") for key in "abcd"], seed=0)
-    assert np.isnan(metric.score(batch(small_editor)).values["discrimination"]).all()
+    entries = entries_of(["move left"] * 4)
+    metric = Discrimination(entries, seed=0)
+    assert [column.name for column in metric.columns] == ["discrimination"]
+    assert np.isnan(metric.score(batch(entries, small_editor)).values["discrimination"]).all()
