@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import warnings
 from collections.abc import Iterator
 from importlib import resources
@@ -172,11 +173,25 @@ def _warn_renamed(old: str, new: str) -> None:
     warnings.warn(message, FutureWarning, stacklevel=2)
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads only true and false as booleans, as YAML 1.2 does: `on`, `off`, `yes` and `no` are words."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [(tag, pattern) for tag, pattern in some if tag != "tag:yaml.org,2002:bool"]
+        for first, some in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF")
+)
+
+
 def _load_yaml(path: Path, *, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise RecipeError(f"{path}: `extends` goes in a circle.", cure="Remove `extends` from one of the recipes.")
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RecipeError(f"{path}: cannot be read as YAML: {error}.", cure="Correct the file.") from None
     if not isinstance(data, dict):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actionpairs import compatibility, recipe
-from actionpairs.configs import RecognizerConfig
+from actionpairs.configs import EditorConfig, RecognizerConfig
 from actionpairs.errors import RecipeError
 from actionpairs.formats import TableFormat
 
@@ -121,3 +121,20 @@ def test_a_key_under_both_of_its_names_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "extends: table\nshard: {filters: {max_overexposed: 0.1, max_blown: 0.2}}")
     with pytest.raises(RecipeError, match="`max_blown` and `max_overexposed` are one key"):
         recipe.load(path)
+
+
+@pytest.mark.parametrize("on", ["right", "wrong", "null", "replay"])
+def test_on_is_a_key_and_null_a_word_where_the_field_names_them_so(tmp_path: Path, on: str) -> None:
+    texts = ", texts: [paint it red]" if on == "replay" else ""
+    path = write(tmp_path, f"extends: editaction\ntrain:\n  regularization: {{on: {on}{texts}}}")
+    config = recipe.load(path).train
+    assert isinstance(config, EditorConfig)
+    assert config.regularization.on == on
+
+
+def test_words_that_old_yaml_takes_for_booleans_stay_words(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: editaction\ntrain: {square: true, freeze: [on, off, yes, no, y]}")
+    config = recipe.load(path).train
+    assert isinstance(config, EditorConfig)
+    assert config.freeze == ("on", "off", "yes", "no", "y")
+    assert config.square is True
