@@ -25,8 +25,9 @@ from actionpairs.storage import Folder
 from actionpairs.training.conditionings import Conditionings
 from actionpairs.training.diffusion_batches import DiffusionBatches
 from actionpairs.training.editor_setup import prepare_denoiser
-from actionpairs.training.editor_task import EditorTask, LossWeights
+from actionpairs.training.editor_task import EditorTask
 from actionpairs.training.latents import Latents
+from actionpairs.training.loss_terms import LossWeights
 from actionpairs.training.state import prepare
 from actionpairs.training.train import train_step
 
@@ -72,7 +73,7 @@ class Setting:
 def our_step(editor: Editor, config: EditorConfig, options: Namespace, accelerator: Accelerator) -> Step:
     """The package's own task and training step, on arrays as its caches hold them."""
     prepare_denoiser(editor, config)
-    weights = LossWeights(config.action, config.regularization.weight)
+    weights = LossWeights.of(config)
     reference = lora.without_adapters(editor.denoiser) if weights.needs_reference else None
     drawn = batches(editor, config, options)
     task = EditorTask(editor, drawn, weights, accelerator=accelerator, reference=reference)

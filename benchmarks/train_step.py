@@ -37,7 +37,7 @@ from networks import NOISE, Networks
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from actionpairs.configs import ActionLossConfig, LoopConfig
+from actionpairs.configs import ActionLossConfig, LoopConfig, RegularizationConfig
 from actionpairs.data.batches import Augmentation, BatchSampler
 from actionpairs.data.examples import Example
 from actionpairs.editors import freezing
@@ -47,8 +47,9 @@ from actionpairs.storage import Folder
 from actionpairs.training import devices, losses
 from actionpairs.training.conditionings import Conditionings
 from actionpairs.training.diffusion_batches import DiffusionBatches
-from actionpairs.training.editor_task import EditorTask, LossWeights
+from actionpairs.training.editor_task import EditorTask
 from actionpairs.training.latents import Latents
+from actionpairs.training.loss_terms import LossWeights
 from actionpairs.training.state import compile_network, prepare
 from actionpairs.training.train import train_step
 
@@ -77,7 +78,7 @@ def our_step(networks: Networks, options: Namespace, accelerator: Accelerator, *
     if reference and config.compile:
         compile_network(reference, cuda_graphs=config.cuda_graphs)
     weight = 0.0 if static else 0.1
-    weights = LossWeights(ActionLossConfig(weight=weight), regularization=weight)
+    weights = LossWeights(ActionLossConfig(weight=weight), RegularizationConfig(weight=weight))
     drawn = batches(editor, options, static=static)
     task = EditorTask(editor, drawn, weights, accelerator=accelerator, reference=reference)
     state = prepare(accelerator, unet, config, ema_decay=0)

@@ -2,6 +2,7 @@
 
 from actionpairs.configs.evaluate import EvalConfig
 from actionpairs.configs.extract import ExtractConfig, PictureConfig, ReleasedFramesConfig, SelectConfig
+from actionpairs.configs.losses import ActionLossConfig, DiagnosticsConfig, IdentityConfig, RegularizationConfig
 from actionpairs.configs.shard import (
     ExpectedConfig,
     FilterConfig,
@@ -11,13 +12,11 @@ from actionpairs.configs.shard import (
     SubsetConfig,
 )
 from actionpairs.configs.train import (
-    ActionLossConfig,
     EditorConfig,
     LoopConfig,
     LoraConfig,
     PretrainedModel,
     RecognizerConfig,
-    RegularizationConfig,
     TimesConfig,
     TinyModel,
     TrainConfig,
@@ -27,7 +26,9 @@ from actionpairs.keys import Config
 __all__ = [
     "ActionLossConfig",
     "Config",
+    "DiagnosticsConfig",
     "EditorConfig",
+    "IdentityConfig",
     "EvalConfig",
     "ExpectedConfig",
     "ExtractConfig",

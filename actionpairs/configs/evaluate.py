@@ -12,9 +12,10 @@ class EvalConfig(Config):
 
     resolution: pictures are edited and scored at about resolution² pixels and at their own aspect; null takes the
     size that the models were trained at. square: as center-cropped squares instead, which is what the paper does.
-    steps, guidance and scheduler: null takes each model's own; a scheduler is one of diffusers' classes. quantize:
-    as `model.quantize` in training. gallery: number of samples on the report's page. rater_samples: number of
-    samples on the page for raters.
+    steps, guidance and scheduler: null takes each model's own; a scheduler is one of diffusers' classes.
+    negatives: edits are guided away from another action's instruction, drawn so, in place of the null text.
+    quantize: as `model.quantize` in training. gallery: number of samples on the report's page. rater_samples:
+    number of samples on the page for raters.
     """
 
     resolution: Positive | None = None
@@ -25,6 +26,7 @@ class EvalConfig(Config):
     text_guidance: Weight | None = None
     batch_size: Positive = 8
     scheduler: str | None = None
+    negatives: Literal["all", "same verb", "same noun", "same scene"] | None = None
     quantize: Literal["nf4", "int8"] | None = None
     gallery: Positive = 60
     rater_samples: Positive = 30

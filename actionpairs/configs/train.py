@@ -6,6 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from actionpairs.configs.losses import (
+    ActionLossConfig,
+    DiagnosticsConfig,
+    IdentityConfig,
+    RegularizationConfig,
+    TimeWeights,
+)
 from actionpairs.keys import Config, Positive, Share, Weight
 
 Channels = Annotated[int, Field(gt=0, multiple_of=8)]
@@ -58,37 +65,6 @@ class TinyModel(Config):
     latent_channels: Positive = 4
     autoencoder_steps: Positive = 250
     autoencoder_batch_size: Positive = 8
-
-
-class ActionLossConfig(Config):
-    """L_action: makes the error with the right instruction smaller than with a wrong one.
-
-    form: see docs/method.md. beta: the steepness of logistic and dpo (null: 1000), how far nft steps (null: 1).
-    margin: that of hinge. wrong_weight: λ of nft, the weight of its term with the wrong instruction. negatives:
-    wrong instructions per pair. drawn_from: the pairs that they are taken from. pool: how many different wrong
-    instructions each pair ever meets; null: any. Each is encoded where the text encoder sees the picture.
-    """
-
-    weight: Weight = 0.1
-    form: Literal["logistic", "hinge", "negated", "dpo", "nft"] = "logistic"
-    beta: Annotated[float, Field(gt=0)] | None = None
-    margin: Weight = 0.1
-    wrong_weight: Weight = 1.0
-    negatives: Positive = 1
-    drawn_from: Literal["all", "same verb", "same noun", "batch"] = "all"
-    pool: Positive | None = None
-
-    @model_validator(mode="after")
-    def _batches_have_no_pool(self) -> ActionLossConfig:
-        if self.pool is not None and self.drawn_from == "batch":
-            raise ValueError("`pool` is fixed before the batches: it does not go with `drawn_from: batch`")
-        return self
-
-
-class RegularizationConfig(Config):
-    """L_reg: keeps the prediction near that of the frozen model that training started from."""
-
-    weight: Weight = 0.1
 
 
 class LoraConfig(Config):
@@ -157,10 +133,14 @@ class EditorConfig(LoopConfig):
     resolution: the side of squares (`square: true`), or of a square with the area that every picture is resized
     to. freeze: parts of the names of parameters that do not train; null takes those that mix the instruction in
     (cross-attention). times: how noise levels are drawn, for models of flow matching; null as the family's
-    trainers. change_weight: additional weight of L_static where the two pictures differ; the paper's is 0.
+    trainers. time_weights: how much each noise level counts, in every term (docs/method.md); the paper's is none.
+    min_snr_gamma: γ of min_snr; null: 5. change_weight: additional weight where the two pictures differ, in every
+    term; the paper's is 0. interpolation: the share of the way from the first weights to the trained ones at which
+    the published weights lie (WiSE-FT, arXiv 2109.01903).
     gradient_checkpointing: less memory, a third more time. channels_last: the memory format in which convolutions
     run faster on a GPU. fsdp: shard weights, gradients and AdamW's moments across the GPUs. lora: train only
-    adapters. sample_…: of the sample grids; null takes the model's own guidance.
+    adapters. sample_…: of the sample grids; null takes the model's own guidance. diagnostics: what else is
+    measured.
     """
 
     task: Literal["editor"]
@@ -175,8 +155,11 @@ class EditorConfig(LoopConfig):
     times: TimesConfig | None = None
     action: ActionLossConfig = ActionLossConfig()
     regularization: RegularizationConfig = RegularizationConfig()
+    identity: IdentityConfig = IdentityConfig()
+    time_weights: TimeWeights = "none"
     min_snr_gamma: Annotated[float, Field(gt=0)] | None = None
     change_weight: Weight = 0.0
+    interpolation: Share = 1.0
     conditioning_dropout: Annotated[float, Field(ge=0, le=1 / 3)] = 0.05
     flip: Share = 0.5
     ema_decay: Share = 0.9999
@@ -189,6 +172,14 @@ class EditorConfig(LoopConfig):
     sample_steps: Positive = 20
     sample_image_guidance: Weight | None = None
     sample_text_guidance: Weight | None = None
+    diagnostics: DiagnosticsConfig = DiagnosticsConfig()
+
+    @model_validator(mode="after")
+    def _gamma_has_a_use(self) -> EditorConfig:
+        schemes = self.time_weights, self.action.time_weights, self.regularization.time_weights
+        if self.min_snr_gamma is not None and "min_snr" not in schemes:
+            raise ValueError("`min_snr_gamma` is that of `time_weights: min_snr`: set both")
+        return self
 
     @model_validator(mode="after")
     def _weights_of_half_the_bits_do_not_train(self) -> EditorConfig:
@@ -211,6 +202,14 @@ class EditorConfig(LoopConfig):
     def _can_be_shared_out(self) -> EditorConfig:
         if self.fsdp and (self.compile or self.lora or self.channels_last or self.precision == "fp16"):
             raise ValueError("`fsdp` does not go with `compile`, `lora`, `channels_last` or `precision: fp16`")
+        return self
+
+    @model_validator(mode="after")
+    def _gradients_can_be_measured(self) -> EditorConfig:
+        if self.diagnostics.gradients_every and (self.fsdp or self.compile or self.precision == "fp16"):
+            raise ValueError(
+                "`diagnostics.gradients_every` does not go with `fsdp`, `compile` or `precision: fp16`"
+            )
         return self
 
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
 
 import numpy as np
 
+from actionpairs.configs import IdentityConfig
 from actionpairs.data import rng
 from actionpairs.data.examples import Example, Shape
+from actionpairs.data.negatives import NegativeSampler, note_of_pairs_without
 from actionpairs.errors import TrainingError
 from actionpairs.records import Entry
 
+_NO_IDENTITY = IdentityConfig()
 _SIDED = re.compile(r"\b((left|right)(most|wards?|hand)?|((anti|counter)-?)?clockwise)\b", re.IGNORECASE)
 
 
@@ -28,7 +30,8 @@ class TrainRow:
     """One pair of a batch, with its augmentation.
 
     index: the pair's number among the training pairs. text: empty where the instruction is dropped.
-    negative_texts: instructions of other actions; empty where the pair takes no part in L_action.
+    negative_texts: instructions of other actions; empty where the pair takes no part in L_action. replayed_text:
+    the instruction of L_reg, if it has one of its own. is_identity: the target is the input picture.
     """
 
     index: int
@@ -38,6 +41,13 @@ class TrainRow:
     text: str = ""
     negative_texts: tuple[str, ...] = ()
     picture_dropped: bool = False
+    replayed_text: str | None = None
+    is_identity: bool = False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All instructions that the row meets."""
+        return self.text, *self.negative_texts, *(() if self.replayed_text is None else (self.replayed_text,))
 
 
 class EpochOrder:
@@ -149,6 +159,8 @@ class Augmentation:
     pair. drawn_from: see `NegativeSampler`; "batch" takes them from the other pairs of the same batch. null_text:
     what stands for a dropped instruction. drops_picture: false for models that are not guided by the picture.
     pool: how many different negatives a pair meets in all epochs together; None: any. "batch" has no pool.
+    replayed_texts: instructions for L_reg, for a share of the rows of each batch. identity: which rows have the
+    input picture as their target.
     """
 
     flip: float
@@ -158,6 +170,17 @@ class Augmentation:
     null_text: str = ""
     drops_picture: bool = True
     pool: int | None = None
+    replayed_texts: tuple[str, ...] = ()
+    replayed_share: float = 1.0
+    identity: IdentityConfig = _NO_IDENTITY
+
+    def replayed_rows(self, pairs: int) -> int:
+        """How many of so many pairs have an instruction for L_reg."""
+        return int(pairs * self.replayed_share) if self.replayed_texts else 0
+
+    def rows(self, pairs: int) -> int:
+        """How many rows the denoiser sees of so many pairs, with all their instructions."""
+        return pairs * (1 + self.negatives) + self.replayed_rows(pairs)
 
 
 class BatchSampler:
@@ -177,7 +200,7 @@ class BatchSampler:
         self.order = EpochOrder(tuple(example.name for example in examples), seed, batch_size, shapes)
         entries = [example.entry for example in examples]
         self._negatives = NegativeSampler(entries, augmentation.drawn_from, pool=augmentation.pool)
-        if augmentation.negatives and not any(self._negatives.candidates(one.entry) for one in examples):
+        if augmentation.negatives and len(self._negatives.without_negative(entries)) == len(entries):
             raise TrainingError(
                 f"No pair has a negative instruction (drawn_from: {augmentation.drawn_from}).",
                 cure="Give shards with several actions, set action.drawn_from: all, or action.weight: 0.",
@@ -185,10 +208,18 @@ class BatchSampler:
         if augmentation.negatives and augmentation.drawn_from == "batch":
             self._check_batches()
 
+    def note(self) -> str:
+        """What to know of the negatives before training; empty if there is nothing."""
+        kind = self.augmentation.drawn_from
+        if not self.augmentation.negatives or kind == "batch":
+            return ""
+        return note_of_pairs_without([example.entry for example in self.examples], kind)
+
     def texts(self) -> tuple[str, ...]:
         """Every text that a row can have, sorted; the null text stands for a dropped instruction."""
-        null = self.augmentation.null_text
-        return tuple(sorted({null, *(example.entry.instruction for example in self.examples)}))
+        augmentation = self.augmentation
+        more = {augmentation.null_text, *augmentation.replayed_texts, *augmentation.identity.texts}
+        return tuple(sorted(more | {example.entry.instruction for example in self.examples}))
 
     def shape(self, step: int) -> Shape | None:
         """The height and width of all pairs of a step; None if the sampler has no shapes."""
@@ -200,7 +231,7 @@ class BatchSampler:
         negatives = self._negatives
         if self.augmentation.drawn_from == "batch":
             negatives = NegativeSampler([self.examples[row.index].entry for row in rows])
-        return tuple(self._augmented(row, negatives) for row in rows[part])
+        return tuple(self._augmented(row, negatives, place) for place, row in list(enumerate(rows))[part])
 
     def _check_batches(self) -> None:
         """Raise TrainingError if no batch of some bucket can have negatives: L_action would silently be zero."""
@@ -213,86 +244,35 @@ class BatchSampler:
                 problem = f"No batch of the bucket {bucket or 'of all pairs'} has pairs of two actions"
                 raise TrainingError(f"{problem} (drawn_from: batch).", cure="Set action.drawn_from: all.")
 
-    def _augmented(self, row: TrainRow, negatives: NegativeSampler) -> TrainRow:
+    def _augmented(self, row: TrainRow, negatives: NegativeSampler, place: int) -> TrainRow:
+        """A row with its draws. place: its number in the whole batch."""
         augmentation, entry, seed = self.augmentation, self.examples[row.index].entry, self.order.seed
-        dropout = augmentation.conditioning_dropout
+        dropout, identity = augmentation.conditioning_dropout, augmentation.identity
         r = rng.uniform(seed, "dropout", row.epoch, row.name)
         row = replace(
             row,
             flipped=is_flipped(row, entry.instruction, probability=augmentation.flip, seed=seed),
             picture_dropped=augmentation.drops_picture and dropout <= r < 3 * dropout,
             text=augmentation.null_text,
+            replayed_text=self._drawn(self._replayed_texts(place), "replayed text", row),
         )
         if r < 2 * dropout:
-            return row
+            return replace(row, is_identity=identity.dropped and not row.picture_dropped)
+        if not row.picture_dropped and rng.uniform(seed, "identity", row.epoch, row.name) < identity.share:
+            text = self._drawn(identity.texts, "identity text", row)
+            assert text is not None
+            return replace(row, text=text, is_identity=True)
         texts = negatives.sample(entry, count=augmentation.negatives, seed=seed, epoch=row.epoch, name=row.name)
         return replace(row, text=entry.instruction, negative_texts=texts)
 
+    def _replayed_texts(self, place: int) -> Sequence[str]:
+        """The instructions that L_reg may draw for this row: evenly spaced rows have them, others have none."""
+        share = self.augmentation.replayed_share
+        return self.augmentation.replayed_texts if int((place + 1) * share) > int(place * share) else ()
 
-class NegativeSampler:
-    """Draws instructions of other actions for a pair: its negatives.
-
-    drawn_from: "same verb" takes actions of the same verb with another noun, "same noun" those of the same noun
-    with another verb; otherwise every other action counts. pool: how many different texts a pair of one name gets
-    in all epochs together; None: any.
-    """
-
-    def __init__(self, entries: Sequence[Entry], drawn_from: str = "all", *, pool: int | None = None) -> None:
-        self._entries = {(entry.action, entry.instruction): entry for entry in entries}
-        self._drawn_from = drawn_from
-        self._pool = pool
-        self._cache: dict[tuple[str, str], list[tuple[str, ...]]] = {}
-        self._pools: dict[tuple[int, str], tuple[str, ...]] = {}
-
-    def sample(self, entry: Entry, *, count: int, seed: int, epoch: int, name: str) -> tuple[str, ...]:
-        """Draw `count` negative texts: each other action is equally likely, then each of its texts.
-
-        With a pool each of its texts is equally likely. name: the pair's. Empty if there is no other action.
-        """
-        candidates = self.candidates(entry) if count else []
-        if not candidates:
-            return ()
-        generator = rng.generator(seed, "wrong text", epoch, name)
-        if self._pool is not None:
-            if (seed, name) not in self._pools:
-                texts = _in_turn(candidates, rng.generator(seed, "pool", name))
-                self._pools[seed, name] = tuple(islice(texts, self._pool))
-            pool = self._pools[seed, name]
-            return tuple(pool[int(generator.integers(len(pool)))] for _ in range(count))
-        actions = [candidates[int(generator.integers(len(candidates)))] for _ in range(count)]
-        return tuple(texts[int(generator.integers(len(texts)))] for texts in actions)
-
-    def candidates(self, entry: Entry) -> list[tuple[str, ...]]:
-        """The texts of each other action, sorted by action, without texts that the entry's own action uses too."""
-        key = entry.action, entry.instruction
-        if key not in self._cache:
-            self._cache[key] = self._candidates(entry)
-        return self._cache[key]
-
-    def _candidates(self, entry: Entry) -> list[tuple[str, ...]]:
-        own_texts = {text for action, text in self._entries if action == entry.action} | {entry.instruction}
-        texts: dict[str, set[str]] = {}
-        for (action, text), other in self._entries.items():
-            if text not in own_texts and self._is_negative(entry, other):
-                texts.setdefault(action, set()).add(text)
-        return [tuple(sorted(texts[action])) for action in sorted(texts)]
-
-    def _is_negative(self, entry: Entry, other: Entry) -> bool:
-        if self._drawn_from == "same verb":
-            return other.verb == entry.verb and other.noun != entry.noun
-        if self._drawn_from == "same noun":
-            return other.noun == entry.noun and other.verb != entry.verb
-        return other.action != entry.action
-
-
-def _in_turn(candidates: Sequence[tuple[str, ...]], generator: np.random.Generator) -> Iterator[str]:
-    """A text of each action in a random order of the actions, then another of each, and no text twice."""
-    actions = [list(candidates[int(number)]) for number in generator.permutation(len(candidates))]
-    met: set[str] = set()
-    while actions:
-        for texts in actions:
-            text = texts.pop(int(generator.integers(len(texts))))
-            if text not in met:
-                yield text
-            met.add(text)
-        actions = [texts for texts in actions if texts]
+    def _drawn(self, texts: Sequence[str], purpose: str, row: TrainRow) -> str | None:
+        """One of some texts, or None if there are none."""
+        if not texts:
+            return None
+        generator = rng.generator(self.order.seed, purpose, row.epoch, row.name)
+        return texts[int(generator.integers(len(texts)))]

@@ -34,6 +34,9 @@ class NoiseProcess(Protocol):
     def min_snr_weights(self, times: Tensor, *, gamma: float) -> Tensor:
         """The weights of Min-SNR (arXiv 2303.09556) at these times: B."""
 
+    def debiased_weights(self, times: Tensor) -> Tensor:
+        """The weights of debiased training (arXiv 2310.08442) at these times: B."""
+
     def time_of(self, timestep: Tensor) -> Tensor:
         """A timestep of diffusers' scheduler, 0 … 1000, in the denoiser's unit."""
 
@@ -87,6 +90,12 @@ class Diffusion:
         ratio = alphas / (1 - alphas)
         return ratio.clamp(max=gamma) / (ratio if self.prediction_type == "epsilon" else ratio + 1)
 
+    def debiased_weights(self, times: Tensor) -> Tensor:
+        """1/√SNR for ε; √SNR/(SNR + 1) for v, which is the same loss."""
+        alphas = self._alphas(times)
+        ratio = alphas / (1 - alphas)
+        return ratio.rsqrt() if self.prediction_type == "epsilon" else ratio.sqrt() / (ratio + 1)
+
     def time_of(self, timestep: Tensor) -> Tensor:
         """The timestep itself."""
         return timestep
@@ -133,6 +142,11 @@ class FlowMatching:
         """min(SNR, γ)·σ², with SNR = (1−σ)²/σ²: the error of the clean latents, x̂ = z − σ·v̂, clamped."""
         signal, sigmas = self.mixture(times)
         return torch.minimum(signal.square(), gamma * sigmas.square())
+
+    def debiased_weights(self, times: Tensor) -> Tensor:
+        """√SNR·σ² = (1−σ)·σ."""
+        signal, sigmas = self.mixture(times)
+        return signal * sigmas
 
     def time_of(self, timestep: Tensor) -> Tensor:
         """diffusers' timesteps are 1000·σ."""

@@ -15,7 +15,7 @@ from actionpairs.editors.editor import Editor, Sampling
 from actionpairs.errors import ModelError, ScoreError
 
 
-# 6 parameters: what is edited, how, and by what
+# 7 parameters: what is edited, how, and by what
 @torch.inference_mode()
 def sample(
     editor: Editor,
@@ -25,15 +25,17 @@ def sample(
     seeds: Sequence[int],
     sampling: Sampling,
     more_pictures: Sequence[np.ndarray] = (),
+    negatives: Sequence[str] = (),
 ) -> np.ndarray:
     """Edit pictures. Each sample draws all its noise from its own seed, on the CPU, whatever the device is.
 
     pictures: B H W 3 uint8, H and W multiples of `editor.multiple`; returns the same. more_pictures:
     further input pictures of every edit, for families that take them, each B H W 3 of a shape of its own.
+    negatives: instructions that the edits are guided away from, in place of the null text (a negative prompt).
     The result equals that of the family's diffusers pipeline with a list of CPU generators.
     Raises ModelError if the size does not fit, or there is no such scheduler.
     """
-    texts = guided_texts(editor, [pictures, *more_pictures], instructions, sampling)
+    texts = guided_texts(editor, [pictures, *more_pictures], instructions, sampling, negatives=negatives)
     return sample_conditioned(editor, pictures, texts, seeds=seeds, sampling=sampling)
 
 
@@ -67,11 +69,17 @@ def sample_conditioned(
 
 @torch.inference_mode()
 def guided_texts(
-    editor: Editor, pictures: Sequence[np.ndarray], instructions: Sequence[str], sampling: Sampling
+    editor: Editor,
+    pictures: Sequence[np.ndarray],
+    instructions: Sequence[str],
+    sampling: Sampling,
+    *,
+    negatives: Sequence[str] = (),
 ) -> GuidedTexts:
     """The instructions of some edits, encoded; with the null text where the model is guided by it.
 
-    pictures: their input pictures, and further ones, B H W 3 each. Raises ModelError if they are too many.
+    pictures: their input pictures, and further ones, B H W 3 each. negatives: as in `sample`. Raises ModelError if
+    the pictures are too many, or the model is not guided by a second text.
     """
     most = editor.traits.most_pictures
     if len(pictures) > most:
@@ -87,7 +95,14 @@ def guided_texts(
 
     texts, count = encode(instructions, pictures), len(instructions)
     if not editor.needs_null_text(sampling):
+        if negatives:
+            raise ModelError(
+                f"This {editor.traits.name} compares with no second text, so there is nothing to guide away from.",
+                cure="Leave out the negatives, or set a text guidance above 1 if the family has one.",
+            )
         return GuidedTexts(texts, None)
+    if negatives:
+        return GuidedTexts(texts, encode(negatives, pictures))
     null = editor.null_text()
     if editor.traits.text_sees_picture or latents:
         return GuidedTexts(texts, encode([null] * count, pictures))

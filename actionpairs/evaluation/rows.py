@@ -9,6 +9,7 @@ import torch
 
 from actionpairs.configs import EvalConfig
 from actionpairs.data.examples import Example, Shape
+from actionpairs.data.negatives import NegativeSampler
 from actionpairs.editors import families
 from actionpairs.editors.editor import Editor, Sampling
 from actionpairs.evaluation import notes, samples, scorecard
@@ -53,7 +54,7 @@ def score_rows(
         if isinstance(each, ModelPredictions):
             editor = families.load(str(each.model.path), quantize=config.quantize, device=device)
             editor.to(torch.device(device))
-            sampling_notes.append(_generate_missing(each, editor, compared.samples, config))
+            sampling_notes.append(generate_missing(each, editor, compared.samples, config))
         models.append(score(each.name, "model", _edits_of(each), editor))
     models.sort(key=lambda row: -row.scores[0].value)
     copy = score(COPY, "copy", lambda _, pair: pair[0])
@@ -61,14 +62,35 @@ def score_rows(
     return (*models, copy, truth), tuple(sampling_notes)
 
 
-def _generate_missing(
+def generate_missing(
     predictions: ModelPredictions, editor: Editor, chosen: Sequence[Example], config: EvalConfig
 ) -> str:
     """Write the predictions that are missing. Returns how they are sampled, in words."""
     sampling = _sampling(editor, config)
-    samples.generate_missing(predictions, editor, chosen, sampling, seed=config.seed, batch_size=config.batch_size)
+    samples.generate_missing(
+        predictions,
+        editor,
+        chosen,
+        sampling,
+        seed=config.seed,
+        batch_size=config.batch_size,
+        negative_of=_negatives(editor, config, chosen),
+    )
     by_picture = editor.traits.guided_by_picture
-    return notes.sampling_note(predictions.name, sampling, guided_by_picture=by_picture, seed=config.seed)
+    note = notes.sampling_note(predictions.name, sampling, guided_by_picture=by_picture, seed=config.seed)
+    return note + (f" Guided away from a wrong instruction ({config.negatives})." if config.negatives else "")
+
+
+def _negatives(editor: Editor, config: EvalConfig, chosen: Sequence[Example]) -> dict[str, str] | None:
+    """A wrong instruction for each sample, by name; the null text where there is none."""
+    if config.negatives is None:
+        return None
+    sampler = NegativeSampler([each.entry for each in chosen], config.negatives)
+    drawn = {
+        each.name: sampler.sample(each.entry, count=1, seed=config.seed, epoch=0, name=each.name)
+        for each in chosen
+    }
+    return {name: texts[0] if texts else editor.null_text() for name, texts in drawn.items()}
 
 
 def _sampling(editor: Editor, config: EvalConfig) -> Sampling:

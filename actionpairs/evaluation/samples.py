@@ -46,6 +46,7 @@ def summary(shape_of: Mapping[str, Shape], *, resolution: int, square: bool) -> 
     )
 
 
+# 7 parameters: what is edited, how, and where it is written
 def generate_missing(
     predictions: ModelPredictions,
     editor: Editor,
@@ -54,8 +55,9 @@ def generate_missing(
     *,
     seed: int,
     batch_size: int,
+    negative_of: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the predictions that are missing.
+    """Write the predictions that are missing. negative_of: what each is guided away from, by name.
 
     A batch is made as a whole, so that a run that is stopped and continued writes the same bytes.
     """
@@ -72,6 +74,7 @@ def generate_missing(
                 [sample.entry.instruction for sample in batch],
                 seeds=[rng.torch_seed(seed, "edit", sample.name) for sample in batch],
                 sampling=sampling,
+                negatives=[negative_of[sample.name] for sample in batch] if negative_of else (),
             )
             for sample, picture in zip(batch, pictures, strict=True):
                 predictions.save(sample.name, picture)

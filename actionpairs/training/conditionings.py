@@ -84,7 +84,7 @@ def meetings(sampler: BatchSampler, steps: int) -> list[Key]:
     keys: set[Key] = set()
     for step in range(steps):
         for row in sampler.rows(step, slice(None)):
-            keys |= {key_of(row, text, with_picture=True) for text in (row.text, *row.negative_texts)}
+            keys |= {key_of(row, text, with_picture=True) for text in row.texts}
     return sorted(keys)
 
 

@@ -25,7 +25,8 @@ class DiffusionBatch:
     noisy: latents with noise, reference: those of the input picture as the denoiser takes them, both B C h w.
     times: B, in the denoiser's unit. right: the pairs' own instructions. wrong: their negatives, K of them.
     counted: whether a row has such a negative, K B. clean: latents without noise, noise: ε, original: the input
-    picture's latents on the scale of `clean`, all B C h w.
+    picture's latents on the scale of `clean`, all B C h w. identity: whether a row's target is the input picture,
+    B bool. replayed: the instructions of L_reg, if it has some of its own, and the numbers of their rows.
     """
 
     noisy: Tensor
@@ -37,6 +38,8 @@ class DiffusionBatch:
     clean: Tensor
     noise: Tensor
     original: Tensor
+    identity: Tensor
+    replayed: tuple[Conditioning, Tensor] | None = None
 
     def to(self, device: torch.device, dtype: torch.dtype) -> DiffusionBatch:
         """The same batch on a device. dtype: of the denoiser's inputs."""
@@ -54,6 +57,8 @@ class DiffusionBatch:
             move(self.clean),
             move(self.noise),
             move(self.original),
+            move(self.identity),
+            None if self.replayed is None else (self.replayed[0].to(device, dtype), move(self.replayed[1])),
         )
 
 
@@ -86,6 +91,9 @@ class DiffusionBatches:
         times = torch.tensor([time for time, _ in draws])
         noise, spread = torch.from_numpy(np.stack([noise for _, noise in draws], 1))
         clean = editor.normalize(mean + deviation * spread)
+        identity = torch.tensor([row.is_identity for row in rows])
+        if identity.any():
+            clean = torch.where(identity.view(-1, 1, 1, 1), editor.normalize(original), clean)
         kept = torch.tensor([not row.picture_dropped for row in rows]).view(-1, 1, 1, 1)
         wrong, counted = self._negatives(rows)
         return DiffusionBatch(
@@ -98,6 +106,8 @@ class DiffusionBatches:
             clean=clean,
             noise=noise,
             original=editor.normalize(original) * kept,
+            identity=identity,
+            replayed=self._replayed(rows),
         )
 
     def _draw_row(self, row: TrainRow, shape: tuple[int, ...]) -> tuple[float, np.ndarray]:
@@ -106,6 +116,14 @@ class DiffusionBatches:
         tokens = shape[1] * shape[2] // self._editor.traits.patch**2
         time = self.process.draw(generator, tokens=tokens)
         return time, generator.standard_normal((2, *shape), dtype=np.float32)
+
+    def _replayed(self, rows: Sequence[TrainRow]) -> tuple[Conditioning, Tensor] | None:
+        """The instructions of L_reg, and the numbers of their rows."""
+        numbers = [number for number, row in enumerate(rows) if row.replayed_text is not None]
+        texts = [row.replayed_text for row in rows if row.replayed_text is not None]
+        return (
+            (self._texts.of([rows[number] for number in numbers], texts), torch.tensor(numbers)) if texts else None
+        )
 
     def _negatives(self, rows: Sequence[TrainRow]) -> tuple[tuple[Conditioning, ...], Tensor]:
         """The negative texts, K of them, and whether they count, K B.

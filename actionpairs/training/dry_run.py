@@ -126,7 +126,7 @@ def _work(
         steps=config.steps,
         batch_size=config.batch_size,
         parts=parts,
-        rows=config.batch_size // parts * (1 + sampler.augmentation.negatives),
+        rows=sampler.augmentation.rows(config.batch_size // parts),
         steps_per_epoch=pairs / config.batch_size,
         epochs=config.steps * config.batch_size / pairs,
     )

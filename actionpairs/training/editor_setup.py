@@ -17,17 +17,27 @@ from actionpairs.editors.editor import Editor
 
 def sampler_of(editor: Editor, config: EditorConfig, pairs: Sequence[Example]) -> BatchSampler:
     """The rows of every step, in buckets of one shape."""
-    augmentation = Augmentation(
+    sides = shapes.of(pairs, resolution=config.resolution, multiple=editor.multiple, square=config.square)
+    augmentation = augmentation_of(editor, config)
+    return BatchSampler(pairs, augmentation, seed=config.seed, batch_size=config.batch_size, shapes=sides)
+
+
+def augmentation_of(editor: Editor, config: EditorConfig) -> Augmentation:
+    """How the pairs vary, and which other instructions they meet."""
+    regularization, null = config.regularization, editor.null_text()
+    on = regularization.on if regularization.weight else "right"
+    return Augmentation(
         flip=config.flip,
         conditioning_dropout=config.conditioning_dropout,
-        negatives=config.action.negatives if config.action.weight else 0,
+        negatives=config.action.negatives if config.action.weight else int(on == "wrong"),
         drawn_from=config.action.drawn_from,
-        null_text=editor.null_text(),
+        null_text=null,
         drops_picture=editor.traits.guided_by_picture,
         pool=config.action.pool,
+        replayed_texts=regularization.texts if on == "replay" else (null,) if on == "null" else (),
+        replayed_share=regularization.share,
+        identity=config.identity,
     )
-    sides = shapes.of(pairs, resolution=config.resolution, multiple=editor.multiple, square=config.square)
-    return BatchSampler(pairs, augmentation, seed=config.seed, batch_size=config.batch_size, shapes=sides)
 
 
 def prepare_denoiser(editor: Editor, config: EditorConfig) -> tuple[str, ...]:

@@ -14,10 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Of βΔ. Below it, the slope of softplus is under 10⁻¹³ and is taken as 0: smaller gradients soon are denormal
+# numbers, with which a CPU computes several times slower.
+_LEAST = -30.0
 
-def squared_errors(prediction: Tensor, target: Tensor) -> Tensor:
-    """The mean squared difference of each sample: B … in, B out."""
-    return (prediction - target).square().flatten(1).mean(1)
+
+def squared_errors(prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+    """The mean squared difference of each sample: B … in, B out. weights: of its places, of mean 1."""
+    errors = (prediction - target).square()
+    return (errors if weights is None else weights * errors).flatten(1).mean(1)
 
 
 def change_weights(original: Tensor, clean: Tensor, *, weight: float) -> Tensor:
@@ -26,9 +31,24 @@ def change_weights(original: Tensor, clean: Tensor, *, weight: float) -> Tensor:
     original, clean: B 4 h w, of unit variance. Returns B 1 h w, with mean 1 in each sample. Most edits change only
     a few positions in a hundred.
     """
-    changed = (clean - original).square().mean(1, keepdim=True) > 0.25
-    weights = 1 + weight * changed
+    weights = 1 + weight * changed_places(original, clean)
     return weights / weights.mean((1, 2, 3), keepdim=True)
+
+
+def unchanged_weights(original: Tensor, clean: Tensor) -> Tensor:
+    """The weight of each latent position if only unchanged ones count: B 1 h w, of mean 1; 0 if none is left."""
+    weights = (~changed_places(original, clean)).float()
+    return weights / weights.mean((1, 2, 3), keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny)
+
+
+def changed_places(original: Tensor, clean: Tensor) -> Tensor:
+    """Where latents of unit variance differ by half a standard deviation: B C h w each in, B 1 h w bool out."""
+    return (clean - original).square().mean(1, keepdim=True) > 0.25
+
+
+def weighted_rows(values: Tensor, rows: Tensor, *, weight: float) -> Tensor:
+    """The values of some rows times a weight, the others as they are: B each; rows: bool."""
+    return values if weight == 1 else torch.where(rows, weight * values, values)
 
 
 def action_losses(
@@ -50,7 +70,7 @@ def action_losses(
     2311.12908). hinge: max(0, d⁺ − d⁻ + margin·stopgrad(d⁺)). negated: −d⁻, which has no lower bound.
     """
     if form in ("logistic", "dpo"):
-        losses = F.softplus(beta * (right - wrong)) / beta
+        losses = F.softplus((beta * (right - wrong)).clamp(min=_LEAST)) / beta
     elif form == "hinge":
         losses = F.relu(right - wrong + margin * right.detach())
     elif form == "negated":
@@ -60,7 +80,7 @@ def action_losses(
     return mean_of_counted(losses, counted)
 
 
-# 6 parameters: two predictions of each model, what they should be, and which of them count
+# 7 parameters: two predictions of each model, what they should be, and which of them and of their places count
 def nft_losses(
     predictions: Sequence[Tensor],
     frozen: Sequence[Tensor],
@@ -69,19 +89,20 @@ def nft_losses(
     *,
     beta: float,
     wrong_weight: float,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """L_action by DiffusionNFT (arXiv 2509.16117), with right and wrong instructions for good and bad samples: B.
 
     predictions, frozen: of the model that trains and of the frozen one, under the right instruction and then under
-    K wrong ones, B C h w each. counted: K B.
+    K wrong ones, B C h w each. counted: K B. weights: of the places, as in `squared_errors`.
 
     [‖(1−β)·v₀⁺ + β·v⁺ − v*‖² + λ·‖(1+β)·v₀⁻ − β·v⁻ − v*‖²]/β. Its second term is least at v⁻ = v₀⁻ + (v₀⁻ − v*)/β,
     which is finite.
     """
-    right = squared_errors((1 - beta) * frozen[0] + beta * predictions[0], target)
+    right = squared_errors((1 - beta) * frozen[0] + beta * predictions[0], target, weights)
     losses = torch.stack(
         [
-            (right + wrong_weight * squared_errors((1 + beta) * base - beta * prediction, target)) / beta
+            (right + wrong_weight * squared_errors((1 + beta) * base - beta * prediction, target, weights)) / beta
             for prediction, base in zip(predictions[1:], frozen[1:], strict=True)
         ]
     )

@@ -19,8 +19,9 @@ from actionpairs.editors.editor import Denoiser, Editor
 from actionpairs.training import activations, conditionings, latents
 from actionpairs.training.activations import Activations, LiveBytes
 from actionpairs.training.diffusion_batches import DiffusionBatch
-from actionpairs.training.editor_setup import prepare_denoiser
-from actionpairs.training.editor_task import EditorTask, LossWeights
+from actionpairs.training.editor_setup import augmentation_of, prepare_denoiser
+from actionpairs.training.editor_task import EditorTask
+from actionpairs.training.loss_terms import LossWeights
 from actionpairs.training.without_weights import let_run, tokenizers_of_padding
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -128,8 +129,10 @@ def batch_of(editor: Editor, config: EditorConfig, shape: Shape) -> DiffusionBat
     with torch.no_grad():
         mean = editor.encode(np.zeros((1, *shape, 3), np.uint8))[0].repeat(rows, 1, 1, 1)
         clean = editor.normalize(mean)
-        conditioning = editor.expected_conditioning(*shape).expand(rows)
-        negatives = config.action.negatives if config.action.weight else 0
+        one = editor.expected_conditioning(*shape)
+        conditioning = one.expand(rows)
+        augmentation = augmentation_of(editor, config)
+        negatives, replayed = augmentation.negatives, augmentation.replayed_rows(rows)
         return DiffusionBatch(
             noisy=clean,
             reference=editor.reference(mean),
@@ -140,6 +143,8 @@ def batch_of(editor: Editor, config: EditorConfig, shape: Shape) -> DiffusionBat
             clean=clean,
             noise=torch.zeros_like(clean),
             original=clean,
+            identity=torch.zeros(rows, dtype=torch.bool),
+            replayed=(one.expand(replayed), torch.arange(replayed)) if replayed else None,
         )
 
 

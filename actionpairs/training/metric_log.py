@@ -1,12 +1,13 @@
-"""The metrics of a run, step by step: losses.csv, TensorBoard events, and a picture of the curves."""
+"""The metrics of a run: losses.csv and discrimination.csv, TensorBoard events, and a picture of the curves."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -15,13 +16,16 @@ from torch.utils.tensorboard import SummaryWriter
 from actionpairs.training import curves
 
 TABLE_FILE, PICTURE_FILE, EVENTS_FOLDER = "losses.csv", "curves.png", "tensorboard"
+DISCRIMINATION_FILE = "discrimination.csv"
 _SPEED = "images_per_second"
+_POINT_COLUMNS = "step", "kind", "discrimination", "pairs"
 
 
 class MetricLog:
     """Writes one row per step. Rows after `start_step`, from a run that was killed, are removed first.
 
-    Where it is not `enabled`, it writes nothing: one process writes for all.
+    A value that a step does not have is NaN, and an empty cell. Where it is not `enabled`, it writes nothing: one
+    process writes for all.
     """
 
     def __init__(self, folder: Path, *, start_step: int, enabled: bool = True) -> None:
@@ -29,6 +33,7 @@ class MetricLog:
         self._start_step = start_step
         self._enabled = enabled
         self._rows: list[dict[str, float]] = []
+        self._points: list[dict[str, str]] = []
         self._clock = time.perf_counter()
 
     def __enter__(self) -> MetricLog:
@@ -38,6 +43,10 @@ class MetricLog:
             self._rows = load_rows(path, limit=self._start_step) if path.exists() else []
             _replace(path, _csv(self._rows).encode())
             self._file = path.open("a", encoding="utf-8", newline="")
+            points = self._folder / DISCRIMINATION_FILE
+            if points.exists():
+                self._points = _load_points(points, last_step=self._start_step)
+                self._write_points()
             self._events = SummaryWriter(str(self._folder / EVENTS_FOLDER), purge_step=self._start_step + 1)
         self._clock = time.perf_counter()
         return self
@@ -51,7 +60,7 @@ class MetricLog:
         """Write the row of a step, counted from 1. images: how many the step trained on."""
         now = time.perf_counter()
         row = {"step": float(step), **metrics, _SPEED: images / (now - self._clock)}
-        row = {name: float(_format(value)) for name, value in row.items()}  # as a resumed run loads it
+        row = {name: _parse(_format(value)) for name, value in row.items()}  # as a resumed run loads it
         self._clock = now
         if not self._enabled:
             return
@@ -59,13 +68,27 @@ class MetricLog:
         self._file.flush()
         self._rows.append(row)
         for name, value in row.items():
-            if name != "step":
+            if name != "step" and math.isfinite(value):
                 self._events.add_scalar(name, value, step)
 
+    def record_discrimination(self, step: int, shares: Mapping[str, tuple[float, int]]) -> None:
+        """Write the rows of a sample point into discrimination.csv, which is synced to disk at once.
+
+        shares: by kind of negatives, the share of pairs with d⁺ < d⁻, and how many pairs it is of.
+        """
+        if not self._enabled or not shares:
+            return
+        for kind, (share, pairs) in shares.items():
+            values = str(step), kind, _format(share), str(pairs)
+            self._points.append(dict(zip(_POINT_COLUMNS, values, strict=True)))
+            self._events.add_scalar(_point_name(kind), share, step)
+        self._write_points()
+
     def last_row(self) -> dict[str, str]:
-        """The last row, short enough for a progress bar."""
+        """The last row, short enough for a progress bar: without details, which are in brackets."""
         last = self._rows[-1] if self._rows else {}
-        return {name: f"{value:.3g}" for name, value in last.items() if name not in {"step", "learning_rate"}}
+        names = [name for name in last if name not in {"step", "learning_rate"} and "(" not in name]
+        return {name: f"{last[name]:.3g}" for name in names if math.isfinite(last[name])}
 
     def sync(self) -> None:
         """Sync the rows to disk, so that a checkpoint never has more steps than the table."""
@@ -73,42 +96,77 @@ class MetricLog:
             os.fsync(self._file.fileno())
 
     def draw_curves(self) -> None:
-        """Draw every column but the speed into curves.png."""
+        """Draw every column but the speed into curves.png, and the points of discrimination.csv."""
         if self._enabled and self._rows:
-            names = [name for name in self._rows[0] if name not in {"step", _SPEED}]
-            _replace(self._folder / PICTURE_FILE, curves.plot(self._rows, names))
+            points: dict[float, dict[str, float]] = {}
+            for point in self._points:
+                share = _parse(point["discrimination"])
+                points.setdefault(float(point["step"]), {})[_point_name(point["kind"])] = share
+            rows = [row | points.get(row["step"], {}) for row in self._rows]
+            names = dict.fromkeys(name for row in (rows[0], *points.values()) for name in row)
+            picture = curves.plot(rows, [name for name in names if name not in {"step", _SPEED}])
+            _replace(self._folder / PICTURE_FILE, picture)
+
+    def _write_points(self) -> None:
+        _replace(self._folder / DISCRIMINATION_FILE, _table(_POINT_COLUMNS, self._points).encode())
 
 
 def load_rows(path: Path, *, limit: int | None = None) -> list[dict[str, float]]:
-    """The rows of losses.csv, or the first `limit`. A killed run may have left half a row after them."""
+    """The rows of losses.csv, or the first `limit`. A killed run may have left half a row after them.
+
+    An empty cell is NaN.
+    """
     with path.open(encoding="utf-8", newline="") as file:
         rows = islice(csv.DictReader(file), limit)
-        return [{name: float(value) for name, value in row.items()} for row in rows]
+        return [{name: _parse(value) for name, value in row.items()} for row in rows]
 
 
 def final_means(path: Path) -> dict[str, float]:
-    """The mean of every column over the last twentieth of the rows, without step, learning rate and speed."""
+    """The mean of every column over the last twentieth of the rows, without step, learning rate and speed.
+
+    Empty cells do not count. A column without any number there is left out.
+    """
     rows = load_rows(path)
     recent = rows[-max(1, len(rows) // 20) :]
     names = [name for name in rows[0] if name not in {"step", "learning_rate", _SPEED}]
-    return {name: sum(row[name] for row in recent) / len(recent) for name in names}
+    values = {name: [row[name] for row in recent if not math.isnan(row[name])] for name in names}
+    return {name: sum(some) / len(some) for name, some in values.items() if some}
+
+
+def _load_points(path: Path, *, last_step: int) -> list[dict[str, str]]:
+    """The rows of discrimination.csv up to a step."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [row for row in csv.DictReader(file) if int(row["step"]) <= last_step]
+
+
+def _point_name(kind: str) -> str:
+    """The name of a kind's discrimination at sample points, in TensorBoard and in the curves."""
+    return f"discrimination of fixed pairs ({kind})"
 
 
 def _csv(rows: list[dict[str, float]], *, header: bool = True) -> str:
     if not rows:
         return ""
+    cells = [{name: _format(value) for name, value in row.items()} for row in rows]
+    return _table(list(rows[0]), cells, header=header)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Mapping[str, str]], *, header: bool = True) -> str:
     sink = io.StringIO()
-    writer = csv.DictWriter(sink, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(sink, columns, lineterminator="\n")
     if header:
         writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _format(value) for name, value in row.items()})
+    writer.writerows(rows)
     return sink.getvalue()
 
 
 def _format(value: float) -> str:
-    """Enough digits for any float32."""
-    return f"{value:.9g}"
+    """Enough digits for any float32; nothing for NaN."""
+    return "" if math.isnan(value) else f"{value:.9g}"
+
+
+def _parse(cell: str) -> float:
+    return float(cell or "nan")
 
 
 def _replace(path: Path, data: bytes) -> None:

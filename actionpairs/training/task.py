@@ -17,7 +17,8 @@ class Losses:
     """The loss of some rows of a batch, and what is logged of them.
 
     total: the mean over the rows, a scalar, for the backward pass. terms: by name, `sum_and_count` over the rows
-    that count, 2. As sums and counts they do not depend on how a batch is divided among processes.
+    that count, 2. As sums and counts they do not depend on how a batch is divided among processes. The names are
+    the same in every step; a term that no row has counts 0 rows, and has no mean.
     """
 
     total: Tensor

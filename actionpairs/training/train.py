@@ -28,11 +28,13 @@ from actionpairs.training.task import Task
 class Snapshots:
     """Pictures of what the model can do. every: steps between two of them.
 
-    draw(model, path) writes one. Under FSDP, the other processes call it without a path: they only compute.
+    draw(model, path) writes one. measure(model) gives numbers beside it: a share and of how many pairs it is, by
+    name. Under FSDP, the other processes call both, `draw` without a path: they only compute.
     """
 
     draw: Callable[[nn.Module, Path | None], None]
     every: int
+    measure: Callable[[nn.Module], Mapping[str, tuple[float, int]]] | None = None
 
 
 def run_loop(
@@ -64,7 +66,7 @@ def run_loop(
                 bar.update()
             stopping = step >= last or sigterm.is_set_anywhere(state.accelerator)
             if metrics and snapshots and (step % snapshots.every == 0 or step == config.steps):
-                draw_snapshot(snapshots, state, folder / "samples" / f"step-{step:06d}.png")
+                log.record_discrimination(step, draw_snapshot(snapshots, state, folder / "samples", step))
             if metrics and (stopping or step % config.checkpoint_every == 0):
                 log.sync()
                 checkpoints.save(state, folder / "checkpoints", step, keep=config.keep_checkpoints)
@@ -80,7 +82,7 @@ def run_loop(
 def train_step(task: Task, state: TrainState, config: LoopConfig, step: int) -> dict[str, float]:
     """One step, counted from 0: gradients, optimizer, EMA. Returns the batch's mean losses and the learning rate.
 
-    Raises TrainingError if the loss is not finite; the weights are then as before.
+    A loss that no row has is NaN. Raises TrainingError if the loss is not finite; the weights are then as before.
     """
     metrics = accumulate_gradients(task, state, config, step)
     rate = learning_rate(step, config)
@@ -94,7 +96,10 @@ def train_step(task: Task, state: TrainState, config: LoopConfig, step: int) -> 
 
 
 def accumulate_gradients(task: Task, state: TrainState, config: LoopConfig, step: int) -> dict[str, float]:
-    """Backward passes over this process's rows, in `accumulation` parts. Returns the whole batch's mean losses."""
+    """Backward passes over this process's rows, in `accumulation` parts. Returns the whole batch's mean losses.
+
+    A loss that no row has is NaN.
+    """
     accelerator = state.accelerator
     size = config.batch_size // (accelerator.num_processes * config.accumulation)
     first = accelerator.process_index * size
@@ -110,10 +115,11 @@ def accumulate_gradients(task: Task, state: TrainState, config: LoopConfig, step
     if step + 1 < config.steps:
         task.prepare(step + 1, slice(first, first + size))  # before the device is waited for
     sums, counts = accelerator.reduce(sum(terms), "sum").T.tolist()
-    means = {name: total / max(count, 1) for name, total, count in zip(losses.terms, sums, counts, strict=True)}
-    if not all(math.isfinite(mean) for mean in means.values()):
+    counted = {name: (total, count) for name, total, count in zip(losses.terms, sums, counts, strict=True)}
+    means = {name: total / count for name, (total, count) in counted.items() if count}
+    if not all(math.isfinite(total) for total in sums):
         raise _not_finite(means, step, task.names(step))
-    return means
+    return {name: means.get(name, math.nan) for name in counted}
 
 
 def learning_rate(step: int, config: LoopConfig) -> float:
@@ -126,16 +132,22 @@ def learning_rate(step: int, config: LoopConfig) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def draw_snapshot(snapshots: Snapshots, state: TrainState, path: Path) -> None:
-    """Draw with the averaged weights, then restore the trained ones."""
+def draw_snapshot(
+    snapshots: Snapshots, state: TrainState, folder: Path, step: int
+) -> Mapping[str, tuple[float, int]]:
+    """Draw and measure with the averaged weights, then restore the trained ones. Returns what was measured."""
+    measured: Mapping[str, tuple[float, int]] = {}
     is_main = state.accelerator.is_main_process
     if is_main or state.is_sharded:
         model = state.unwrapped_model.eval()
         with state.ema.average_parameters(model) if state.ema else torch.no_grad():
-            snapshots.draw(model, path if is_main else None)
+            snapshots.draw(model, folder / f"step-{step:06d}.png" if is_main else None)
+            if snapshots.measure:
+                measured = snapshots.measure(model)
             fsdp.reshard(model)
         model.train()
     state.accelerator.wait_for_everyone()
+    return measured
 
 
 def _stopped(step: int, steps: int) -> TrainingError:

@@ -11,19 +11,22 @@ import torch
 from actionpairs.configs import EditorConfig, PretrainedModel
 from actionpairs.data import examples, shapes
 from actionpairs.data.examples import Example
-from actionpairs.editors import families, freezing, lora
+from actionpairs.editors import families, freezing, interpolation, lora
 from actionpairs.editors.editor import Denoiser, Editor
 from actionpairs.errors import TrainingError
 from actionpairs.training import checkpoints, fsdp, tiny_editors
 from actionpairs.training.conditionings import cached_conditionings
+from actionpairs.training.diagnostics import Diagnostics
 from actionpairs.training.diffusion_batches import DiffusionBatches
 from actionpairs.training.editor_card import card_of, describe_frozen
 from actionpairs.training.editor_setup import prepare_denoiser, sampler_of
-from actionpairs.training.editor_task import EditorTask, LossWeights
+from actionpairs.training.editor_task import EditorTask
+from actionpairs.training.fixed_pairs import fixed_pairs_of
 from actionpairs.training.latents import cached_latents
+from actionpairs.training.loss_terms import LossWeights
 from actionpairs.training.publishing import publish
 from actionpairs.training.run import TrainResult, TrainRun
-from actionpairs.training.sample_grid import SampleGrid, grid_of
+from actionpairs.training.sample_grid import grid_of
 from actionpairs.training.state import TrainState, check_division, compile_network, prepare
 from actionpairs.training.train import Snapshots, run_loop
 
@@ -39,8 +42,12 @@ def train_editor(run: TrainRun, config: EditorConfig) -> TrainResult:
         editor = _load_or_build(run, config, pairs)
         _check_precision(editor, config)
         frozen = prepare_denoiser(editor, config)
+        diagnostics = Diagnostics.of(config.diagnostics, editor.denoiser, editor.noise_process(config.times))
         batches = _encode(run, config, editor, pairs)
-        grid = grid_of(editor, examples.load_test(run.shards) or pairs, config, device=device)
+        candidates = examples.load_test(run.shards) or pairs
+        grid = grid_of(editor, candidates, config, device=device)
+        fixed_pairs = fixed_pairs_of(editor, candidates, config, device=device)
+    start = interpolation.weights_of(editor.denoiser) if config.interpolation < 1 else {}
     editor.denoiser.to(device)
     if run.accelerator.is_main_process:
         print(f"frozen: {len(frozen)} tensors: {describe_frozen(frozen, config, editor)}", file=sys.stderr)
@@ -51,28 +58,29 @@ def train_editor(run: TrainRun, config: EditorConfig) -> TrainResult:
         weights,
         accelerator=run.accelerator,
         reference=_reference(editor, config) if weights.needs_reference else None,
+        diagnostics=diagnostics,
     )
-    step, state = _run(run, config, editor, task, grid)
+    snapshots = Snapshots(grid.draw, config.sample_every, fixed_pairs.measure if fixed_pairs else None)
+    step, state = _run(run, config, editor, task, snapshots)
     counts = {"pairs": len(pairs), "steps": step, "frozen_tensors": len(frozen)}
     if step < config.steps:
         return TrainResult(step, counts, card=None)
-    if state.ema:
-        state.ema.copy_to(state.unwrapped_model)
     trained = _gather(editor, state)
+    if config.interpolation < 1:
+        interpolation.interpolate(trained.denoiser, start, config.interpolation)
     if run.accelerator.is_main_process:
         publish(trained, config, run.out)
     return TrainResult(step, counts, card_of(run.out, config, editor, pairs, frozen))
 
 
 def _run(
-    run: TrainRun, config: EditorConfig, editor: Editor, task: EditorTask, grid: SampleGrid
+    run: TrainRun, config: EditorConfig, editor: Editor, task: EditorTask, snapshots: Snapshots
 ) -> tuple[int, TrainState]:
     """The training loop. Returns the number of steps done in all, and the state after them."""
     fsdp.name_blocks(run.accelerator, editor.traits.blocks)
     state = prepare(run.accelerator, editor.denoiser, config, ema_decay=config.ema_decay)
     if config.lora:
         checkpoints.keep_only_trained(run.accelerator)
-    snapshots = Snapshots(grid.draw, every=config.sample_every)
     return run_loop(task, state, config, run.out, snapshots=snapshots, stop_after=run.stop_after), state
 
 
@@ -107,8 +115,9 @@ def _encode(run: TrainRun, config: EditorConfig, editor: Editor, pairs: Sequence
     sampler = sampler_of(editor, config, pairs)
     sides = sampler.order.shapes
     assert sides is not None
-    if run.accelerator.is_main_process and len(set(sides)) > 1:
-        print(shapes.describe(sides), file=sys.stderr)
+    if run.accelerator.is_main_process:
+        notes = [shapes.describe(sides) if len(set(sides)) > 1 else "", sampler.note()]
+        print(*filter(None, notes), sep="\n", end="\n" if any(notes) else "", file=sys.stderr)
     latents = cached_latents(
         editor,
         pairs,
@@ -133,7 +142,9 @@ def _reference(editor: Editor, config: EditorConfig) -> Denoiser:
 
 
 def _gather(editor: Editor, state: TrainState) -> Editor:
-    """The editor with the trained denoiser; under FSDP, with a whole one in the main process."""
+    """The editor with the trained denoiser, averaged; under FSDP, with a whole one in the main process."""
+    if state.ema:
+        state.ema.copy_to(state.unwrapped_model)
     weights = state.accelerator.get_state_dict(state.model) if state.is_sharded else {}
     if not weights:
         return editor.with_denoiser(state.unwrapped_model)

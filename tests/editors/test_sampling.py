@@ -57,6 +57,36 @@ def test_agrees_with_the_pipeline_of_diffusers(editor: Editor, name: str) -> Non
     assert gap(edits, (expected * 255).round().astype(np.uint8)) <= 1
 
 
+def test_negatives_are_the_negative_prompt_of_diffusers(editor: Editor) -> None:
+    """They take the place of the null text, each sample has its own, and they change the edit."""
+    pipeline = rebuilt(editor.pipeline)
+    pipeline.set_progress_bar_config(disable=True)
+    expected = pipeline(
+        TEXTS[:2],
+        negative_prompt=TEXTS[1::-1],
+        image=torch.from_numpy(PICTURES[:2]).permute(0, 3, 1, 2).float() / 255,
+        num_inference_steps=2,
+        image_guidance_scale=ANCESTRAL.image_guidance,
+        guidance_scale=ANCESTRAL.text_guidance,
+        generator=[torch.Generator("cpu").manual_seed(10 + i) for i in range(2)],
+        output_type="np",
+    ).images
+    sampled = replace(ANCESTRAL, scheduler="", steps=2)
+    edits = sampling.sample(
+        editor, PICTURES[:2], TEXTS[:2], seeds=[10, 11], sampling=sampled, negatives=TEXTS[1::-1]
+    )
+    assert gap(edits, (expected * 255).round().astype(np.uint8)) <= 1
+    assert gap(edits, edit(editor, [0, 1], sampled)) > 1
+
+
+def test_a_model_without_a_second_text_has_nothing_to_guide_away_from(
+    editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(editor), "needs_null_text", lambda self, sampling: False)
+    with pytest.raises(ModelError, match="nothing to guide away from"):
+        sampling.guided_texts(editor, [PICTURES[:1]], TEXTS[:1], ANCESTRAL, negatives=TEXTS[1:2])
+
+
 def test_batch_size_and_order_change_nothing(editor: Editor) -> None:
     together = edit(editor, [0, 1, 2, 3])
     alone = np.concatenate([edit(editor, [i]) for i in (2, 0, 3, 1)])

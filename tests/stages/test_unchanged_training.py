@@ -25,7 +25,14 @@ ROWS = {
     "hinge": {"action": {"form": "hinge"}},
     "negated": {"action": {"form": "negated", "negatives": 2, "drawn_from": "batch"}},
     "static only": {"action": {"weight": 0}, "regularization": {"weight": 0}, "freeze": []},
-    "weighed": {"min_snr_gamma": 5, "change_weight": 10, "accumulation": 2},
+    "weighed": {
+        "time_weights": "min_snr",
+        "min_snr_gamma": 5,
+        "change_weight": 10,
+        "accumulation": 2,
+        "action": {"time_weights": "none", "change_weight": 0},
+        "regularization": {"time_weights": "none", "change_weight": 0},
+    },
     "lora": {"lora": LORA},
 }
 

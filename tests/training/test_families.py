@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from actionpairs.configs import ActionLossConfig, EditorConfig
+from actionpairs.configs import ActionLossConfig, EditorConfig, RegularizationConfig
 from actionpairs.data import examples
 from actionpairs.editors import families, freezing, lora, sampling
 from actionpairs.editors.conditioning import Conditioning
@@ -25,7 +25,8 @@ from actionpairs.editors.editor import Editor
 from actionpairs.storage import Folder
 from actionpairs.training import devices, metric_log
 from actionpairs.training.diffusion_batches import DiffusionBatches
-from actionpairs.training.editor_task import EditorTask, LossWeights
+from actionpairs.training.editor_task import EditorTask
+from actionpairs.training.loss_terms import LossWeights
 from actionpairs.training.run import TrainRun
 from actionpairs.training.train_editor import _encode
 from tests.editors import tiny_pipelines
@@ -209,7 +210,7 @@ def test_the_distance_to_the_frozen_model_is_exactly_0_for_the_same_batch(runs: 
         reference = lora.without_adapters(editor.denoiser)
     else:
         reference = freezing.frozen_copy(editor.denoiser)
-    weights = LossWeights(ActionLossConfig(form="dpo"), regularization=0.1)
+    weights = LossWeights(ActionLossConfig(form="dpo"), RegularizationConfig(weight=0.1))
     task = EditorTask(
         editor, runs.batches, weights, accelerator=devices.create_accelerator("cpu"), reference=reference
     )
@@ -227,7 +228,7 @@ def test_every_form_of_the_action_loss_has_finite_gradients_of_its_own(runs: Run
             parameter *= 1.1
     norms = set()
     for form in FORMS:
-        weights = LossWeights(ActionLossConfig(form=form, weight=1.0), regularization=0.1)
+        weights = LossWeights(ActionLossConfig(form=form, weight=1.0), RegularizationConfig(weight=0.1))
         accelerator = devices.create_accelerator("cpu")
         task = EditorTask(editor, runs.batches, weights, accelerator=accelerator, reference=reference)
         losses = task.losses(editor.denoiser, 0, ROWS)

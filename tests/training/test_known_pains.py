@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from actionpairs.configs import ActionLossConfig, EditorConfig
+from actionpairs.configs import ActionLossConfig, EditorConfig, RegularizationConfig
 from actionpairs.data import examples
 from actionpairs.data.batches import Augmentation, BatchSampler
 from actionpairs.data.examples import Example
@@ -26,8 +26,9 @@ from actionpairs.editors.editor import Editor
 from actionpairs.training import devices
 from actionpairs.training.conditionings import cached_conditionings
 from actionpairs.training.diffusion_batches import DiffusionBatches
-from actionpairs.training.editor_task import EditorTask, LossWeights
+from actionpairs.training.editor_task import EditorTask
 from actionpairs.training.latents import cached_latents
+from actionpairs.training.loss_terms import LossWeights
 from actionpairs.training.sample_grid import grid_of
 from tests.training.squares import SIDE, SIZES
 
@@ -100,7 +101,12 @@ def test_a_step_runs_neither_the_text_encoder_nor_the_autoencoder(
         small_editor.noise_process(),
     )
     accelerator = devices.create_accelerator("cpu")
-    task = EditorTask(small_editor, batches, LossWeights(ActionLossConfig(), 0.0), accelerator=accelerator)
+    task = EditorTask(
+        small_editor,
+        batches,
+        LossWeights(ActionLossConfig(), RegularizationConfig(weight=0)),
+        accelerator=accelerator,
+    )
     calls = []
     for part in (small_editor.pipeline.text_encoder, small_editor.autoencoder.encoder):
         part.register_forward_hook(lambda module, *_: calls.append(type(module)))

@@ -21,8 +21,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from actionpairs.data import examples, rng
-from actionpairs.data.batches import EpochOrder, NegativeSampler, is_sided
+from actionpairs.data.batches import EpochOrder, is_sided
 from actionpairs.data.examples import Example
+from actionpairs.data.negatives import NegativeSampler
 from actionpairs.storage import Folder
 from tests.stages.training_runs import EDITOR, UNET, recipe, run
 from tests.training.squares import SIDE
@@ -63,7 +64,17 @@ VARIANTS = {
         keys={"action": {"weight": 0}, "regularization": {"weight": 0}, "freeze": []},
     ),
     "weighed": Plain(
-        gamma=5.0, change=10.0, accumulation=2, keys={"min_snr_gamma": 5, "change_weight": 10, "accumulation": 2}
+        gamma=5.0,
+        change=10.0,
+        accumulation=2,
+        keys={
+            "time_weights": "min_snr",
+            "min_snr_gamma": 5,
+            "change_weight": 10,
+            "accumulation": 2,
+            "action": {"time_weights": "none", "change_weight": 0},
+            "regularization": {"time_weights": "none", "change_weight": 0},
+        },
     ),
     "dpo": Plain(form="dpo", keys={"action": {"form": "dpo"}}),
     "nft": Plain(form="nft", keys={"action": {"form": "nft"}}),

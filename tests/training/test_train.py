@@ -99,6 +99,37 @@ def test_a_loss_that_is_not_finite_stops_with_step_pairs_and_cure(tmp_path: Path
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-000004"]
 
 
+def test_a_loss_that_no_row_has_is_not_a_number_and_stops_nothing(tmp_path: Path) -> None:
+    class WithRareTerm(LinearTask):
+        def losses(self, model: nn.Module, step: int, part: slice) -> Losses:
+            losses = super().losses(model, step, part)
+            counted = torch.tensor([step % 2 == 0, False])
+            return Losses(losses.total, {**losses.terms, "rare": sum_and_count(torch.full((2,), 3.0), counted)})
+
+    parts = CONFIG.model_copy(update={"accumulation": 2})
+    run_loop(WithRareTerm(), new_state(parts), parts, tmp_path)
+    rows = metric_log.load_rows(tmp_path / "losses.csv")
+    assert [row["rare"] for row in rows] == pytest.approx([3.0, math.nan] * 6, nan_ok=True)
+
+
+def test_what_is_measured_at_samples_is_of_the_average(tmp_path: Path) -> None:
+    state = new_state()
+    first = state.unwrapped_model[0].weight[0, 0].item()
+
+    def measure(model: nn.Module) -> dict[str, tuple[float, int]]:
+        assert not model.training
+        return {"all": (model[0].weight[0, 0].item(), 4)}
+
+    run_loop(LinearTask(), state, CONFIG, tmp_path, snapshots=Snapshots(lambda *_: None, 6, measure))
+    header, *lines = (tmp_path / "discrimination.csv").read_text().splitlines()
+    assert header == "step,kind,discrimination,pairs"
+    assert [line.split(",")[::3] for line in lines] == [["6", "4"], ["12", "4"]]
+    average = weights(tmp_path)["average 0.weight"][0, 0].item()
+    assert float(lines[1].split(",")[2]) == pytest.approx(average, rel=1e-6)
+    assert average != pytest.approx(first)
+    assert average != weights(tmp_path)["0.weight"][0, 0].item()
+
+
 def test_sigterm_stops_with_a_checkpoint_and_the_cure(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(TrainingError, match="Stopped by SIGTERM at step 7 of 12; the checkpoint is written"):
