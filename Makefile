@@ -32,8 +32,9 @@ lint: $(VENV)/installed
 bench: $(VENV)/installed  ## every benchmark, as tables
 	for script in $(filter-out $(addprefix benchmarks/,harness.py bench_video.py decoders.py),$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
 
-study: $(VENV)/installed  ## train and score the study's rows on two cores; SIZE=gpu for the large one
-	$(BIN)/python docs/study $(or $(SIZE),cpu) --out out/study
+study: $(VENV)/installed  ## the study on two cores, two rows at once; SIZE=gpu for the large one, MINUTES=9 for a part of it
+	$(BIN)/python docs/study $(or $(SIZE),cpu) --out out/study/$(or $(SIZE),cpu) \
+		--jobs $(or $(JOBS),$(if $(filter gpu,$(SIZE)),1,2)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ROWS),--rows $(ROWS))
 
 clean:
 	rm -rf $(VENV) out build *.egg-info

@@ -1,18 +1,23 @@
-"""The sizes of the study: its synthetic sets, its base models and its rows."""
+"""The sizes of the study: its synthetic sets, its base models, its screening and its rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from actionpairs.synthetic.conditions import Conditions
 from actionpairs.synthetic.synthetic_shards import SyntheticSet
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "pipelines/study"
-HELD_BACK = (("take", "bowl"), ("put", "box"), ("move-left", "cup"), ("move-right", "plate"))
-MAIN_ROWS = ("actions", "static-only", "no-action", "no-reg", "unfrozen")
-ROWS = (*MAIN_ROWS, "hinge", "negated", "action-weight-1", "reg-weight-1", "unweighted")
+HELD_BACK = (
+    ("take", "bowl"),
+    ("put", "box"),
+    ("move-left", "cup"),
+    ("move-right", "bottle"),
+    ("turn-over", "bowl"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +29,58 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """The synthetic sets, seeds and base of a study.
+class Screening:
+    """Successive halving: every setting is trained for few steps, and the better half goes on to the next round.
 
-    static: a set of static edits, which shows what a row forgot. seeds: those of the main rows; other rows have
-    `other_seeds`. base: None means the base that ships with the package.
+    actions, static: scenes that no row is trained or tested on, so that nothing is chosen on the test set.
+    rounds: steps of each round's training, for a setting of as many steps as the reference; others in proportion.
+    sampling_steps: of the edits.
     """
 
+    actions: SyntheticSet
+    static: SyntheticSet
+    rounds: tuple[int, ...]
+    sampling_steps: int
+
+    @property
+    def sets(self) -> tuple[SyntheticSet, SyntheticSet]:
+        """Both sets."""
+        return self.actions, self.static
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """One size of the study.
+
+    recipes: the folder of its rows; those of the screening are in its folder `screening`. sets: of actions.
+    static: a set of static edits, which shows what a row forgot. rows: each row's seeds. reported: rows whose
+    seed 0 gets a whole report of `actionpairs eval`. base: None means the base that ships with the package.
+    threads: of each row's process; None leaves torch its own choice.
+    """
+
+    name: str
+    recipes: Path
     sets: tuple[SyntheticSet, ...]
     static: SyntheticSet
-    seeds: tuple[int, ...]
-    other_seeds: tuple[int, ...]
+    rows: Mapping[str, tuple[int, ...]]
+    reported: tuple[str, ...]
     base: Base | None
+    screening: Screening | None
+    threads: int | None
 
-    def runs(self, rows: Sequence[str]) -> list[tuple[str, int]]:
-        """Return these rows with their seeds, ordered by seed."""
-        return [(row, seed) for seed in self.seeds for row in rows if row in MAIN_ROWS or seed in self.other_seeds]
+
+BUSY = Conditions(hands=0.75, clutter=6, camera_motion=1.5, steps=2)  # as footage of a head camera is
+MAIN_ROWS = ("actions", "static-only", "no-action", "no-reg", "plus")
+_WORLD_ROWS = ("static-only", "actions", "plus")  # whose order the other worlds should repeat
+_OTHER_ROWS = (
+    *("unweighted", "unfrozen", "static-only-long", "static-only-min-snr"),
+    *("static-only-interpolated-85", "static-only-interpolated-70"),
+    *("plus-interpolated-85", "plus-interpolated-70", "plus-text-4", "plus-negatives"),
+)
+
+
+def _seeds(main: tuple[int, ...], other: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    return {**dict.fromkeys(MAIN_ROWS, main), **dict.fromkeys(_OTHER_ROWS, other)}
 
 
 def _base(recipe: str, scenes: int, side: int) -> Base:
@@ -56,20 +97,55 @@ def _base(recipe: str, scenes: int, side: int) -> Base:
 SHIPPED = _base("base.yaml", 1600, 64)
 SIZES = {
     "cpu": Size(
-        (SyntheticSet("LC", "fixed", "actions", 240, 12, 64, 12, HELD_BACK),),
-        SyntheticSet("static", "fixed", "static edits", 1, 40, 64, 21),
-        seeds=(0, 1, 2),
-        other_seeds=(0,),
+        name="cpu",
+        recipes=RECIPES / "cpu",
+        sets=(SyntheticSet("LC", "fixed", "actions", 240, 36, 64, 12, HELD_BACK),),
+        static=SyntheticSet("static", "fixed", "static edits", 1, 96, 64, 21),
+        rows=_seeds((0, 1, 2), (0,)),
+        reported=MAIN_ROWS,
         base=None,
+        screening=Screening(
+            SyntheticSet("screening-actions", "fixed", "actions", 1, 12, 64, 31),
+            SyntheticSet("screening-static", "fixed", "static edits", 1, 40, 64, 32),
+            rounds=(200,),
+            sampling_steps=10,
+        ),
+        threads=1,
+    ),
+    "busy": Size(
+        name="busy",
+        recipes=RECIPES / "cpu",
+        sets=(SyntheticSet("busy", "head", "actions", 240, 34, 64, 14, HELD_BACK, BUSY),),
+        static=SyntheticSet("static", "fixed", "static edits", 1, 96, 64, 21),
+        rows=dict.fromkeys(_WORLD_ROWS, (0,)),
+        reported=(),
+        base=None,
+        screening=None,
+        threads=1,
+    ),
+    "kitchen": Size(
+        name="kitchen",
+        recipes=RECIPES / "cpu",
+        sets=(SyntheticSet("kitchen", "fixed", "kitchen", 120, 20, 64, 16),),
+        static=SyntheticSet("static", "fixed", "static edits", 1, 96, 64, 21),
+        rows=dict.fromkeys(_WORLD_ROWS, (0,)),
+        reported=(),
+        base=None,
+        screening=None,
+        threads=1,
     ),
     "gpu": Size(
-        (
+        name="gpu",
+        recipes=RECIPES / "gpu",
+        sets=(
             SyntheticSet("LC", "fixed", "actions", 2000, 40, 128, 12, HELD_BACK),
             SyntheticSet("HC", "head", "actions", 2000, 40, 128, 13, HELD_BACK),
         ),
-        SyntheticSet("static", "fixed", "static edits", 1, 80, 128, 21),
-        seeds=(0, 1, 2),
-        other_seeds=(0, 1, 2),
+        static=SyntheticSet("static", "fixed", "static edits", 1, 96, 128, 21),
+        rows=dict.fromkeys((*MAIN_ROWS, "unfrozen", "unweighted"), (0, 1, 2)),
+        reported=MAIN_ROWS,
         base=_base("gpu/base.yaml", 12000, 128),
+        screening=None,
+        threads=None,
     ),
 }
