@@ -85,16 +85,22 @@ class Diffusion:
         raise ValueError(f"no prediction is called {self.prediction_type!r}")
 
     def min_snr_weights(self, times: Tensor, *, gamma: float) -> Tensor:
-        """min(SNR, γ)/SNR for ε and min(SNR, γ)/(SNR + 1) for v, with SNR = ᾱ/(1−ᾱ)."""
+        """min(SNR, γ)/SNR for ε and min(SNR, γ)/(SNR + 1) for v, with SNR = ᾱ/(1−ᾱ).
+
+        Where the schedule ends in noise alone, SNR is 0, and the first is its limit, 1.
+        """
         alphas = self._alphas(times)
         ratio = alphas / (1 - alphas)
-        return ratio.clamp(max=gamma) / (ratio if self.prediction_type == "epsilon" else ratio + 1)
+        if self.prediction_type == "epsilon":
+            return torch.where(ratio > 0, ratio.clamp(max=gamma) / ratio, 1.0)
+        return ratio.clamp(max=gamma) / (ratio + 1)
 
     def debiased_weights(self, times: Tensor) -> Tensor:
-        """1/√SNR for ε; √SNR/(SNR + 1) for v, which is the same loss."""
+        """1/√SNR for ε; √SNR/(SNR + 1) = √(ᾱ·(1−ᾱ)) for v, which is the same loss."""
         alphas = self._alphas(times)
-        ratio = alphas / (1 - alphas)
-        return ratio.rsqrt() if self.prediction_type == "epsilon" else ratio.sqrt() / (ratio + 1)
+        if self.prediction_type == "epsilon":
+            return ((1 - alphas) / alphas).sqrt()
+        return (alphas * (1 - alphas)).sqrt()
 
     def time_of(self, timestep: Tensor) -> Tensor:
         """The timestep itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -186,15 +187,15 @@ def _webp(picture: np.ndarray) -> str:
 
 
 def _curves(folder: Path, names: Sequence[str]) -> list[tuple[str, list[tuple[float, float]]]]:
-    """Running means over a twentieth of the run, at most 200 points each."""
-    rows = metric_log.load_rows(folder / metric_log.TABLE_FILE)
-    width = max(len(rows) // 20, 1)
-    kernel = np.ones(width) / width
+    """Running means over a twentieth of the run, at most 200 points each. Steps without a value are left out."""
+    every = metric_log.load_rows(folder / metric_log.TABLE_FILE)
     series = []
     for name in names:
-        if not any(name in row for row in rows):
+        rows = [row for row in every if math.isfinite(row.get(name, math.nan))]
+        if not rows:
             continue  # a loss of weight 0
-        values = np.convolve([row[name] for row in rows if name in row], kernel, mode="valid")
+        width = max(len(rows) // 20, 1)
+        values = np.convolve([row[name] for row in rows], np.ones(width) / width, mode="valid")
         steps = [row["step"] for row in rows][width - 1 :]
         stride = max(len(values) // 200, 1)
         series.append((name, list(zip(steps[::stride], values[::stride].tolist(), strict=False))))

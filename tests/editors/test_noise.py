@@ -92,6 +92,32 @@ def test_the_true_velocity_leads_from_any_time_to_the_clean_latents(unit: float)
     assert torch.allclose(mixed - SIGMAS.view(-1, 1, 1, 1) * velocity, clean, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
+def test_a_schedule_that_ends_in_noise_alone_has_finite_weights(kind: str) -> None:
+    """Trainers that divide by an SNR of 0 lose the model to NaN (SimpleTuner 187, sd-scripts 934)."""
+    process = Diffusion(torch.tensor([1.0, 0.5, 0.0]), kind)
+    weights = process.min_snr_weights(torch.arange(3), gamma=5.0)
+    assert weights.tolist() == ([0.0, 1.0, 1.0] if kind == "epsilon" else [0.0, 0.5, 0.0])
+    if kind == "v_prediction":  # for ε, 1/√SNR has no limit there
+        assert process.debiased_weights(torch.arange(3)).tolist() == [0.0, 0.5, 0.0]
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
+def test_debiased_weights_are_those_of_the_paper(kind: str) -> None:
+    """1/√SNR for ε (arXiv 2310.08442); for v the same loss: ‖v̂ − v‖² = ‖ε̂ − ε‖²·(SNR + 1)/SNR."""
+    snr = (ALPHAS / (1 - ALPHAS)).numpy()
+    expected = 1 / np.sqrt(snr) * (1 if kind == "epsilon" else snr / (snr + 1))
+    assert Diffusion(ALPHAS, kind).debiased_weights(torch.arange(len(ALPHAS))).numpy() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1000.0])
+def test_debiased_weights_of_flow_matching_are_those_of_its_clean_latents(unit: float) -> None:
+    snr = ((1 - SIGMAS[1:]) / SIGMAS[1:]).square()
+    expected = snr.sqrt() * SIGMAS[1:].square()
+    assert torch.allclose(flow(unit).debiased_weights(SIGMAS[1:] * unit), expected, atol=1e-6)
+    assert flow(unit).debiased_weights(torch.zeros(1)).tolist() == [0.0]
+
+
 @pytest.mark.parametrize("unit", [1.0, 1000.0])
 def test_min_snr_weights_of_flow_matching_are_min_snr_gamma_times_sigma_squared(unit: float) -> None:
     sigmas, gamma = SIGMAS.numpy()[1:], 5.0
