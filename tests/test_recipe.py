@@ -133,8 +133,8 @@ def test_on_is_a_key_and_null_a_word_where_the_field_names_them_so(tmp_path: Pat
 
 
 def test_words_that_old_yaml_takes_for_booleans_stay_words(tmp_path: Path) -> None:
-    path = write(tmp_path, "extends: editaction\ntrain: {square: true, freeze: [on, off, yes, no, y]}")
+    path = write(tmp_path, "extends: editaction\ntrain: {square: true, freeze: [on, off, yes, no, y, true to it]}")
     config = recipe.load(path).train
     assert isinstance(config, EditorConfig)
-    assert config.freeze == ("on", "off", "yes", "no", "y")
+    assert config.freeze == ("on", "off", "yes", "no", "y", "true to it")
     assert config.square is True

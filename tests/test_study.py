@@ -89,12 +89,11 @@ def _scored(s: SimpleNamespace, *progress: float) -> list[Any]:
         ("no-reg", 800 * 6),  # right and wrong text, forward and backward
         ("no-action", 800 * 4),  # and the frozen model, forward alone
         ("actions", 800 * 7),
-        ("screening/batch-64", 800 * 6),
         ("screening/dpo", 800 * 8),  # the frozen model under both texts
-        ("screening/reg-wrong", 800 * 7),  # a wrong text of its own
-        ("screening/reg-null", 800 * 4),  # a quarter of the rows, in both models
+        ("screening/reg-replay", 800 * 5),  # half of the rows, in both models
         ("screening/identity", 800 * 3),
-        ("static-only-interpolated-50", 800 * 3),
+        ("plus", 1400 * 4),  # as many as all three losses
+        ("static-only-interpolated-70", 800 * 3),
     ],
 )
 def test_passes_are_those_of_the_recipe(s: SimpleNamespace, row: str, passes: float) -> None:
@@ -118,9 +117,26 @@ def test_every_setting_states_only_its_difference(s: SimpleNamespace) -> None:
     study = s.rows.Study(s.sizes.SIZES["cpu"], Path("unused"), "cpu")
     names = s.screening.settings(study)
     assert names[0] == "reference"
-    assert len(names) > 20
-    digests = {s.rows.digest(s.screening.config_of(study, name)) for name in names}
-    assert len(digests) == len(names)
+    configs = {name: s.screening.config_of(study, name) for name in names}
+    assert len({str(config) for config in configs.values()}) == len(names)
+    assert s.rows.digest(configs["identity-70"]) == s.rows.digest(configs["identity"])
+
+
+def test_scores_of_a_recipe_that_has_changed_are_dropped(s: SimpleNamespace, study: Any) -> None:
+    [spec, _] = study.test_sets
+
+    def drop() -> bool:
+        rows = s.rows.full_rows(study, ["actions"])
+        s.rows.drop_stale(study, rows)
+        path = study.scores(spec, rows[0].name)
+        kept = path.exists()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("[]")
+        return kept
+
+    assert [drop(), drop(), drop()] == [False, True, True]
+    _write(study.size.recipes / "actions.yaml", {"extends": "study/cpu/actions", "train": SHORT | {"steps": 4}})
+    assert [drop(), drop()] == [False, True]
 
 
 @pytest.mark.slow

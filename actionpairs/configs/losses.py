@@ -66,6 +66,8 @@ class RegularizationConfig(Config):
     def _texts_are_replayed(self) -> RegularizationConfig:
         if bool(self.texts) != (self.on == "replay"):
             raise ValueError("`on: replay` and `texts` go together: they are the instructions to replay")
+        if self.where == "unchanged" and self.change_weight:
+            raise ValueError("`change_weight` does not go with `where: unchanged`: nothing that changes is left")
         if self.share < 1 and self.on in ("right", "wrong"):
             raise ValueError(
                 "`share` is of null or replayed texts: it does not go with `on: right` or `on: wrong`"
@@ -89,6 +91,8 @@ class IdentityConfig(Config):
     def _texts_have_a_share(self) -> IdentityConfig:
         if bool(self.texts) != bool(self.share):
             raise ValueError("`texts` and `share` go together: set both, or neither")
+        if self.weight != 1 and not (self.dropped or self.texts):
+            raise ValueError("`weight` is that of the rows that `dropped` or `texts` give: set one of them too")
         return self
 
 

@@ -175,6 +175,18 @@ class EditorConfig(LoopConfig):
     diagnostics: DiagnosticsConfig = DiagnosticsConfig()
 
     @model_validator(mode="after")
+    def _other_rows_occur(self) -> EditorConfig:
+        if self.identity.dropped and not self.conditioning_dropout:
+            raise ValueError(
+                "`identity.dropped` is of dropped texts: it does not go with `conditioning_dropout: 0`."[:-1]
+            )
+        if self.regularization.share * self.batch_size < 1:
+            raise ValueError(
+                "`regularization.share` gives no row of a batch: it does not go with this `batch_size`"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _gamma_has_a_use(self) -> EditorConfig:
         schemes = self.time_weights, self.action.time_weights, self.regularization.time_weights
         if self.min_snr_gamma is not None and "min_snr" not in schemes:

@@ -203,7 +203,8 @@ class BatchSampler:
         if augmentation.negatives and len(self._negatives.without_negative(entries)) == len(entries):
             raise TrainingError(
                 f"No pair has a negative instruction (drawn_from: {augmentation.drawn_from}).",
-                cure="Give shards with several actions, set action.drawn_from: all, or action.weight: 0.",
+                cure="Give shards with several actions, set action.drawn_from: all, or action.weight: 0, "
+                "and no regularization under wrong instructions.",
             )
         if augmentation.negatives and augmentation.drawn_from == "batch":
             self._check_batches()

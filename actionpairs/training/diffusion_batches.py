@@ -26,7 +26,8 @@ class DiffusionBatch:
     times: B, in the denoiser's unit. right: the pairs' own instructions. wrong: their negatives, K of them.
     counted: whether a row has such a negative, K B. clean: latents without noise, noise: ε, original: the input
     picture's latents on the scale of `clean`, all B C h w. identity: whether a row's target is the input picture,
-    B bool. replayed: the instructions of L_reg, if it has some of its own, and the numbers of their rows.
+    B bool. picture_dropped: whether a row goes without its input picture, B bool. replayed: the instructions of
+    L_reg, if it has some of its own, and the numbers of their rows.
     """
 
     noisy: Tensor
@@ -39,6 +40,7 @@ class DiffusionBatch:
     noise: Tensor
     original: Tensor
     identity: Tensor
+    picture_dropped: Tensor
     replayed: tuple[Conditioning, Tensor] | None = None
 
     def to(self, device: torch.device, dtype: torch.dtype) -> DiffusionBatch:
@@ -58,6 +60,7 @@ class DiffusionBatch:
             move(self.noise),
             move(self.original),
             move(self.identity),
+            move(self.picture_dropped),
             None if self.replayed is None else (self.replayed[0].to(device, dtype), move(self.replayed[1])),
         )
 
@@ -107,6 +110,7 @@ class DiffusionBatches:
             noise=noise,
             original=editor.normalize(original) * kept,
             identity=identity,
+            picture_dropped=~kept.flatten(),
             replayed=self._replayed(rows),
         )
 

@@ -126,21 +126,23 @@ class LossTerms:
         return Term(config.weight, self._timed(values, config.time_weights), counted.any(0))
 
     def regularization(self) -> Term:
-        """L_reg. Rows of the identity term have none under their own instruction."""
+        """L_reg.
+
+        Rows of the identity term have none under their own instruction, or under the null text. Where only
+        unchanged places count, rows without their input picture have none.
+        """
         config, batch = self._weights.regularization, self._batch
-        places = self._places(self._change_weight(config.change_weight))
-        if config.where == "unchanged":
-            places = losses.unchanged_weights(batch.original, batch.clean)
-        if config.on in ("null", "replay"):
-            assert batch.replayed is not None
-            rows = batch.replayed[1]
-            counted = torch.zeros_like(batch.identity).index_fill(0, rows, True)
-            distances = self._distances("replayed", None if places is None else places[rows])
-            values = distances.new_zeros(len(counted)).index_copy(0, rows, distances)
+        if config.on == "wrong":
+            values, counted = self._distances("wrong"), batch.counted[0]
+        elif config.on == "right":
+            values, counted = self._distances("right"), ~batch.identity
         else:
-            counted = ~batch.identity if config.on == "right" else batch.counted[0]
-            values = self._distances(config.on, places).masked_fill(~counted, 0.0)
-        return Term(config.weight, self._timed(values, config.time_weights), counted)
+            values, counted = self._replayed_distances()
+            if config.on == "null":
+                counted = counted & ~batch.identity
+        if config.where == "unchanged":
+            counted = counted & ~batch.picture_dropped
+        return Term(config.weight, self._timed(values.masked_fill(~counted, 0.0), config.time_weights), counted)
 
     def discrimination(self) -> Term:
         """Whether d⁺ < d⁻, per row and wrong instruction: K·B. It is not part of the loss."""
@@ -178,8 +180,23 @@ class LossTerms:
         places = self._places(change)
         return torch.stack([losses.squared_errors(each, self._target, places) for each in predictions[text]])
 
-    def _distances(self, text: str, places: Tensor | None) -> Tensor:
-        """‖prediction − that of the frozen model‖², under the first instruction of a kind."""
+    def _replayed_distances(self) -> tuple[Tensor, Tensor]:
+        """Distances under the instructions of L_reg, and which rows have one: B each."""
+        replayed, none = self._batch.replayed, torch.zeros_like(self._batch.identity)
+        if replayed is None:  # so may a small part of a batch be
+            return torch.zeros_like(none, dtype=self._target.dtype), none
+        rows = replayed[1]
+        distances = self._distances("replayed", rows)
+        return distances.new_zeros(len(none)).index_copy(0, rows, distances), none.index_fill(0, rows, True)
+
+    def _distances(self, text: str, rows: Tensor | None = None) -> Tensor:
+        """‖prediction − that of the frozen model‖², under the first instruction of a kind. rows: that have one."""
+        config, batch = self._weights.regularization, self._batch
+        places = self._places(self._change_weight(config.change_weight))
+        if config.where == "unchanged":
+            places = losses.unchanged_weights(batch.original, batch.clean)
+        if places is not None and rows is not None:
+            places = places[rows]
         return losses.squared_errors(self._model[text][0], self._frozen[text][0], places)
 
     def _beta(self) -> float:

@@ -144,6 +144,7 @@ def batch_of(editor: Editor, config: EditorConfig, shape: Shape) -> DiffusionBat
             noise=torch.zeros_like(clean),
             original=clean,
             identity=torch.zeros(rows, dtype=torch.bool),
+            picture_dropped=torch.zeros(rows, dtype=torch.bool),
             replayed=(one.expand(replayed), torch.arange(replayed)) if replayed else None,
         )
 

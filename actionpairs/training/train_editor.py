@@ -66,9 +66,9 @@ def train_editor(run: TrainRun, config: EditorConfig) -> TrainResult:
     if step < config.steps:
         return TrainResult(step, counts, card=None)
     trained = _gather(editor, state)
-    if config.interpolation < 1:
-        interpolation.interpolate(trained.denoiser, start, config.interpolation)
     if run.accelerator.is_main_process:
+        if config.interpolation < 1:
+            interpolation.interpolate(trained.denoiser, start, config.interpolation)
         publish(trained, config, run.out)
     return TrainResult(step, counts, card_of(run.out, config, editor, pairs, frozen))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,11 @@ import yaml
 from base import WEIGHTS
 from sizes import ROOT, Size
 
+from actionpairs import manifest
 from actionpairs.configs import EditorConfig
 from actionpairs.evaluation.records import COPY, TRUTH
 from actionpairs.recipe import load
+from actionpairs.storage import Folder
 from actionpairs.synthetic.synthetic_shards import SyntheticSet
 
 BASE = "base"
@@ -46,6 +49,10 @@ class Study:
     def scores(self, spec: SyntheticSet, name: str) -> Path:
         """The file of a row's scores on a set."""
         return self.out / "scores" / spec.name / f"{name}.json"
+
+    def edits(self, spec: SyntheticSet, name: str) -> Path:
+        """The folder of a row's edits of a set, where it has no report."""
+        return self.out / "edits" / spec.name / "predictions" / name
 
     def report(self, spec: SyntheticSet, name: str) -> Path:
         """The folder of a row's report by `actionpairs eval`."""
@@ -141,7 +148,30 @@ def editor_config(study: Study, row: Row) -> EditorConfig:
 
 def digest(config: EditorConfig) -> str:
     """What a training is known by: its `train` section without `interpolation` and the place of the base."""
-    content = config.model_dump(mode="json", exclude={"interpolation", "model"})
+    content = config.model_dump(mode="json", exclude={"interpolation": True, "model": {"source"}})
+    return _digest_of(content)
+
+
+def drop_stale(study: Study, rows: Sequence[Row]) -> None:
+    """Remove scores, edits and weights of rows whose recipe or base is no longer the one that they are of."""
+    base = manifest.folder_digest(Folder(study.base)) if Path(study.base).exists() else ""
+    for row in rows:
+        recipe = load(write_recipe(study, row))
+        sections = [each.model_dump(mode="json") for each in (recipe.train, recipe.eval)]
+        sections[0]["model"].pop("source")
+        key, mark = _digest_of([base, *sections, [repr(spec) for spec in row.sets]]), study.out / "keys" / row.name
+        if mark.exists() and mark.read_text() == key:
+            continue
+        for spec in row.sets:
+            study.scores(spec, row.name).unlink(missing_ok=True)
+            shutil.rmtree(study.report(spec, row.name), ignore_errors=True)
+            shutil.rmtree(study.edits(spec, row.name), ignore_errors=True)
+        shutil.rmtree(study.out / "interpolated" / row.name, ignore_errors=True)
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_text(key)
+
+
+def _digest_of(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 

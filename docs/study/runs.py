@@ -117,13 +117,13 @@ def edit(study: Study, row: Row, model: str, spec: SyntheticSet) -> Path:
     editor = families.load(model, device=device)
     editor.to(torch.device(device))
     evaluation.generate_missing(predictions, editor, samples, config)
-    return folder / "predictions" / row.name
+    return study.edits(spec, row.name)
 
 
 def edits_folder(study: Study, spec: SyntheticSet, name: str) -> Path | None:
     """The folder of a finished row's edits of a set; None if there is none."""
     reported = sorted((study.report(spec, name) / "predictions").glob("*"))
-    plain = study.out / "edits" / spec.name / "predictions" / name
+    plain = study.edits(spec, name)
     return reported[0] if reported else plain if plain.exists() else None
 
 

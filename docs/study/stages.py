@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 
 import base
@@ -12,7 +13,7 @@ import scoring
 import screening
 import tables
 from jobs import Deadline, Job, run_all
-from rows import BASE, BOUNDS, Run, Study, full_rows, group
+from rows import BASE, BOUNDS, Run, Study, drop_stale, full_rows, group
 
 from actionpairs.synthetic.synthetic_shards import write_synthetic_shards
 
@@ -22,22 +23,33 @@ _SHARED = ("sets", "outcomes", "base", "recognizer")  # what a row that is check
 # 5 parameters: the options of the command
 def run_study(study: Study, part: str, rows: Sequence[str], *, jobs: int, deadline: Deadline) -> bool:
     """Render the sets, screen, train and score the rows, and write tables and pictures after each. Is all done?"""
-    if study.size.threads:
-        os.environ["OMP_NUM_THREADS"] = str(study.size.threads)  # read by the processes of the jobs
+    _limit_threads(study)
     if not _prepare(study, part, deadline):
         return False
     if part != "rows" and study.size.screening and not _screen(study, jobs=jobs, deadline=deadline):
         return False
     if part == "screening":
         return True
-    return _train_base_and_recognizer(study, jobs=jobs, deadline=deadline) and _run_rows(
-        study, group(study, full_rows(study, rows)), jobs=jobs, deadline=deadline
-    )
+    if not _train_base_and_recognizer(study, jobs=jobs, deadline=deadline):
+        return False
+    full = full_rows(study, rows)
+    drop_stale(study, full)
+    return _run_rows(study, group(study, full), jobs=jobs, deadline=deadline)
+
+
+def _limit_threads(study: Study) -> None:
+    """Let the processes of the jobs compute with as many threads as the size says."""
+    if study.size.threads:
+        os.environ["OMP_NUM_THREADS"] = str(study.size.threads)
 
 
 def check(study: Study, row: str, *, deadline: Deadline) -> bool:
     """Train and score a row's seed 0 in OUT/check, and compare every score. Raises SystemExit if one differs."""
-    again = Study(study.size, study.out / "check", study.device)
+    _limit_threads(study)
+    again = Study(study.size, study.out / "check" / row, study.device)
+    finished = [again.scores(spec, f"{row}-seed0").exists() for spec in study.test_sets]
+    if all(finished):  # of an earlier check
+        shutil.rmtree(again.out)
     again.out.mkdir(parents=True, exist_ok=True)
     for name in _SHARED:
         if (study.out / name).exists() and not (again.out / name).exists():
@@ -81,6 +93,7 @@ def _screen(study: Study, *, jobs: int, deadline: Deadline) -> bool:
     for number in range(len(study.size.screening.rounds)):
         steps, names = screening.plan(study)[number]
         rows = [screening.row_of(study, name, steps) for name in names]
+        drop_stale(study, rows)
         work = [_job(study, run) for run in group(study, rows) if not run.is_finished(study)]
         if not run_all(work, at_once=jobs, deadline=deadline, after_each=lambda: tables.write(study)):
             return False

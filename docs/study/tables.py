@@ -60,19 +60,21 @@ def _make_truth(study: Study) -> str:
             is_comparable = row != REFERENCE and whole.exists()
             against = _compare(scored, scoring.load_scores(whole)) if is_comparable else "–"
             passes = f"{results.passes_of(study, row):.0f}" if row in study.size.rows else "–"
-            lines.append(f"| {spec.name} | {name} | {passes} | {_format_row(scored)} | {against} |")
+            lines.append(f"| {spec.name} | {name} | {passes} | {_format_row(scored, spec)} | {against} |")
     return "\n".join(lines)
 
 
-def _format_row(scored: Sequence[ScoredEdit]) -> str:
-    """The cells of a row from n on."""
+def _format_row(scored: Sequence[ScoredEdit], spec: SyntheticSet) -> str:
+    """The cells of a row from n on. Of several actions under one instruction, only the first is known here."""
+    is_known = spec.conditions.steps == 1
     held_back = [one for one in scored if (one.verb, one.noun) in HELD_BACK]
     seen = [one for one in scored if (one.verb, one.noun) not in HELD_BACK]
     low, high = estimates.wilson(sum(one.is_done for one in scored), len(scored))
     progress, kept = (float(np.mean([getattr(one, name) for one in scored])) for name in ("progress", "kept"))
     cells = [
         *(len(scored), f"{results.done_percent(scored):.1f}", f"{low:.0f} to {high:.0f}"),
-        *(_count(seen), _count(held_back), f"{progress:.2f}", f"{100 * kept:.1f}"),
+        *((_count(seen), _count(held_back)) if is_known else ("–", "–")),
+        *(f"{progress:.2f}", f"{100 * kept:.1f}"),
     ]
     return " | ".join(map(str, cells))
 

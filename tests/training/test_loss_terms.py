@@ -22,13 +22,15 @@ from actionpairs.training.loss_terms import LossTerms, LossWeights, Term
 ROWS, NEGATIVES, SHAPE = 4, 2, (2, 3, 3)
 COUNTED = torch.tensor([[True, True, False, True], [True, False, False, True]])
 IDENTITY = torch.tensor([False, False, True, False])
-REPLAYED_ROWS = torch.tensor([0, 3])
+DROPPED = torch.tensor([False, True, False, False])
+REPLAYED_ROWS = torch.tensor([0, 2])
 ALPHAS = torch.linspace(0.95, 0.02, 8)
 PROCESSES: dict[str, NoiseProcess] = {
     "epsilon": Diffusion(ALPHAS, "epsilon"),
     "v": Diffusion(ALPHAS, "v_prediction"),
     "flow": FlowMatching(TimesConfig(), shift=lambda tokens: 0.0),
 }
+EDITOR = {"task": "editor", "model": {"tiny": True}}
 SCHEMES = ("none", "min_snr", "debiased")
 Terms = Callable[..., tuple[LossTerms, DiffusionBatch, dict[str, list[Tensor]], dict[str, list[Tensor]]]]
 
@@ -59,6 +61,7 @@ def make() -> Terms:
             noise=noise,
             original=original,
             identity=IDENTITY,
+            picture_dropped=DROPPED,
             replayed=(Conditioning(torch.zeros(2, 1, 1)), REPLAYED_ROWS),
         )
 
@@ -157,11 +160,16 @@ def test_regularization_compares_under_the_instruction_and_at_the_places_that_it
     w, expected, counted = time_weights("v", scheme, batch.times.numpy()), np.zeros(ROWS), np.zeros(ROWS, bool)
     if on in ("right", "wrong"):
         counted = ~IDENTITY.numpy() if on == "right" else COUNTED[0].numpy()
-        expected = np.where(counted, distance(model[on][0], frozen[on][0], places), 0)
+        expected = distance(model[on][0], frozen[on][0], places)
     else:
         rows = REPLAYED_ROWS.numpy()
         counted[rows] = True
         expected[rows] = distance(model["replayed"][0], frozen["replayed"][0], places[rows])
+        if on == "null":
+            counted &= ~IDENTITY.numpy()
+    if where == "unchanged":
+        counted = counted & ~DROPPED.numpy()
+    expected = np.where(counted, expected, 0)
     term = terms.regularization()
     assert term.values.detach().numpy() == pytest.approx(w * expected, rel=1e-5)
     assert term.counted is not None
@@ -193,6 +201,15 @@ def test_the_margin_has_no_weights_of_times_and_places(make: Terms) -> None:
     assert margin.values.detach().numpy() == pytest.approx((np.stack(wrong) - right).ravel(), rel=1e-6)
     assert margin.counted is not None
     assert margin.counted.tolist() == COUNTED.flatten().tolist()
+
+
+def test_a_part_of_a_batch_without_replayed_rows_has_no_regularization(make: Terms) -> None:
+    terms, batch, _, _ = make(weights_of(regularization={"on": "null", "share": 0.25}))
+    terms._batch = replace(batch, replayed=None)
+    term = terms.regularization()
+    assert term.values.tolist() == [0.0] * ROWS
+    assert term.counted is not None
+    assert not term.counted.any()
 
 
 def test_at_unchanged_places_nothing_is_left_of_a_pair_that_changes_everywhere(make: Terms) -> None:
@@ -236,11 +253,15 @@ def test_gradients_are_those_of_the_values(make: Terms, form: str, on: str) -> N
         (RegularizationConfig, {"on": "replay"}),
         (RegularizationConfig, {"texts": ["x"]}),
         (RegularizationConfig, {"share": 0.5}),
+        (RegularizationConfig, {"where": "unchanged", "change_weight": 10}),
+        (IdentityConfig, {"weight": 0.5}),
+        (EditorConfig, {**EDITOR, "identity": {"dropped": True}, "conditioning_dropout": 0}),
+        (EditorConfig, {**EDITOR, "batch_size": 4, "regularization": {"on": "null", "share": 0.2}}),
         (IdentityConfig, {"texts": ["do nothing"]}),
         (IdentityConfig, {"share": 0.1}),
-        (EditorConfig, {"task": "editor", "model": {"tiny": True}, "min_snr_gamma": 5}),
+        (EditorConfig, {**EDITOR, "min_snr_gamma": 5}),
     ],
 )
 def test_keys_without_an_effect_are_refused(config: Any, keys: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match=r"go together|set both|does not go with"):
+    with pytest.raises(ValidationError, match=r"go together|set both|set one of them|does not go with"):
         config(**keys)
