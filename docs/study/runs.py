@@ -65,7 +65,7 @@ def _interpolated(study: Study, row: Row, trained: Path) -> Path:
 def score_base(study: Study) -> None:
     """Score the base on every test set, and what its edits lie between: copies, and the real last frames."""
     limit_threads(study.size.threads)
-    row = Row(BASE, study.size.recipes / "actions.yaml", study.test_sets, is_reported=True)
+    row = Row(BASE, study.size.recipes / "actions.yaml", study.test_sets, is_reported=bool(study.size.reported))
     for spec in row.sets:
         test_set = _test_set(study, spec)
         truths = {key: pair[1] for key, pair in test_set.pairs.items()}

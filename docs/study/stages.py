@@ -111,7 +111,8 @@ def _train_base_and_recognizer(study: Study, *, jobs: int, deadline: Deadline) -
             write_synthetic_shards(spec, out=str(study.shards(spec)))
         folders = [str(study.shards(spec)) for spec in static.sets]
         first.append(Job("base", base.train_base, (static.recipe, folders, study.out), {"device": study.device}))
-    first.append(Job("recognizer", runs.train_recognizer, (study,)))
+    if study.size.reported:
+        first.append(Job("recognizer", runs.train_recognizer, (study,)))
     names = (BASE, *BOUNDS)
     is_scored = all(study.scores(spec, name).exists() for spec in study.test_sets for name in names)
     at_once = jobs if study.size.threads else 1

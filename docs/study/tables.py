@@ -40,7 +40,8 @@ def write(study: Study) -> None:
     text = page.read_text(encoding="utf-8")
     for name, make in makers.items():
         start, stop = f"<!-- {study.size.name} {name} -->", f"<!-- end of {study.size.name} {name} -->"
-        if start in text and (table := make(study)):
+        table = make(study)
+        if start in text and table.count("\n") > 1:  # a head alone would wipe out the table of another run
             text = re.sub(f"(?s){start}.*?{stop}", lambda _, part=f"{start}\n{table}\n{stop}": part, text)
     page.write_text(text, encoding="utf-8")
 
