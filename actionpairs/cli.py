@@ -160,6 +160,9 @@ def verify(shards: str, workers: int | None) -> None:
 @click.option("--out", help="Folder for the model.")
 @device_option
 @click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Loader threads.")
+@click.option(
+    "--cache", metavar="DIR", help="Encoded pairs that several runs share; it stays. Default: of this run."
+)
 @click.option("--square", is_flag=True, help="Crop pictures to squares, as the paper's recipes do.")
 @click.option("--dry-run", is_flag=True, help="Say what an editor's training would take; no weights are loaded.")
 @json_option

@@ -40,7 +40,7 @@ class TrainSummary:
     losses: Mapping[str, float]
 
 
-# 8 parameters: the options of the command.
+# 9 parameters: the options of the command.
 def train(
     recipe: str | Path | Recipe,
     *,
@@ -51,12 +51,14 @@ def train(
     workers: int = 0,
     stop_after: int | None = None,
     square: bool = False,
+    cache: str | None = None,
 ) -> TrainSummary:
     """Train the recipe's model on the training splits of one or several shards folders.
 
     The same call again resumes from the last checkpoint and ends with the same weights. videos: the folder that
     `extract` read, for a recipe that trains on whole segments. workers: threads that decode pictures. stop_after:
     stop after so many steps, with a checkpoint. square: crop every picture to a square, whatever the recipe says.
+    cache: a local folder of encoded pairs that several runs share and that stays; by default each has its own.
     Raises subclasses of ActionpairsError.
     """
     recipe = load(recipe, square=square)
@@ -66,7 +68,9 @@ def train(
     accelerator = _accelerator(config, device)
     with _locked(folder, spec, accelerator) as done:
         if done is None:
-            run = TrainRun(sources, videos_folder, folder.local_path(), accelerator, workers, stop_after)
+            out_path = folder.local_path()
+            encoded = Path(cache) if cache else out_path / _WORK_FOLDERS[0]
+            run = TrainRun(sources, videos_folder, out_path, encoded, accelerator, workers, stop_after)
             result = _train_task(run, config)
             if result.card is None:
                 return _summary(folder, config, result.step, result.counts)

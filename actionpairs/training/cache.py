@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +33,9 @@ def cached_array(
     """
     path = folder / f"{kind}-{_digest(signature)}.npy"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(path, blocks, count=count)
+        with _alone(path):
+            if not path.exists():
+                _write(path, blocks, count=count)
     array: np.ndarray = np.load(path, mmap_mode="r")
     return array
 
@@ -50,13 +53,9 @@ def cached_ragged(
     """
     path = folder / f"{kind}-{_digest(signature)}"
     if not path.exists():
-        unfinished = folder / f".{path.name}"
-        unfinished.mkdir(parents=True, exist_ok=True)
-        _write_ragged(unfinished, compute)
-        unfinished.replace(path)
-        _sync(folder)
-        for name in _UNFINISHED:  # only now: without them a stopped run would begin again
-            (path / name).unlink(missing_ok=True)
+        with _alone(path):
+            if not path.exists():
+                _publish_ragged(path, compute)
     starts: np.ndarray = np.load(path / "starts.npy")
     vectors: np.ndarray | None = np.load(path / "vectors.npy") if (path / "vectors.npy").exists() else None
     layout = json.loads((path / "layout.json").read_text())
@@ -64,6 +63,25 @@ def cached_ragged(
         path / "tokens.bin", layout["type"], "r", shape=(int(starts[-1]), layout["width"])
     )
     return tokens, starts, vectors
+
+
+def _publish_ragged(path: Path, compute: Callable[[int], Iterator[Sequence[Row]]]) -> None:
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.mkdir(parents=True, exist_ok=True)
+    _write_ragged(unfinished, compute)
+    unfinished.replace(path)
+    _sync(path.parent)
+    for name in _UNFINISHED:  # only now: without them a stopped run would begin again
+        (path / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait until no other run computes this entry of a shared cache."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 _ROWS_PER_FLUSH = 16  # so many are lost at most; one that has seen a picture is some megabytes

@@ -16,21 +16,18 @@ from actionpairs.training.model_card import ModelCard
 class TrainRun:
     """Where a run reads and writes, and on which device.
 
-    videos: the folder that the pairs were extracted from, if the recipe trains on whole segments. workers: threads
-    that decode pictures. stop_after: stop after so many steps, with a checkpoint.
+    videos: the folder that the pairs were extracted from, if the recipe trains on whole segments. cache: the
+    folder of latents, embeddings and decoded pictures. workers: threads that decode pictures. stop_after: stop
+    after so many steps, with a checkpoint.
     """
 
     shards: tuple[Folder, ...]
     videos: Folder | None
     out: Path
+    cache: Path
     accelerator: Accelerator
     workers: int
     stop_after: int | None
-
-    @property
-    def cache(self) -> Path:
-        """The folder of latents, embeddings and decoded pictures. It is removed when the run is finished."""
-        return self.out / "cache"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ def train_and_score(study: Study, run: Run) -> None:
     """Train once, then score each row. What is finished is skipped."""
     limit_threads(study.size.threads)
     trained = study.out / "runs" / run.digest
-    train(run.recipe, shards=study.train_folders, out=str(trained), device=study.device)
+    cache = str(study.out / "cache")
+    train(run.recipe, shards=study.train_folders, out=str(trained), device=study.device, cache=cache)
     for row in run.rows:
         score_model(study, row, str(_interpolated(study, row, trained)))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionInstructPix2PixPipeline
@@ -12,9 +14,9 @@ from safetensors.torch import load_file
 
 from actionpairs import manifest
 from actionpairs.errors import ModelError, StorageError
-from actionpairs.stages.train import TrainSummary
+from actionpairs.stages.train import TrainSummary, train
 from actionpairs.storage import Folder
-from actionpairs.training import metric_log
+from actionpairs.training import latents, metric_log
 from tests.stages.training_runs import EDITOR, UNET, assert_only_attn2_is_frozen, edit, recipe, run
 from tests.training.conftest import without_curves as without_curves
 from tests.training.squares import SIDE, SIZES, write_squares
@@ -32,6 +34,32 @@ def whole(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     """The folder and the summary of an editor that was trained without interruption."""
     folder = tmp_path_factory.mktemp("whole")
     return folder / "model", run(recipe(folder, EDITOR), squares, folder / "model")
+
+
+def test_runs_share_a_cache_that_stays(
+    whole: tuple[Path, TrainSummary], squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two recipes of the same base, the second without encoding anything; the weights are those of a run alone."""
+
+    def never(*inputs: object, **options: object) -> Iterator[np.ndarray]:
+        pytest.fail("encoded again")
+        yield
+
+    base, shared = str(whole[0] / "base"), str(tmp_path / "cache")
+    section = EDITOR | {"model": {"source": base}}
+    changes = {"first": {}, "second": {"learning_rate": 2e-3}, "alone": {"learning_rate": 2e-3}}
+    for name, change in changes.items():
+        if name == "second":
+            monkeypatch.setattr(latents, "_encode_on", never)
+        path = recipe(tmp_path, section, **change)
+        options = {} if name == "alone" else {"cache": shared}
+        if name == "alone":
+            monkeypatch.undo()
+        train(path, shards=[str(squares)], out=str(tmp_path / name), device="cpu", **options)
+        assert not (tmp_path / name / "cache").exists()
+    assert any(Path(shared).glob("latents-*.npy"))
+    second, alone, first = ((tmp_path / name / UNET).read_bytes() for name in ("second", "alone", "first"))
+    assert second == alone != first
 
 
 def test_a_finished_folder_has_the_model_and_its_files(whole: tuple[Path, TrainSummary]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +43,7 @@ def stopped(folder: Path, *, at: int) -> Path:
 
     with pytest.raises(KeyboardInterrupt):
         ragged(folder, compute)
-    (unfinished,) = folder.iterdir()
+    [unfinished] = [path for path in folder.iterdir() if path.is_dir()]  # not the lock
     return unfinished
 
 
@@ -110,3 +112,23 @@ def test_rows_of_another_width_do_not_join_a_cache(tmp_path: Path) -> None:
     stopped(tmp_path, at=40)
     with pytest.raises(TrainingError, match="differ in type or width"):
         ragged(tmp_path, lambda start: iter([[(np.zeros((1, 5), np.uint16), np.zeros(3, np.float32))]]))
+
+
+def test_an_entry_that_another_run_computes_is_waited_for(tmp_path: Path) -> None:
+    """Two threads ask for it at once: one computes, the other maps what it has written."""
+    computed = []
+
+    def blocks(name: str) -> Iterator[np.ndarray]:
+        computed.append(name)
+        for number in range(4):
+            time.sleep(0.05)
+            yield np.full((2, 3), number)
+
+    def ask(name: str) -> np.ndarray:
+        return cache.cached_array(tmp_path, "latents", ["signature"], blocks(name), count=8)
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(ask, ["one", "other"])
+    assert len(computed) == 1
+    assert np.array_equal(one, other)
+    assert one[:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]

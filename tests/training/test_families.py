@@ -80,7 +80,8 @@ class Runs:
         section = family_runs.RUN | {"batch_size": 6, "conditioning_dropout": 0.2}
         config = EditorConfig.model_validate(section | {"model": {"source": str(self.base)}})
         accelerator = devices.create_accelerator("cpu")
-        run = TrainRun((Folder(self.shards),), None, self.folder / "batches", accelerator, 0, None)
+        out, encoded = self.folder / "batches", self.folder / "cache"
+        run = TrainRun((Folder(self.shards),), None, out, encoded, accelerator, 0, None)
         return _encode(run, config, self.editor, _pairs(self))
 
     def _run(self, name: str, **changes: object) -> Path:
