@@ -220,13 +220,7 @@ def train(recipe: str, dry_run: bool, as_json: bool, **options: Any) -> None:
 @device_option
 @click.option("--limit", type=click.IntRange(min=1), help="Score only the first so many samples.")
 @click.option("--square", is_flag=True, help="Crop pictures to squares, as the paper's recipes do.")
-@click.option(
-    "--rater-page",
-    "--study",
-    "rater_page",
-    is_flag=True,
-    help="Also write rater_page.html, where people rate edits.",
-)
+@click.option("--rater-page", "--study", "rater_page", is_flag=True, help="Also write a page where people rate.")
 @click.option("--answers", multiple=True, metavar="FILE", help="What raters saved; the report takes it in.")
 @json_option
 def evaluate(
