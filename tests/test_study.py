@@ -292,7 +292,10 @@ class TestSlow:
         assert float(truth["copy of the input"][4]) == 0
         assert float(truth["the real last frame"][4]) == 100
         assert "| 4 | setting-" in page
-        assert len(list((study.out / "runs").iterdir())) == 5 + 4 + 3  # rows, and the two rounds
+        screened = sum(len(names) for _, names in s.screening.plan(study))
+        assert (
+            len(list((study.out / "runs").iterdir())) == 5 + screened
+        )  # trainings of the rows, and the two rounds
         progress = {row: self._progress(s, study, f"{row}-seed0") for row in ("actions", "halfway", "guided")}
         assert progress["actions"] != progress["halfway"]
         assert progress["actions"] != progress["guided"]
