@@ -201,5 +201,5 @@ def test_an_instruction_with_a_combination_that_is_held_back_is_never_trained_on
 
 
 def test_static_edits_have_no_conditions() -> None:
-    with pytest.raises(ValueError, match="static edits"):
+    with pytest.raises(ValueError, match="no actions on the tabletop"):
         SyntheticSet("static", "fixed", "static edits", 1, 1, 48, 4, conditions=BUSY)
