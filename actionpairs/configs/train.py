@@ -178,7 +178,7 @@ class EditorConfig(LoopConfig):
     def _other_rows_occur(self) -> EditorConfig:
         if self.identity.dropped and not self.conditioning_dropout:
             raise ValueError(
-                "`identity.dropped` is of dropped texts: it does not go with `conditioning_dropout: 0`."[:-1]
+                "`identity.dropped` is of dropped texts: it does not go with `conditioning_dropout: 0`"
             )
         if self.regularization.share * self.batch_size < 1:
             raise ValueError(

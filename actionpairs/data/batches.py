@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -17,11 +17,10 @@ import numpy as np
 from actionpairs.configs import IdentityConfig
 from actionpairs.data import rng
 from actionpairs.data.examples import Example, Shape
-from actionpairs.data.negatives import NegativeSampler, note_of_pairs_without
+from actionpairs.data.negatives import NegativeSampler
 from actionpairs.errors import TrainingError
 from actionpairs.records import Entry
 
-_NO_IDENTITY = IdentityConfig()
 _SIDED = re.compile(r"\b((left|right)(most|wards?|hand)?|((anti|counter)-?)?clockwise)\b", re.IGNORECASE)
 
 
@@ -172,7 +171,7 @@ class Augmentation:
     pool: int | None = None
     replayed_texts: tuple[str, ...] = ()
     replayed_share: float = 1.0
-    identity: IdentityConfig = _NO_IDENTITY
+    identity: IdentityConfig = field(default_factory=IdentityConfig)
 
     def replayed_rows(self, pairs: int) -> int:
         """How many of so many pairs have an instruction for L_reg."""
@@ -200,7 +199,7 @@ class BatchSampler:
         self.order = EpochOrder(tuple(example.name for example in examples), seed, batch_size, shapes)
         entries = [example.entry for example in examples]
         self._negatives = NegativeSampler(entries, augmentation.drawn_from, pool=augmentation.pool)
-        if augmentation.negatives and len(self._negatives.without_negative(entries)) == len(entries):
+        if augmentation.negatives and not any(self._negatives.candidates(entry) for entry in entries):
             raise TrainingError(
                 f"No pair has a negative instruction (drawn_from: {augmentation.drawn_from}).",
                 cure="Give shards with several actions, set action.drawn_from: all, or action.weight: 0, "
@@ -211,10 +210,9 @@ class BatchSampler:
 
     def note(self) -> str:
         """What to know of the negatives before training; empty if there is nothing."""
-        kind = self.augmentation.drawn_from
-        if not self.augmentation.negatives or kind == "batch":
+        if not self.augmentation.negatives or self.augmentation.drawn_from == "batch":
             return ""
-        return note_of_pairs_without([example.entry for example in self.examples], kind)
+        return self._negatives.note([example.entry for example in self.examples])
 
     def texts(self) -> tuple[str, ...]:
         """Every text that a row can have, sorted; the null text stands for a dropped instruction."""

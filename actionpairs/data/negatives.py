@@ -74,6 +74,16 @@ class NegativeSampler:
         missing = {key for key, one in one_of_each.items() if next(self._iter_candidates(one), None) is None}
         return [entry for entry in entries if self._key(entry) in missing]
 
+    def note(self, entries: Sequence[Entry]) -> str:
+        """A sentence that counts the training pairs without a negative; empty if all have one."""
+        missing = self.without_negative(entries)
+        if not missing:
+            return ""
+        [(text, _)] = Counter(entry.instruction for entry in missing).most_common(1)
+        share = f"{len(missing):,} of {len(entries):,} pairs (such as {text!r})"
+        subject = "it takes" if len(missing) == 1 else "they take"
+        return f"drawn_from: {self._drawn_from} finds no negative for {share}: {subject} no part in L_action."
+
     def _iter_candidates(self, entry: Entry) -> Iterator[tuple[str, ...]]:
         same, own = self._same(entry), self._own(entry)
         right = self._right_texts.get(own, set()) | {entry.instruction}
@@ -106,31 +116,21 @@ class NegativeSampler:
         return (entry.verb, entry.noun) if is_hard and entry.verb and entry.noun else (entry.action,)
 
 
-def note_of_pairs_without(entries: Sequence[Entry], drawn_from: str) -> str:
-    """A sentence that counts the training pairs without a negative; empty if all have one."""
-    missing = NegativeSampler(entries, drawn_from).without_negative(entries)
-    if not missing:
-        return ""
-    [(text, _)] = Counter(entry.instruction for entry in missing).most_common(1)
-    share = f"{len(missing):,} of {len(entries):,} pairs (such as {text!r})"
-    subject = "it takes" if len(missing) == 1 else "they take"
-    return f"drawn_from: {drawn_from} finds no negative for {share}: {subject} no part in L_action."
+def one_each(
+    pairs: Mapping[str, Entry], entries: Sequence[Entry], drawn_from: str, *, seed: int
+) -> dict[str, str]:
+    """One negative for each pair, drawn from the entries, by the pair's name. Pairs without one are left out."""
+    sampler = NegativeSampler(entries, drawn_from)
+    drawn = {name: sampler.sample(entry, count=1, seed=seed, epoch=0, name=name) for name, entry in pairs.items()}
+    return {name: texts[0] for name, texts in drawn.items() if texts}
 
 
 def one_of_each_kind(
     pairs: Mapping[str, Entry], entries: Sequence[Entry], *, seed: int
 ) -> dict[str, dict[str, str]]:
-    """One negative of each kind for each pair, drawn from the entries: kind → the pair's name → the text.
-
-    pairs: by name. Pairs without a negative are left out, and so is a kind that no pair has.
-    """
-    texts: dict[str, dict[str, str]] = {}
-    for kind in KINDS:
-        sampler = NegativeSampler(entries, kind)
-        for name, entry in pairs.items():
-            for text in sampler.sample(entry, count=1, seed=seed, epoch=0, name=name):
-                texts.setdefault(kind, {})[name] = text
-    return texts
+    """One negative of each kind for each pair, as `one_each`, by kind. A kind that no pair has is left out."""
+    texts = {kind: one_each(pairs, entries, kind, seed=seed) for kind in KINDS}
+    return {kind: some for kind, some in texts.items() if some}
 
 
 def _in_turn(candidates: Sequence[tuple[str, ...]], generator: np.random.Generator) -> Iterator[str]:

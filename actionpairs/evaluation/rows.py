@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from actionpairs.configs import EvalConfig
+from actionpairs.data import negatives
 from actionpairs.data.examples import Example, Shape
-from actionpairs.data.negatives import NegativeSampler
 from actionpairs.editors import families
 from actionpairs.editors.editor import Editor, Sampling
 from actionpairs.evaluation import notes, samples, scorecard
@@ -85,12 +85,9 @@ def _negatives(editor: Editor, config: EvalConfig, chosen: Sequence[Example]) ->
     """A wrong instruction for each sample, by name; the null text where there is none."""
     if config.negatives is None:
         return None
-    sampler = NegativeSampler([each.entry for each in chosen], config.negatives)
-    drawn = {
-        each.name: sampler.sample(each.entry, count=1, seed=config.seed, epoch=0, name=each.name)
-        for each in chosen
-    }
-    return {name: texts[0] if texts else editor.null_text() for name, texts in drawn.items()}
+    named = {each.name: each.entry for each in chosen}
+    drawn = negatives.one_each(named, list(named.values()), config.negatives, seed=config.seed)
+    return {name: drawn.get(name, editor.null_text()) for name in named}
 
 
 def _sampling(editor: Editor, config: EvalConfig) -> Sampling:

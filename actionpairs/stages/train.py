@@ -23,7 +23,8 @@ from actionpairs.training.train_editor import train_editor
 from actionpairs.training.train_recognizer import train_recognizer
 
 CARD_FILE = "README.md"
-_WORK_FOLDERS = ("cache", "checkpoints")  # needed to resume, not to use the model; removed at the end
+_CACHE = "cache"
+_WORK_FOLDERS = (_CACHE, "checkpoints")  # needed to resume, not to use the model; removed at the end
 _LOGS = (metric_log.TABLE_FILE, metric_log.EVENTS_FOLDER)  # they hold speeds, so their bytes vary from run to run
 
 
@@ -69,7 +70,7 @@ def train(
     with _locked(folder, spec, accelerator) as done:
         if done is None:
             out_path = folder.local_path()
-            encoded = Path(cache) if cache else out_path / _WORK_FOLDERS[0]
+            encoded = Path(cache) if cache else out_path / _CACHE
             run = TrainRun(sources, videos_folder, out_path, encoded, accelerator, workers, stop_after)
             result = _train_task(run, config)
             if result.card is None:

@@ -97,6 +97,7 @@ class LossTerms:
         self._model, self._frozen = model, frozen
         self._target = process.target(batch.clean, batch.noise, batch.times)
         self._errors: dict[tuple[str, float], Tensor] = {}
+        self._weights_of_places: dict[float, Tensor] = {}
         self._errors_of("right", 0.0)  # first, for the bits of a gradient depend on the order of its parts
 
     def static(self) -> Term:
@@ -192,9 +193,10 @@ class LossTerms:
     def _distances(self, text: str, rows: Tensor | None = None) -> Tensor:
         """‖prediction − that of the frozen model‖², under the first instruction of a kind. rows: that have one."""
         config, batch = self._weights.regularization, self._batch
-        places = self._places(self._change_weight(config.change_weight))
         if config.where == "unchanged":
-            places = losses.unchanged_weights(batch.original, batch.clean)
+            places: Tensor | None = losses.unchanged_weights(batch.original, batch.clean)
+        else:
+            places = self._places(self._change_weight(config.change_weight))
         if places is not None and rows is not None:
             places = places[rows]
         return losses.squared_errors(self._model[text][0], self._frozen[text][0], places)
@@ -208,9 +210,11 @@ class LossTerms:
         return self._weights.change_weight if own is None else own
 
     def _places(self, weight: float) -> Tensor | None:
-        """The weight of each place, B 1 h w; None: all the same."""
-        batch = self._batch
-        return losses.change_weights(batch.original, batch.clean, weight=weight) if weight else None
+        """The weight of each place, B 1 h w; None: all the same. Computed once."""
+        if weight and weight not in self._weights_of_places:
+            batch = self._batch
+            self._weights_of_places[weight] = losses.change_weights(batch.original, batch.clean, weight=weight)
+        return self._weights_of_places.get(weight)
 
     def _timed(self, values: Tensor, own: str | None) -> Tensor:
         """The values of rows, weighed by their times, by a term's own scheme or by that of all."""

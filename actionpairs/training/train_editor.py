@@ -117,7 +117,8 @@ def _encode(run: TrainRun, config: EditorConfig, editor: Editor, pairs: Sequence
     assert sides is not None
     if run.accelerator.is_main_process:
         notes = [shapes.describe(sides) if len(set(sides)) > 1 else "", sampler.note()]
-        print(*filter(None, notes), sep="\n", end="\n" if any(notes) else "", file=sys.stderr)
+        for note in filter(None, notes):
+            print(note, file=sys.stderr)
     latents = cached_latents(
         editor,
         pairs,

@@ -75,7 +75,7 @@ class TestSet:
 def write_outcomes(spec: SyntheticSet, folder: Path, path: Path) -> None:
     """Render the correct outcomes of a set's test samples into one file; nothing is done if it is there.
 
-    folder: the set's shards. Rendering takes three seconds of a core for each scene of actions.
+    folder: the set's shards.
     """
     if path.exists():
         return

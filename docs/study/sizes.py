@@ -94,13 +94,29 @@ def _base(recipe: str, scenes: int, side: int) -> Base:
     )
 
 
+def _world(actions: SyntheticSet) -> Size:
+    """A study of the main rows in another world, with one seed. Its rows are those of `cpu`."""
+    return Size(
+        name=actions.name,
+        recipes=RECIPES / "cpu",
+        sets=(actions,),
+        static=STATIC,
+        rows=dict.fromkeys(_WORLD_ROWS, (0,)),
+        reported=(),
+        base=None,
+        screening=None,
+        threads=1,
+    )
+
+
+STATIC = SyntheticSet("static", "fixed", "static edits", 1, 96, 64, 21)
 SHIPPED = _base("base.yaml", 1600, 64)
 SIZES = {
     "cpu": Size(
         name="cpu",
         recipes=RECIPES / "cpu",
         sets=(SyntheticSet("LC", "fixed", "actions", 240, 36, 64, 12, HELD_BACK),),
-        static=SyntheticSet("static", "fixed", "static edits", 1, 96, 64, 21),
+        static=STATIC,
         rows=_seeds((0, 1, 2), (0,)),
         reported=MAIN_ROWS,
         base=None,
@@ -112,28 +128,8 @@ SIZES = {
         ),
         threads=1,
     ),
-    "busy": Size(
-        name="busy",
-        recipes=RECIPES / "cpu",
-        sets=(SyntheticSet("busy", "head", "actions", 240, 34, 64, 14, HELD_BACK, BUSY),),
-        static=SyntheticSet("static", "fixed", "static edits", 1, 96, 64, 21),
-        rows=dict.fromkeys(_WORLD_ROWS, (0,)),
-        reported=(),
-        base=None,
-        screening=None,
-        threads=1,
-    ),
-    "kitchen": Size(
-        name="kitchen",
-        recipes=RECIPES / "cpu",
-        sets=(SyntheticSet("kitchen", "fixed", "kitchen", 120, 20, 64, 16),),
-        static=SyntheticSet("static", "fixed", "static edits", 1, 96, 64, 21),
-        rows=dict.fromkeys(_WORLD_ROWS, (0,)),
-        reported=(),
-        base=None,
-        screening=None,
-        threads=1,
-    ),
+    "busy": _world(SyntheticSet("busy", "head", "actions", 240, 34, 64, 14, HELD_BACK, BUSY)),
+    "kitchen": _world(SyntheticSet("kitchen", "fixed", "kitchen", 120, 20, 64, 16)),
     "gpu": Size(
         name="gpu",
         recipes=RECIPES / "gpu",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from time import perf_counter
@@ -11,7 +11,7 @@ import pytest
 
 from actionpairs.data import rng
 from actionpairs.data.examples import Example
-from actionpairs.data.negatives import KINDS, NegativeSampler, note_of_pairs_without, one_of_each_kind
+from actionpairs.data.negatives import KINDS, NegativeSampler, one_of_each_kind
 from actionpairs.records import Entry
 
 OBJECTS = {"open": ("drawer", "door", "box"), "close": ("drawer", "door"), "wave": ("",), "": ("cup", "")}
@@ -21,6 +21,10 @@ ROOMS = "P01", "P02", ""
 def entry(verb: str, noun: str, text: str = "", *, action: str | None = None, group: str = "P01") -> Entry:
     text = text or f"{verb} the {noun}"
     return Entry(text, "train", "x.tar", text, verb, noun, verb if action is None else action, group, *[0] * 6)
+
+
+def note_of(pairs: Sequence[Entry], drawn_from: str) -> str:
+    return NegativeSampler(pairs, drawn_from).note(pairs)
 
 
 def named_by(action_of: Callable[[str, str, str], str]) -> list[Entry]:
@@ -124,15 +128,15 @@ def test_draws_of_any_other_action_are_an_action_and_then_a_text(pairs: tuple[Ex
 
 def test_a_note_counts_the_pairs_without_a_negative_and_names_one() -> None:
     pairs = [entry("open", "drawer"), entry("open", "door"), *[entry("close", "drawer")] * 3]
-    assert note_of_pairs_without([*pairs, entry("wave", "hand")], "same verb") == (
+    assert note_of([*pairs, entry("wave", "hand")], "same verb") == (
         "drawn_from: same verb finds no negative for 4 of 6 pairs (such as 'close the drawer'): "
         "they take no part in L_action."
     )
-    assert note_of_pairs_without([*pairs[:2], *[pairs[2]]], "same verb").endswith("it takes no part in L_action.")
-    assert note_of_pairs_without(pairs[:2] * 1000 + pairs[2:], "same verb").startswith(
+    assert note_of([*pairs[:2], *[pairs[2]]], "same verb").endswith("it takes no part in L_action.")
+    assert note_of(pairs[:2] * 1000 + pairs[2:], "same verb").startswith(
         "drawn_from: same verb finds no negative for 3 of 2,003 pairs"
     )
-    assert note_of_pairs_without(pairs, "all") == ""
+    assert note_of(pairs, "all") == ""
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -143,7 +147,7 @@ def test_pairs_are_counted_in_seconds_even_if_they_are_many(kind: str) -> None:
         for number in range(37_000)
     ]
     start = perf_counter()
-    assert note_of_pairs_without(pairs, kind) == ""
+    assert note_of(pairs, kind) == ""
     assert perf_counter() - start < 10
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.stages.training_runs import EDITOR, UNET, recipe, run
+from tests.stages.training_runs import EDITOR, STATIC_WEIGHED, UNET, recipe, run
 from tests.training.conftest import squares as squares
 from tests.training.conftest import without_curves as without_curves
 
@@ -25,14 +25,7 @@ ROWS = {
     "hinge": {"action": {"form": "hinge"}},
     "negated": {"action": {"form": "negated", "negatives": 2, "drawn_from": "batch"}},
     "static only": {"action": {"weight": 0}, "regularization": {"weight": 0}, "freeze": []},
-    "weighed": {
-        "time_weights": "min_snr",
-        "min_snr_gamma": 5,
-        "change_weight": 10,
-        "accumulation": 2,
-        "action": {"time_weights": "none", "change_weight": 0},
-        "regularization": {"time_weights": "none", "change_weight": 0},
-    },
+    "weighed": STATIC_WEIGHED,
     "lora": {"lora": LORA},
 }
 

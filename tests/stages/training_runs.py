@@ -40,6 +40,14 @@ RECOGNIZER = {
     "layers": 2,
     "heads": 2,
 }
+STATIC_WEIGHED = {  # by time and place L_static alone, as up to version 0.2
+    "time_weights": "min_snr",
+    "min_snr_gamma": 5,
+    "change_weight": 10,
+    "accumulation": 2,
+    "action": {"time_weights": "none", "change_weight": 0},
+    "regularization": {"time_weights": "none", "change_weight": 0},
+}
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
 

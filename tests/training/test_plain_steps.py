@@ -25,7 +25,7 @@ from actionpairs.data.batches import EpochOrder, is_sided
 from actionpairs.data.examples import Example
 from actionpairs.data.negatives import NegativeSampler
 from actionpairs.storage import Folder
-from tests.stages.training_runs import EDITOR, UNET, recipe, run
+from tests.stages.training_runs import EDITOR, STATIC_WEIGHED, UNET, recipe, run
 from tests.training.squares import SIDE
 
 STEPS, BATCH, RATE, WARMUP, DECAY = 20, 4, 1e-3, 2, 0.9  # of `EDITOR`
@@ -67,14 +67,7 @@ VARIANTS = {
         gamma=5.0,
         change=10.0,
         accumulation=2,
-        keys={
-            "time_weights": "min_snr",
-            "min_snr_gamma": 5,
-            "change_weight": 10,
-            "accumulation": 2,
-            "action": {"time_weights": "none", "change_weight": 0},
-            "regularization": {"time_weights": "none", "change_weight": 0},
-        },
+        keys=STATIC_WEIGHED,
     ),
     "dpo": Plain(form="dpo", keys={"action": {"form": "dpo"}}),
     "nft": Plain(form="nft", keys={"action": {"form": "nft"}}),
