@@ -34,7 +34,7 @@ def cli() -> str:
 def recipes() -> str:
     """Every section and key of a recipe, with its kind and default."""
     parts = [
-        "# Recipes\n\nWritten by `docs/reference.py` from `actionpairs/configs/` and `actionpairs/formats.py`.\n",
+        "# Recipes\n\nWritten by `docs/reference.py` from `actionpairs/configs/` and `actionpairs/formats/`.\n",
         "A recipe is a YAML file with a section per stage. `extends: NAME` starts from another recipe (one "
         "beside it, or one of the package) and states only what differs; mappings are merged key by key, anything "
         f"else is replaced. The package comes with: {', '.join(f'`{name}`' for name in builtin_names())}.\n",

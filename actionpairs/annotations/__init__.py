@@ -6,10 +6,10 @@ are written. clips.py checks every Clip in the same way and converts it to a Seg
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import assert_never
+from typing import Any
 
 from actionpairs import formats
 from actionpairs.annotations import (
@@ -30,6 +30,7 @@ from actionpairs.annotations import (
 )
 from actionpairs.annotations.clips import Clip, to_segment
 from actionpairs.formats import AnnotationFormat
+from actionpairs.keys import Config
 from actionpairs.rates import parse_rate
 from actionpairs.records import Reason, Rejection, Segment
 
@@ -92,34 +93,23 @@ def stated_rate(annotations: AnnotationFormat) -> Fraction | None:
 
 
 def _clips(urls: Sequence[str], annotations: AnnotationFormat) -> Iterator[Clip | Rejection]:
-    match annotations:
-        case formats.TableFormat():
-            return table.read(urls, annotations)
-        case formats.Epic100Format() | formats.Epic55Format():
-            return epic.read(urls, annotations)
-        case formats.Mpii2012Format():
-            return mpii2012.read(urls, annotations)
-        case formats.Mpii2Format():
-            return mpii2.read(urls, annotations)
-        case formats.TacosFormat():
-            return tacos.read(urls, annotations)
-        case formats.ActivityNetFormat():
-            return activitynet.read(urls, annotations)
-        case formats.CharadesFormat():
-            return charades.read(urls, annotations)
-        case formats.Ssv2Format():
-            return ssv2.read(urls, annotations)
-        case formats.Ego4dFormat():
-            return ego4d.read(urls, annotations)
-        case formats.HoloAssistFormat():
-            return holoassist.read(urls, annotations)
-        case formats.BreakfastFormat():
-            return breakfast.read(urls, annotations)
-        case formats.SaladsFormat():
-            return salads.read(urls, annotations)
-        case formats.EgteaFormat():
-            return egtea.read(urls, annotations)
-        case formats.MeccanoFormat():
-            return meccano.read(urls, annotations)
-        case _:
-            assert_never(annotations)
+    return _READERS[type(annotations)](urls, annotations)
+
+
+_READERS: Mapping[type[Config], Callable[[Sequence[str], Any], Iterator[Clip | Rejection]]] = {
+    formats.TableFormat: table.read,
+    formats.Epic100Format: epic.read,
+    formats.Epic55Format: epic.read,
+    formats.Mpii2012Format: mpii2012.read,
+    formats.Mpii2Format: mpii2.read,
+    formats.TacosFormat: tacos.read,
+    formats.ActivityNetFormat: activitynet.read,
+    formats.CharadesFormat: charades.read,
+    formats.Ssv2Format: ssv2.read,
+    formats.Ego4dFormat: ego4d.read,
+    formats.HoloAssistFormat: holoassist.read,
+    formats.BreakfastFormat: breakfast.read,
+    formats.SaladsFormat: salads.read,
+    formats.EgteaFormat: egtea.read,
+    formats.MeccanoFormat: meccano.read,
+}

@@ -12,7 +12,8 @@ from actionpairs.annotations import list_files, missing_names
 from actionpairs.errors import AnnotationError, MissingExtraError
 from actionpairs.records import Reason, Rejection
 from tests.annotations.conftest import config, rows_of, segments_of
-from tests.annotations.examples import EPIC_HEADER, EPIC_ROWS, EXAMPLES
+from tests.annotations.examples import EXAMPLES
+from tests.annotations.examples.first import EPIC_HEADER, EPIC_ROWS
 
 
 def write_epic(folder: Path) -> list[Path]:

@@ -1,34 +1,15 @@
-"""A small file in every format, with its expected result."""
+"""The formats of the first versions."""
 
 from __future__ import annotations
 
 import io
-import json
-from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-
-@dataclass(frozen=True)
-class Example:
-    """Files of one format: the number of rows, how many become segments, and the first segment."""
-
-    keys: dict[str, Any]
-    files: dict[str, bytes]
-    rows: int
-    segments: int
-    first: tuple[str, float, float, str]  # video, start, stop, instruction
-
-    def write(self, folder: Path) -> list[Path]:
-        for name, data in self.files.items():
-            (folder / name).write_bytes(data)
-        return [folder / name for name in self.files]
-
+from tests.annotations.examples.example import Example, json_bytes
 
 EPIC_HEADER = (
     "narration_id,participant_id,video_id,narration_timestamp,start_timestamp,stop_timestamp,start_frame,stop_frame,"
@@ -40,10 +21,6 @@ EPIC_ROWS = (
     "P01_01_1,P01,P01_01,00:00:02.6,00:00:04.37,00:01:06.17,262,370,turn on light,turn-on,6,light,114,x,[114]\n"
     "P01_01_2,P01,P01_01,00:00:02.6,00:00:04.37,00:00:04.37,262,262,turn on light,turn-on,6,light,114,x,[114]\n"
 )
-
-
-def _json(content: object) -> bytes:
-    return json.dumps(content).encode()
 
 
 def _parquet() -> bytes:
@@ -127,7 +104,7 @@ EXAMPLES: dict[str, Example] = {
     "tacos": Example(
         {"format": "tacos"},
         {
-            "train.json": _json(
+            "train.json": json_bytes(
                 {
                     "s17-d69.avi": {
                         "timestamps": [[295, 588], [295, 600], [295, 588]],
@@ -143,7 +120,7 @@ EXAMPLES: dict[str, Example] = {
     "activitynet": Example(
         {"format": "activitynet", "video": "v_{video}", "subsets": ["training"]},
         {
-            "anet.json": _json(
+            "anet.json": json_bytes(
                 {
                     "version": "1.3",
                     "database": {
@@ -165,18 +142,18 @@ EXAMPLES: dict[str, Example] = {
     ),
     "coin": Example(
         {"format": "activitynet"},
-        {"coin.json": _json({"database": {"abc": {"annotation": [{"segment": [6, 9], "label": "cut in"}]}}})},
+        {"coin.json": json_bytes({"database": {"abc": {"annotation": [{"segment": [6, 9], "label": "cut in"}]}}})},
         1, 1, ("abc", 6.0, 9.0, "cut in"),
     ),
     "youcook2": Example(
         {"format": "activitynet"},
-        {"yc.json": _json({"database": {"abc": {"annotations": [{"segment": [6, 9], "sentence": "a: b"}]}}})},
+        {"yc.json": json_bytes({"database": {"abc": {"annotations": [{"segment": [6, 9], "sentence": "a: b"}]}}})},
         1, 1, ("abc", 6.0, 9.0, "a: b"),
     ),
     "captions": Example(
         {"format": "activitynet"},
         {
-            "cap.json": _json(
+            "cap.json": json_bytes(
                 {"v_abc": {"duration": 9.0, "timestamps": [[0, 3.5], [4]], "sentences": ["He waits.", "?"]}}
             )
         },
@@ -195,13 +172,17 @@ EXAMPLES: dict[str, Example] = {
     ),
     "ssv2": Example(
         {"format": "ssv2"},
-        {"train.json": _json([{"id": "786", "label": "hold it", "template": "Holding [something]"}, {"id": "5"}])},
+        {
+            "train.json": json_bytes(
+                [{"id": "786", "label": "hold it", "template": "Holding [something]"}, {"id": "5"}]
+            )
+        },
         2, 1, ("786", 0.0, float("inf"), "hold it"),
     ),
     "ego4d": Example(
         {"format": "ego4d"},
         {
-            "fho_main.json": _json(
+            "fho_main.json": json_bytes(
                 {
                     "videos": [
                         {
@@ -231,7 +212,7 @@ EXAMPLES: dict[str, Example] = {
     "holoassist": Example(
         {"format": "holoassist"},
         {
-            "events.json": _json(
+            "events.json": json_bytes(
                 [
                     {
                         "video_name": "R1",
