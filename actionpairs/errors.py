@@ -10,6 +10,7 @@ ActionpairsError               has a message (where, what) and a cure
 ├── ShardError                 a shard does not match its index
 ├── ModelError                 a model or checkpoint cannot be loaded or does not fit
 ├── TrainingError              training cannot continue
+│   └── StoppedError           a signal stopped it, and everything is saved
 ├── ScoreError                 a score cannot be computed from these inputs
 ├── ClusterError               a cluster cannot be reached, or no node is large enough
 └── MissingExtraError          the packages of an extra are not installed
@@ -18,6 +19,8 @@ ActionpairsError               has a message (where, what) and a cure
 from __future__ import annotations
 
 import re
+import signal
+from functools import partial
 
 
 class ActionpairsError(Exception):
@@ -90,6 +93,23 @@ class ModelError(ActionpairsError):
 
 class TrainingError(ActionpairsError):
     """Training cannot continue."""
+
+
+class StoppedError(TrainingError):
+    """A signal stopped training, and everything is saved. exit_code: 128 and the signal's number, as in shells."""
+
+    def __init__(self, message: str, *, cure: str, signal_number: int = signal.SIGTERM) -> None:
+        super().__init__(message, cure=cure)
+        self.signal_number = signal_number
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell reports for a process that this signal ended."""
+        return 128 + self.signal_number
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle with the signal too."""
+        return partial(type(self), cure=self.cure, signal_number=self.signal_number), (self.message,)
 
 
 class ScoreError(ActionpairsError):

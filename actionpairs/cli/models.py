@@ -108,7 +108,13 @@ def evaluate(
         raise click.UsageError("Give a --model or --predictions.")
     from actionpairs import evaluate as run
 
-    print_summary(run(recipe, models=models, predictions=predictions, out=out, **options), as_json)
+    report = run(recipe, models=models, predictions=predictions, out=out, **options)
+    if as_json:
+        print_summary(report, as_json)
+    else:
+        from actionpairs.report import terminal
+
+        terminal.print_table(report)
     click.echo(f"{out}/index.html", err=as_json)
 
 

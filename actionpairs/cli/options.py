@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actionpairs import summary_lines
-from actionpairs.errors import ActionpairsError
+from actionpairs.errors import ActionpairsError, StoppedError
 
 if TYPE_CHECKING:
     from actionpairs.executors import Executor
@@ -27,6 +27,9 @@ class Commands(click.Group):
         try:
             with _plain_warnings():
                 return super().invoke(ctx)
+        except StoppedError as error:
+            click.echo(f"\n{error.message}\n{error.cure}", err=True)
+            ctx.exit(error.exit_code)
         except ActionpairsError as error:
             if ctx.params.get("debug"):
                 raise

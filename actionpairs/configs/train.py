@@ -96,7 +96,8 @@ class TimesConfig(Config):
 class LoopConfig(Config):
     """The keys of every training loop.
 
-    batch_size: total over all processes and accumulation steps. schedule: the learning rate after the warm-up.
+    batch_size: total over all processes and accumulation steps. warmup_steps: while the learning rate rises; if
+    they are not fewer than `steps`, a tenth of `steps`. schedule: the learning rate after the warm-up.
     compile: use torch.compile, which pays off after some minutes. cuda_graphs: record the kernels once and replay
     them. deterministic: a GPU computes the same bits every time, so that a resumed run equals an uninterrupted
     one; a CPU always does.
@@ -117,6 +118,11 @@ class LoopConfig(Config):
     deterministic: bool = False
     checkpoint_every: Positive = 1000
     keep_checkpoints: Positive = 2
+
+    @property
+    def bounded_warmup_steps(self) -> int:
+        """`warmup_steps`; a tenth of `steps` where the warm-up would not end before the training does."""
+        return self.warmup_steps if self.warmup_steps < self.steps else self.steps // 10
 
     @model_validator(mode="after")
     def _graphs_can_be_recorded(self) -> LoopConfig:

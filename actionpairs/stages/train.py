@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ def train(
         if done is None:
             out_path = folder.local_path()
             encoded = Path(cache) if cache else out_path / _CACHE
+            if accelerator.is_main_process:
+                _warn_of_warmup(config)
             run = TrainRun(sources, videos_folder, out_path, encoded, accelerator, workers, stop_after)
             result = _train_task(run, config)
             if result.card is None:
@@ -92,6 +95,15 @@ def _accelerator(config: EditorConfig | RecognizerConfig, device: str) -> Accele
         fsdp=editor is not None and editor.fsdp,
         find_unused=editor is not None and _trains_more_than_usual(editor),
     )
+
+
+def _warn_of_warmup(config: EditorConfig | RecognizerConfig) -> None:
+    if config.bounded_warmup_steps != config.warmup_steps:
+        print(
+            f"warning: `warmup_steps` ({config.warmup_steps:,}) is not below `steps` ({config.steps:,}), so the "
+            f"learning rate rises for {config.bounded_warmup_steps:,} steps only. Set both.",
+            file=sys.stderr,
+        )
 
 
 def _trains_more_than_usual(config: EditorConfig) -> bool:

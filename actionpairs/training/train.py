@@ -7,6 +7,7 @@ resumes from the last checkpoint, and continues exactly as if it had not stopped
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from actionpairs.configs import LoopConfig
-from actionpairs.errors import TrainingError
+from actionpairs.errors import StoppedError, TrainingError
 from actionpairs.progress import Progress
 from actionpairs.training import checkpoints, fsdp
 from actionpairs.training.metric_log import MetricLog
-from actionpairs.training.sigterm import SigtermFlag
 from actionpairs.training.state import TrainState
+from actionpairs.training.stop_signals import StopSignals
 from actionpairs.training.task import Task
 
 
@@ -48,14 +49,15 @@ def run_loop(
 ) -> int:
     """Train to config.steps, or for `stop_after` more steps. Returns the number of steps done in all.
 
-    Files are written below `folder`. Raises TrainingError if the loss is not finite, or on SIGTERM.
+    Files are written below `folder`. Raises TrainingError if the loss is not finite, and StoppedError
+    on SIGINT or SIGTERM, after a checkpoint.
     """
     is_main = state.accelerator.is_main_process
     step = first = checkpoints.resume(state, folder / "checkpoints")
     last = config.steps if stop_after is None else min(config.steps, first + stop_after)
     metrics: dict[str, float] = {}
     with (
-        SigtermFlag() as sigterm,
+        StopSignals() as signals,
         MetricLog(folder, start_step=first, enabled=is_main) as log,
         Progress(initial=first, total=config.steps, unit="step", disable=not is_main) as bar,
     ):
@@ -64,7 +66,7 @@ def run_loop(
                 log.record(step, metrics, images=config.batch_size)
                 bar.set_postfix(log.last_row(), refresh=False)
                 bar.update()
-            stopping = step >= last or sigterm.is_set_anywhere(state.accelerator)
+            stopping = step >= last or bool(signals.received_anywhere(state.accelerator))
             if metrics and snapshots and (step % snapshots.every == 0 or step == config.steps):
                 log.record_discrimination(step, draw_snapshot(snapshots, state, folder / "samples", step))
             if metrics and (stopping or step % config.checkpoint_every == 0):
@@ -74,8 +76,8 @@ def run_loop(
                 break
             metrics, step = train_step(task, state, config, step), step + 1
         log.draw_curves()
-    if sigterm.is_set and step < last:
-        raise _stopped(step, config.steps)
+    if signals.received and step < last:
+        raise _stopped(step, config.steps, signals.received)
     return step
 
 
@@ -124,11 +126,12 @@ def accumulate_gradients(task: Task, state: TrainState, config: LoopConfig, step
 
 def learning_rate(step: int, config: LoopConfig) -> float:
     """The learning rate of a step, counted from 0: linear warm-up, then constant or half a cosine down to 0."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
+    warmup = config.bounded_warmup_steps
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
     if config.schedule == "constant":
         return config.learning_rate
-    progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    progress = (step - warmup) / max(1, config.steps - warmup)
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
@@ -150,10 +153,12 @@ def draw_snapshot(
     return measured
 
 
-def _stopped(step: int, steps: int) -> TrainingError:
-    return TrainingError(
-        f"Stopped by SIGTERM at step {step} of {steps}; the checkpoint is written.",
+def _stopped(step: int, steps: int, number: int) -> StoppedError:
+    name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+    return StoppedError(
+        f"Stopped by {name} after step {step} of {steps}; the checkpoint is written.",
         cure="Run the same command again to resume.",
+        signal_number=number,
     )
 
 

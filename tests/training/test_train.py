@@ -14,7 +14,7 @@ from torch import nn
 
 from actionpairs.configs import LoopConfig
 from actionpairs.data import rng
-from actionpairs.errors import ModelError, TrainingError
+from actionpairs.errors import ModelError, StoppedError, TrainingError
 from actionpairs.training import devices, metric_log
 from actionpairs.training.state import TrainState, prepare
 from actionpairs.training.task import Losses, sum_and_count
@@ -25,10 +25,10 @@ CONFIG = LoopConfig(steps=12, batch_size=4, learning_rate=1e-2, checkpoint_every
 
 
 class LinearTask:
-    """Fits a small network to a linear function. At a step it can give NaN, or send SIGTERM."""
+    """Fits a small network to a linear function. At a step it can give NaN, or send a signal."""
 
-    def __init__(self, *, bad_step: int = -1, end_step: int = -1) -> None:
-        self.bad_step, self.end_step = bad_step, end_step
+    def __init__(self, *, bad_step: int = -1, end_step: int = -1, number: int = signal.SIGTERM) -> None:
+        self.bad_step, self.end_step, self.number = bad_step, end_step, number
         self.calls: list[tuple[str, int]] = []
 
     def prepare(self, step: int, part: slice) -> None:
@@ -40,7 +40,7 @@ class LinearTask:
     def losses(self, model: nn.Module, step: int, part: slice) -> Losses:
         self.calls.append(("losses", step))
         if step == self.end_step:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), self.number)
         inputs = torch.from_numpy(rng.generator(0, "line", step).standard_normal((4, 3))).float()[part]
         errors = (model(inputs).squeeze(1) - inputs.sum(1)).square()
         if step == self.bad_step:
@@ -130,11 +130,18 @@ def test_what_is_measured_at_samples_is_of_the_average(tmp_path: Path) -> None:
     assert average != weights(tmp_path)["0.weight"][0, 0].item()
 
 
-def test_sigterm_stops_with_a_checkpoint_and_the_cure(tmp_path: Path) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(TrainingError, match="Stopped by SIGTERM at step 7 of 12; the checkpoint is written"):
-        run_loop(LinearTask(end_step=6), new_state(), CONFIG, tmp_path)
-    assert signal.getsignal(signal.SIGTERM) is before
+@pytest.mark.parametrize(
+    ("number", "name", "exit_code"), [(signal.SIGTERM, "SIGTERM", 143), (signal.SIGINT, "Ctrl-C", 130)]
+)
+def test_a_signal_stops_with_a_checkpoint_and_the_cure(
+    number: int, name: str, exit_code: int, tmp_path: Path
+) -> None:
+    before = signal.getsignal(number)
+    expected = f"Stopped by {name} after step 7 of 12; the checkpoint is written"
+    with pytest.raises(StoppedError, match=expected) as caught:
+        run_loop(LinearTask(end_step=6, number=number), new_state(), CONFIG, tmp_path)
+    assert caught.value.exit_code == exit_code
+    assert signal.getsignal(number) is before
     assert (tmp_path / "checkpoints/step-000007").is_dir()
     run_loop(LinearTask(), new_state(), CONFIG, tmp_path)
     run_loop(LinearTask(), new_state(), CONFIG, tmp_path / "whole")
@@ -195,6 +202,13 @@ def test_the_learning_rate_warms_up_and_then_holds_or_falls() -> None:
     rates = [learning_rate(step, cosine) for step in range(4, 12)]
     assert rates == sorted(rates, reverse=True)
     assert learning_rate(8, cosine) == pytest.approx(0.5)
+
+
+def test_a_warm_up_as_long_as_the_training_ends_after_a_tenth_of_it() -> None:
+    config = CONFIG.model_copy(update={"warmup_steps": 1000, "steps": 40, "learning_rate": 1.0})
+    assert [learning_rate(step, config) for step in (0, 3, 4, 39)] == [0.25, 1.0, 1.0, 1.0]
+    short = config.model_copy(update={"steps": 5})
+    assert learning_rate(0, short) == 1.0
 
 
 def test_a_batch_that_cannot_be_divided_evenly_is_refused() -> None:
