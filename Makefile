@@ -39,8 +39,18 @@ study: $(VENV)/installed  ## the study on two cores, two rows at once; SIZE=gpu 
 clean:
 	rm -rf $(VENV) out build *.egg-info
 
+# An environment that cannot run, is of an older Python, or was moved here is made again.
+IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+ifneq ($(shell $(BIN)/python $(IS_NEW_ENOUGH) 2>/dev/null && grep -q '$(abspath $(BIN))' $(BIN)/pip && echo whole),whole)
+$(shell rm -f $(VENV)/installed)
+IS_BROKEN := $(wildcard $(VENV)/pyvenv.cfg)
+endif
+
 # The pins are what we run; setup.cfg holds the ranges that we promise.
 $(VENV)/installed: setup.cfg constraints.txt
+	@$(PYTHON) $(IS_NEW_ENOUGH) || { echo "actionpairs needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
+		"Name another, for example: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12" >&2; exit 1; }
+	$(if $(IS_BROKEN),@echo "$(VENV) is of another Python or place: it is made again."; rm -rf $(VENV))
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,mpii,ray,test]"
 	touch $@

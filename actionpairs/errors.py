@@ -11,6 +11,7 @@ ActionpairsError               has a message (where, what) and a cure
 ├── ModelError                 a model or checkpoint cannot be loaded or does not fit
 ├── TrainingError              training cannot continue
 │   └── StoppedError           a signal stopped it, and everything is saved
+├── LanguageModelError         a language model cannot be asked, or leaves questions without an answer
 ├── ScoreError                 a score cannot be computed from these inputs
 ├── ClusterError               a cluster cannot be reached, or no node is large enough
 └── MissingExtraError          the packages of an extra are not installed
@@ -21,6 +22,8 @@ from __future__ import annotations
 import re
 import signal
 from functools import partial
+
+from actionpairs.installation import extra_command
 
 
 class ActionpairsError(Exception):
@@ -112,6 +115,10 @@ class StoppedError(TrainingError):
         return partial(type(self), cure=self.cure, signal_number=self.signal_number), (self.message,)
 
 
+class LanguageModelError(ActionpairsError):
+    """A language model cannot be asked, or leaves questions without an answer."""
+
+
 class ScoreError(ActionpairsError):
     """A score cannot be computed from these inputs."""
 
@@ -128,5 +135,5 @@ class MissingExtraError(ActionpairsError):
         """The error for an extra: what needs it, and the pip command."""
         return cls(
             f"{needed_for} needs packages that are not installed here.",
-            cure=f'Install them: pip install "actionpairs[{extra}]"',
+            cure=f"Install them: {extra_command(extra)}",
         )
