@@ -6,41 +6,70 @@ are written. clips.py checks every Clip in the same way and converts it to a Seg
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from actionpairs import formats
-from actionpairs.annotations import (
+from actionpairs.annotations.clips import Clip, to_segment
+from actionpairs.annotations.datasets import (
     activitynet,
+    assembly101,
     breakfast,
     charades,
+    crosstask,
     ego4d,
+    egoexo4d_descriptions,
+    egoexo4d_keysteps,
+    egoexolearn,
     egtea,
     epic,
+    goalstep,
+    hdepic,
     holoassist,
+    howto100m,
     meccano,
     mpii2,
     mpii2012,
     salads,
     ssv2,
-    table,
     tacos,
+    takes,
 )
-from actionpairs.annotations.clips import Clip, to_segment
+from actionpairs.annotations.file_checks import FileChecks
+from actionpairs.annotations.lerobot import lerobot
+from actionpairs.annotations.tables import table
+from actionpairs.annotations.tables.column_guess import recipe_lines
+from actionpairs.annotations.tools import boris, cvat, elan, label_studio, subtitles, via
+from actionpairs.errors import AnnotationError
 from actionpairs.formats import AnnotationFormat
 from actionpairs.keys import Config
 from actionpairs.rates import parse_rate
 from actionpairs.records import Reason, Rejection, Segment
 
-__all__ = ["list_files", "missing_names", "read", "stated_rate"]
+__all__ = ["FilePaths", "list_files", "missing_names", "read", "stated_rate", "without_guesses"]
+
+FilePaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
-def list_files(urls: Sequence[str]) -> list[str]:
-    """The annotation files at these paths or URLs; a local folder is replaced by all files below it, sorted."""
+def list_files(urls: FilePaths, annotations: AnnotationFormat | None = None) -> list[str]:
+    """The annotation files at these paths or URLs; a local folder is replaced by all files below it, sorted.
+
+    One path may stand for a list of one. Raises AnnotationError if a local file does not exist. The folder of a
+    LeRobot data set, on disk or not, is replaced by those of its files that are read.
+    """
+    named = [os.fspath(url) for url in ([urls] if isinstance(urls, str | os.PathLike) else urls)]
+    if isinstance(annotations, formats.LerobotFormat):
+        return lerobot.list_files(named, annotations)
     paths: list[str] = []
-    for url in urls:
+    for url in named:
+        if "://" not in url and not Path(url).exists():
+            raise AnnotationError(
+                f"--annotations {url}: there is no such file or folder.",
+                cure=f"Check the path; it is looked up from {Path.cwd()}.",
+            )
         if Path(url).is_dir():
             paths += sorted(str(path) for path in Path(url).rglob("*") if path.is_file())
         else:
@@ -51,11 +80,15 @@ def list_files(urls: Sequence[str]) -> list[str]:
 def read(urls: Sequence[str], annotations: AnnotationFormat) -> Iterator[Segment | Rejection]:
     """Read annotation files of one format; of rows with the same id, all but the first are rejected.
 
-    Raises AnnotationError if a file cannot be read at all.
+    Raises AnnotationError if a file cannot be read at all: it is of another format, or (nearly) every row of it is
+    unreadable.
     """
+    annotations, _ = without_guesses(urls, annotations)
     seen: set[str] = set()
+    checks = FileChecks(urls)
     for clip in _clips(urls, annotations):
         row = to_segment(clip, annotations) if isinstance(clip, Clip) else clip
+        checks.add(clip, row)
         if isinstance(row, Rejection):
             yield row
         elif row.id in seen:
@@ -64,6 +97,17 @@ def read(urls: Sequence[str], annotations: AnnotationFormat) -> Iterator[Segment
         else:
             seen.add(row.id)
             yield row
+    checks.check()
+
+
+def without_guesses(
+    urls: Sequence[str], annotations: AnnotationFormat
+) -> tuple[AnnotationFormat, tuple[str, ...]]:
+    """The format with columns and unit in place of guesses, and the lines for the recipe that state them."""
+    if not isinstance(annotations, formats.TableFormat) or annotations.columns != "guess":
+        return annotations, ()
+    settled = table.with_columns(urls, annotations)
+    return settled, (f"guessed from the table; to fix it, put this into the recipe:\n{recipe_lines(settled)}",)
 
 
 def missing_names(urls: Sequence[str], annotations: AnnotationFormat) -> tuple[str, ...]:
@@ -75,6 +119,12 @@ def missing_names(urls: Sequence[str], annotations: AnnotationFormat) -> tuple[s
             return charades.missing_names(urls)
         case formats.EgteaFormat():
             return egtea.missing_names(urls)
+        case formats.CrossTaskFormat():
+            return crosstask.missing_names(urls)
+        case formats.EgoExoLearnFormat():
+            return egoexolearn.missing_names(urls, annotations)
+        case formats.EgoExo4dKeystepsFormat() | formats.EgoExo4dDescriptionsFormat():
+            return takes.missing_names(urls, annotations)
         case _:
             return ()
 
@@ -84,9 +134,13 @@ def stated_rate(annotations: AnnotationFormat) -> Fraction | None:
     match annotations:
         case formats.EgteaFormat():
             return None  # one of its files has frame numbers, the other milliseconds
+        case formats.CvatFormat():
+            return parse_rate(annotations.rate)
+        case formats.LabelStudioFormat():
+            return None  # of its player, by which annotators saw the video
         case formats.FrameTimes() | formats.SaladsFormat() | formats.Ego4dFormat(span="pre to post"):
             return parse_rate(annotations.rate)
-        case formats.TableFormat(unit="frames"):
+        case formats.TableFormat(unit="frames" | "timecode"):
             return parse_rate(annotations.rate)
         case _:
             return None
@@ -112,4 +166,19 @@ _READERS: Mapping[type[Config], Callable[[Sequence[str], Any], Iterator[Clip | R
     formats.SaladsFormat: salads.read,
     formats.EgteaFormat: egtea.read,
     formats.MeccanoFormat: meccano.read,
+    formats.GoalStepFormat: goalstep.read,
+    formats.EgoExo4dKeystepsFormat: egoexo4d_keysteps.read,
+    formats.EgoExo4dDescriptionsFormat: egoexo4d_descriptions.read,
+    formats.HdEpicFormat: hdepic.read,
+    formats.Assembly101Format: assembly101.read,
+    formats.EgoExoLearnFormat: egoexolearn.read,
+    formats.CrossTaskFormat: crosstask.read,
+    formats.HowTo100mFormat: howto100m.read,
+    formats.LerobotFormat: lerobot.read,
+    formats.ViaFormat: via.read,
+    formats.ElanFormat: elan.read,
+    formats.LabelStudioFormat: label_studio.read,
+    formats.CvatFormat: cvat.read,
+    formats.BorisFormat: boris.read,
+    formats.SubtitlesFormat: subtitles.read,
 }

@@ -6,18 +6,25 @@ import json
 from collections.abc import Iterator
 
 from actionpairs.annotations.clips import malformed
-from actionpairs.annotations.rows import Row, load_text
+from actionpairs.annotations.file_signs import describe_document, looks_like, name_format
+from actionpairs.annotations.rows import Row, column_names, load_text
+from actionpairs.annotations.times import quoted
 from actionpairs.errors import AnnotationError
 from actionpairs.records import Rejection
 
 
 def load_json(url: str) -> object:
     """The content of a JSON file; raises AnnotationError if it is not valid JSON."""
+    text = load_text(url)
     try:
-        return json.loads(load_text(url))
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise AnnotationError(f"{url}: not JSON: {what}.", cure="Give a JSON file, or another format.") from None
+    start = quoted(text.lstrip()[:60].partition("\n")[0])
+    raise AnnotationError(
+        f"{url}: not JSON: {what}; it begins {start}{looks_like(name_format(column_names(text)))}.",
+        cure="Give a JSON file, or check `extract.annotations.format` in the recipe.",
+    )
 
 
 def load_object(url: str) -> dict[str, object]:
@@ -25,9 +32,7 @@ def load_object(url: str) -> dict[str, object]:
     content = load_json(url)
     if isinstance(content, dict):
         return content
-    raise AnnotationError(
-        f"{url}: a JSON {_kind(content)}, not an object.", cure="Check the format in the recipe."
-    )
+    raise _of_another_kind(url, content, "an object")
 
 
 def load_list(url: str) -> list[object]:
@@ -35,7 +40,7 @@ def load_list(url: str) -> list[object]:
     content = load_json(url)
     if isinstance(content, list):
         return content
-    raise AnnotationError(f"{url}: a JSON {_kind(content)}, not a list.", cure="Check the format in the recipe.")
+    raise _of_another_kind(url, content, "a list")
 
 
 def objects(value: object, *, where: str, video: object = "") -> Iterator[Row | Rejection]:
@@ -64,6 +69,13 @@ def sentences(entry: dict[str, object], *, where: str, video: object) -> Iterato
 def pair(value: object) -> tuple[object, object]:
     """The two items of a list of two; otherwise (None, None), which is rejected as a time later."""
     return (value[0], value[1]) if isinstance(value, list) and len(value) == 2 else (None, None)
+
+
+def _of_another_kind(url: str, content: object, wanted: str) -> AnnotationError:
+    return AnnotationError(
+        f"{url}: this format is {wanted} in JSON, and the file is {describe_document(content)}.",
+        cure="Check `extract.annotations.format` in the recipe, or give another file.",
+    )
 
 
 def _kind(value: object) -> str:

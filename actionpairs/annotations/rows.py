@@ -8,18 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from actionpairs.annotations.clips import Clip, malformed
+from actionpairs.annotations.file_signs import looks_like, name_format
+from actionpairs.annotations.separators import check_separator, find_separator, split_excel_line
+from actionpairs.annotations.text_encodings import decode
 from actionpairs.errors import AnnotationError, without_secrets
 from actionpairs.records import Rejection
 from actionpairs.storage import located
 
 _CELL_LIMIT_CHARACTERS = 1 << 20
-_MARKS = {
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-    b"\x1f\x8b": "gzip",
-    b"PK\x03\x04": "a zip file",
-    b"\x80": "a pickle",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +48,19 @@ def load_bytes(url: str) -> bytes:
     return folder.read_bytes(name)
 
 
-def load_text(url: str) -> str:
-    """The text of an annotation file in UTF-8, with or without a BOM; else raises AnnotationError."""
-    data = load_bytes(url)
-    for mark, kind in _MARKS.items():
-        if data.startswith(mark):
-            raise AnnotationError(f"{url}: this is {kind}, not UTF-8 text.", cure="Give it as plain UTF-8 text.")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise AnnotationError(
-            f"{url}: not UTF-8 text (byte {error.start}).", cure="Save the file as UTF-8."
-        ) from None
+def load_text(url: str, *, encoding: str | None = None) -> str:
+    """The text of an annotation file, which may be zipped with gzip; raises AnnotationError if it is no text.
+
+    encoding: what the recipe states; without it, the file is UTF-8, or has a byte order mark.
+    """
+    return decode(url, load_bytes(url), encoding=encoding)
 
 
-def column_names(text: str) -> list[str]:
+def column_names(text: str, *, delimiter: str | None = None) -> list[str]:
     """The column names in the first line of a delimited text."""
-    return [name.strip().strip('"') for name in text.partition("\n")[0].split(_delimiter(text))]
+    stated, text = split_excel_line(text)
+    line = text.partition("\n")[0]
+    return [name.strip().strip('"') for name in line.split(delimiter or stated or find_separator(text))]
 
 
 def parse_rows(
@@ -76,35 +68,45 @@ def parse_rows(
 ) -> Iterator[Row | Rejection]:
     """The rows of a delimited text; a row with more or fewer cells than the header becomes a Rejection.
 
-    header: the column names of a text without a header line. Raises AnnotationError if a needed column is missing
-    or occurs twice, and if a quote is not closed: then all later rows are uncertain.
+    header: the column names of a text without a header line. Without a delimiter, the one that fits is found.
+    Raises AnnotationError if a needed column is missing or occurs twice, and if a quote is not closed: then all
+    later rows are uncertain.
     """
     csv.field_size_limit(_CELL_LIMIT_CHARACTERS)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text), strict=True)
+    stated, text = split_excel_line(text)
+    delimiter = delimiter or stated or find_separator(text, needs=needs, cells=len(header) if header else None)
+    check_separator(url, delimiter)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    file, skipped = file_name(url), int(stated is not None)
     try:
         names = [name.strip() for name in (next(lines, []) if header is None else header)]
-        _check_header(url, names, needs)
+        check_columns(f"{url}, line 1", names, needs)
         for cells in lines:
-            where = f"{file_name(url)}, line {lines.line_num}"
+            where = f"{file}, line {lines.line_num + skipped}"
             if len(cells) == len(names):
                 yield Row(where, dict(zip(names, cells, strict=True)))
             elif any(cell.strip() for cell in cells):
                 yield malformed(where, f"{len(cells)} cells instead of {len(names)}")
     except csv.Error as error:
         raise AnnotationError(
-            f"{url}, line {lines.line_num}: {error}.", cure="Mend the line, or save the file as plain CSV."
+            f"{url}, line {lines.line_num + skipped}: {error}.",
+            cure="Mend the line, or save the file as plain CSV.",
         ) from None
 
 
-def _delimiter(text: str) -> str:
-    return "\t" if "\t" in text.partition("\n")[0] else ","
+def check_columns(where: str, names: Sequence[str], needs: Sequence[str], *, cure: str = "") -> None:
+    """Raise one AnnotationError for a file in which needed columns are missing or occur twice.
 
-
-def _check_header(url: str, names: Sequence[str], needs: Sequence[str]) -> None:
-    for column in needs:
-        if names.count(column) != 1:
-            what = "two columns" if column in names else "no column"
-            raise AnnotationError(
-                f"{url}, line 1: {what} {column!r}; it has: {', '.join(names)[:200] or 'nothing'}.",
-                cure="Check `extract.annotations` in the recipe (format, columns), or give another file.",
-            )
+    cure: what to do about it, if the caller knows more than that the recipe and the file do not fit.
+    """
+    missing = [column for column in needs if column not in names]
+    twice = [column for column in needs if names.count(column) > 1]
+    if not missing and not twice:
+        return
+    what = "no column" if missing else "two columns"
+    columns = ", ".join(repr(column) for column in missing or twice)
+    has = ", ".join(name if name.isprintable() else ascii(name) for name in names)[:300] or "nothing"
+    raise AnnotationError(
+        f"{where}: {what} {columns}; it has: {has}{looks_like(name_format(names))}.",
+        cure=cure or "Check `extract.annotations` in the recipe (format, columns), or give another file.",
+    )

@@ -35,12 +35,13 @@ def _refuse_unwritable(value: str, what: str) -> None:
 
 @lru_cache(maxsize=1 << 14)
 def spoken(key: str) -> str:
-    r"""A key as plain words.
+    r"""A key, or several, as plain words.
 
     `put-down` is put down, `box:lunch` is lunch box, `take_bowl` is take bowl, `take \& put` is take and put,
     `open/close` is open or close.
     """
-    words = " ".join(reversed(key.split(":")))
+    parts = [key] if ": " in key else key.split()  # a colon turns its own word round, or a sentence
+    words = " ".join(" ".join(reversed(part.split(":"))) for part in parts)
     for mark, replacement in (("\\&", " and "), ("&", " and "), ("/", " or "), ("_", " "), ("-", " ")):
         words = words.replace(mark, replacement)
     return " ".join(words.split())

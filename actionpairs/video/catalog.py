@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
@@ -12,6 +13,8 @@ SUFFIXES = frozenset(
     ".mp4 .m4v .mov .qt .mkv .webm .avi .mpg .mpeg .mpv .m2v .vob .ts .m2ts .mts .flv .f4v .wmv .asf .3gp .3g2 "  # noqa: SIM905
     ".ogv .mxf .gxf .y4m .dv .h264 .hevc .ivf .obu .rm .rmvb .wtv .nut".split()
 )
+
+_EPISODE = re.compile(r"#episode_\d+\Z", re.ASCII)
 
 
 def _nfc(name: str) -> str:
@@ -47,6 +50,9 @@ class Catalog:
     `P01_01` matches `P01/videos/P01_01.MP4` as well as `P01_01.mp4`. Names are compared exactly, then in Unicode
     form NFC, then without case. If none matches, all three are tried again with `\\` as `/`, and without `./` and
     outer spaces. A name is never used as a path: `../x` or a URL matches no file.
+
+    A name can end in the episode of a file that has several: `file-000.mp4#episode_000003`. Without a file of the
+    whole name, it matches as without that end.
     """
 
     def __init__(self, names: Iterable[str], *, suffixes: frozenset[str] = SUFFIXES) -> None:
@@ -64,7 +70,7 @@ class Catalog:
         The first comparison that matches any file decides.
         """
         if video not in self._matches:
-            self._matches[video] = self._match(video)
+            self._matches[video] = self._match(video) or self._match(_EPISODE.sub("", video))
         return self._matches[video]
 
     def _match(self, video: str) -> tuple[str, ...]:

@@ -103,6 +103,8 @@ def test_whole_rates_in_a_recipe_stay_numbers() -> None:
         ({"format": "tacos"}, None),
         ({"format": "egtea"}, None),
         ({"format": "epic100"}, None),
+        ({"format": "cvat", "rate": 29.97}, NTSC[30]),
+        ({"format": "label-studio"}, None),
     ],
 )
 def test_stated_rate_is_the_rate_of_the_recipe(keys: dict[str, Any], rate: Fraction | None) -> None:
@@ -112,6 +114,9 @@ def test_stated_rate_is_the_rate_of_the_recipe(keys: dict[str, Any], rate: Fract
 RATES = {
     "tsv in frames": 10, "mpii2012": Fraction(147, 5), "tacos": Fraction(147, 5), "mpii2": Fraction(147, 5),
     "ego4d": 30, "breakfast": 15, "salads50": 10, "egtea of rulstm": 30, "meccano": 12,
+    "label studio": 24, "label studio min": 12, "cvat": 10, "cvat tags": 10, "timecode": 10,
+    **dict.fromkeys(("assembly101", "assembly101 coarse"), 30),
+    **dict.fromkeys(("lerobot v3.0", "lerobot v2.1", "lerobot subtasks", "lerobot language"), 30),
 }  # fmt: skip
 
 

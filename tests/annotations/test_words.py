@@ -15,6 +15,7 @@ from actionpairs.annotations.words import spoken
         ("liquid:washing:up", "up washing liquid"),
         ("take \\& put in fridge", "take and put in fridge"),
         ("open/close drawer", "open or close drawer"),
+        ("put-down board:chopping", "put down chopping board"),
         ("lid: put on", "put on lid"),
         ("take_gray_perforated_bar", "take gray perforated bar"),
         (" peel ", "peel"),

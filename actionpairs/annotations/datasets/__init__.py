@@ -1,0 +1,1 @@
+"""Annotation files of published data sets, one format per file."""

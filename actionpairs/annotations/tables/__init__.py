@@ -1,0 +1,1 @@
+"""Your own tables, in the containers that people have."""

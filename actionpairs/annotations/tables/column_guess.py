@@ -1,0 +1,197 @@
+"""Guess which columns of a table are the video, the times and the words, and the unit of the times.
+
+Names decide which columns are candidates; values decide the unit. Whole numbers without a unit in their name could
+be seconds, milliseconds or frames, and frames need a rate that no table states: where more than one reading is
+possible, there is no guess but an error that lists them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from actionpairs.annotations.times import number, quoted, unit_of
+from actionpairs.errors import AnnotationError
+from actionpairs.formats import TableColumns, TableFormat
+
+_NAMES: Mapping[str, tuple[str, ...]] = {  # the better name first
+    "id": ("segment_id", "narration_id", "unique_narration_id", "annotation_id"),
+    "video": (
+        "video", "video_id", "video_name", "video_file", "video_path", "video_uid", "videoname", "videoid", "vid",
+        "file_name", "filename", "file", "media", "media_file", "clip", "clip_name", "path", "youtube_id",
+    ),
+    "instruction": (
+        "instruction", "narration", "caption", "sentence", "description", "text", "prompt", "annotation", "query",
+        "step", "step_name", "action", "action_name", "activity", "label", "class", "behavior",
+    ),
+    "verb": ("verb",),
+    "noun": ("noun",),
+    "group": ("participant", "participant_id", "subject", "subject_id", "person", "person_id", "group"),
+}  # fmt: skip
+_STARTS = ("start", "begin", "onset", "from", "in")
+_STOPS = {"start": ("stop", "end"), "begin": ("end",), "onset": ("offset",), "from": ("to",), "in": ("out",)}
+_UNITS = {
+    "seconds": {"s", "sec", "secs", "second", "seconds"},
+    "milliseconds": {"ms", "msec", "msecs", "millisecond", "milliseconds", "millis"},
+    "microseconds": {"us", "usec", "microsecond", "microseconds"},
+    "frames": {"frame", "frames"},
+    "timecode": {"timecode", "tc"},
+}
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 0.04, 600.0  # the median of actions that anybody annotates
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_GLUED = re.compile(r"(start|stop|end|begin)(time|timestamp|frame|seconds?|sec|ms|s)")
+
+EVERY_NAME = tuple(dict.fromkeys(name for names in _NAMES.values() for name in names))
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A pair of columns that could be start and stop, and the unit that it is in; empty if that is open."""
+
+    start: str
+    stop: str
+    unit: str
+
+
+def candidates(names: Sequence[str]) -> list[str]:
+    """The columns that could be any of these, of which a guess needs the first values."""
+    times = [name for span in _spans(names) for name in (span.start, span.stop)]
+    return list(dict.fromkeys([*times, *(name for name in names if "_".join(_parts(name)) in EVERY_NAME)]))
+
+
+def guess(
+    where: str, names: Sequence[str], rows: Sequence[Mapping[str, object]], table: TableFormat
+) -> TableFormat:
+    """The recipe's table with columns and unit instead of guesses. rows: the first ones of the file.
+
+    Raises AnnotationError, which lists the candidates, if a column or the unit can be guessed in no way or in two.
+    """
+    columns = {role: _named(names, rows, role) for role in _NAMES}
+    if columns["video"] is None:
+        raise _no_guess(where, "which column is the video", names)
+    if not (columns["instruction"] or columns["verb"] or columns["noun"]):
+        raise _no_guess(where, "which column says what is done", names)
+    span = _span(where, names, rows, table)
+    if table.rate is None and span.unit in ("frames", "timecode"):
+        raise _no_guess(where, f"which `rate` the {span.unit} {span.start} and {span.stop} have", names)
+    instruction = table.instruction
+    if columns["instruction"] is None:
+        instruction = instruction.replace("{narration}", "{label}")
+    chosen = TableColumns.model_validate({**columns, "start": span.start, "stop": span.stop})
+    content = {**table.model_dump(), "columns": chosen, "unit": span.unit, "instruction": instruction}
+    if span.unit not in ("frames", "timecode"):
+        content["rate"] = None
+    return TableFormat.model_validate(content)
+
+
+def recipe_lines(table: TableFormat) -> str:
+    """The lines of a recipe that state what was guessed."""
+    assert isinstance(table.columns, TableColumns)
+    columns = "".join(f"\n      {role}: {_yaml(name)}" for role, name in table.columns.model_dump().items())
+    words = "" if table.instruction == "{narration}" else f'\n    instruction: "{table.instruction}"'
+    rate = "" if table.rate is None else f"\n    rate: {table.rate}"
+    return (
+        f"extract:\n  annotations:\n    format: table\n    unit: {table.unit}{rate}{words}\n    columns:{columns}"
+    )
+
+
+def _span(where: str, names: Sequence[str], rows: Sequence[Mapping[str, object]], table: TableFormat) -> _Span:
+    """The one pair of columns that can be the times."""
+    every = [_Span(span.start, span.stop, _unit(span, rows)) for span in _spans(names)]
+    if table.unit != "guess":
+        every = [_Span(span.start, span.stop, table.unit) for span in every if span.unit in ("", table.unit)]
+    certain = [span for span in every if span.unit]
+    # Frame numbers beside times are those of resampled pictures more often than of the video (EPIC's are).
+    timed = [span for span in certain if span.unit not in ("frames", "timecode")] or certain
+    if len(timed) == 1:
+        return timed[0]
+    if not every:
+        raise _no_guess(where, "which columns are start and stop", names)
+    lines = [f"{span.start} to {span.stop} ({span.unit or _values(span, rows)})" for span in timed or every]
+    what = "which columns are the times" if len(lines) > 1 else "the unit of the times"
+    raise _no_guess(where, f"{what}: {'; '.join(lines)}", names)
+
+
+def _spans(names: Iterable[str]) -> Iterator[_Span]:
+    """Every pair of columns whose names differ only in start and stop; unit: the one in the names."""
+    by_parts = {_parts(name): name for name in names}
+    for parts, name in by_parts.items():
+        for start in set(parts).intersection(_STARTS):
+            for stop in _STOPS[start]:
+                other = by_parts.get(tuple(stop if part == start else part for part in parts))
+                if other is not None and parts.count(start) == 1:
+                    yield _Span(name, other, _unit_of_name(parts))
+
+
+def _unit_of_name(parts: tuple[str, ...]) -> str:
+    words = {*parts, "_".join(parts[-2:])}
+    return next((unit for unit, marks in _UNITS.items() if words & marks), "")
+
+
+def _unit(span: _Span, rows: Sequence[Mapping[str, object]]) -> str:
+    """The unit of a pair of columns; empty if it is open."""
+    pairs = [(row.get(span.start), row.get(span.stop)) for row in rows]
+    values = tuple(value for pair in pairs for value in pair if None not in pair and "" not in pair)
+    written = unit_of(values)
+    if written:
+        return written if span.unit in ("", written, "seconds") else ""
+    try:
+        numbers = [number(_pointed(value)) for value in values]
+    except ValueError:
+        return ""
+    if span.unit and span.unit != "timecode":
+        return span.unit
+    lengths = [stop - start for start, stop in zip(numbers[::2], numbers[1::2], strict=True) if stop > start]
+    has_decimals = any(not value.is_integer() for value in numbers)
+    is_likely = lengths and _SHORTEST_SECONDS <= median(lengths) <= _LONGEST_SECONDS
+    return "seconds" if has_decimals and is_likely else ""
+
+
+def _pointed(value: object) -> object:
+    return value.replace(",", ".") if isinstance(value, str) else value
+
+
+def _values(span: _Span, rows: Sequence[Mapping[str, object]]) -> str:
+    pairs = [f"{quoted(row.get(span.start))} to {quoted(row.get(span.stop))}" for row in rows[:2]]
+    return f"such as {' and '.join(pairs)}" if pairs else "no values"
+
+
+def _named(names: Sequence[str], rows: Sequence[Mapping[str, object]], role: str) -> str | None:
+    """The column with the best of a role's names, however it is written; None if its values do not suit."""
+    by_name = {"_".join(_parts(name)): name for name in reversed(names)}
+    for wanted in _NAMES[role]:
+        if wanted in by_name and _suits([row.get(by_name[wanted]) for row in rows], role):
+            return by_name[wanted]
+    return None
+
+
+def _suits(values: Sequence[object], role: str) -> bool:
+    """Whether ids differ, and words are not the numbers of classes."""
+    texts = [str(value).strip() for value in values if value is not None]
+    if role == "id":
+        return "" not in texts and len(set(texts)) == len(values)
+    return role not in ("instruction", "verb", "noun") or not all(text.isdecimal() for text in texts)
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """The words of a name in lower case: `startTime (s)` and `starttime_s` are start, time, s."""
+    parts = [part.lower() for part in _PARTS.findall(name)]
+    return tuple(word for part in parts for word in _GLUED.sub(r"\1 \2", part).split())
+
+
+def _yaml(name: str | None) -> str:
+    """A name as YAML: plain if it is a word, else in quotes."""
+    if name is None:
+        return "null"
+    is_plain = re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and name.lower() not in {"true", "false", "null"}
+    return name if is_plain else "'" + name.replace("'", "''") + "'"
+
+
+def _no_guess(where: str, what: str, names: Sequence[str]) -> AnnotationError:
+    has = ", ".join(name if name.isprintable() else ascii(name) for name in names)[:300] or "nothing"
+    return AnnotationError(
+        f"{where}: cannot tell {what}; the columns are: {has}.",
+        cure="State it in the recipe, under `extract.annotations`: `columns`, `unit`, and `rate` for frames.",
+    )
