@@ -134,9 +134,10 @@ class PairFacts:
     `before_seconds` and `after_seconds` are the presentation times of the two decoded frames, on the annotation's
     clock; `before_pts` and `after_pts` are the same in the video's time base (frame numbers if released as JPEGs).
     `before_early_seconds` and `after_early_seconds` are how much earlier these times are than the segment's start
-    and stop. `decoded` is "planned" if only the needed packets were decoded, "read through" if the whole video
-    was, "released" if the frames were released as JPEGs. `treatment` is what was done to the pictures besides
-    scaling: "", "deinterlaced", "tone-mapped" or both. `width` and `height` are those of the JPEGs, in pixels.
+    and stop; negative where a later frame was chosen (`extract.frames.choose`). `decoded` is "planned" if only the
+    needed packets were decoded, "read through" if the whole video was, "released" if the frames were released as
+    JPEGs. `treatment` is what was done to the pictures besides scaling: "", "deinterlaced", "tone-mapped" or both.
+    `width` and `height` are those of the JPEGs, in pixels.
     """
 
     segment: Segment
@@ -155,7 +156,7 @@ class PairFacts:
 
 @dataclass(frozen=True, slots=True)
 class FramePair:
-    """The first and last frame of a segment, as JPEGs of one size."""
+    """The two frames that `extract.frames` asks for, by default the first and last, as JPEGs of one size."""
 
     facts: PairFacts
     before_jpeg: bytes = field(repr=False)

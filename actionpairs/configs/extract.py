@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from actionpairs.configs.frames import FramesConfig
 from actionpairs.formats import AnnotationFormat
 from actionpairs.keys import Config, Positive, Share, Weight
 
@@ -65,8 +66,8 @@ class ExtractConfig(Config):
 
     follow_links: also open symbolic links that point outside the videos folder. time_zero: time 0 of the
     annotations is the first frame (as in players), or pts 0 of the file. released_frames: the numbering of the
-    JPEGs of --frames. past_end_seconds: how far a segment may extend past the end of its video. max_rejected: the
-    run stops if a larger share of the segments fails.
+    JPEGs of --frames. frames: which two frames are a pair. past_end_seconds: how far a segment may extend past the
+    end of its video. max_rejected: the run stops if a larger share of the segments fails.
     """
 
     annotations: AnnotationFormat
@@ -75,6 +76,7 @@ class ExtractConfig(Config):
     pictures: PictureConfig = PictureConfig()
     time_zero: Literal["first frame", "pts"] = "first frame"
     released_frames: ReleasedFramesConfig = ReleasedFramesConfig()
+    frames: FramesConfig = FramesConfig()
     past_end_seconds: Weight = 0.5
     max_rejected: Share = 1.0
 
@@ -84,3 +86,10 @@ class ExtractConfig(Config):
         if limited and self.annotations.format == "ssv2":
             raise ValueError("ssv2 annotates whole clips without lengths: remove min_seconds and max_seconds")
         return self
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """The keys and values, without `frames` where it is the default: older pairs folders keep their digest."""
+        content = super().model_dump(**options)
+        if self.frames == FramesConfig():
+            content.pop("frames", None)
+        return content

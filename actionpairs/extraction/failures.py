@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from actionpairs.errors import VideoError
+from actionpairs.extraction import missing_videos
 from actionpairs.extraction.summary import FAILURES
 from actionpairs.records import Rejection
 
@@ -31,8 +32,10 @@ class FailureCount:
             return
         reason, times = Counter(item.reason for item in self.failures).most_common(1)[0]
         example = next(item for item in self.failures if item.reason == reason)
+        missing = missing_videos.describe(self.failures, segments=self.segments)
         raise VideoError(
             f"{len(self.failures)} of {self.segments} segments failed, and max_rejected is {self.max_rejected:g}; "
-            f"most ({times}) for {reason}, for example {example.segment_id}: {example.detail}.",
+            f"most ({times}) for {reason}, for example {example.segment_id}: {example.detail}"
+            f"{missing and '; '}{missing}.",
             cure="Remove the cause, or raise `extract.max_rejected` in the recipe.",
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from actionpairs.annotations import list_files, missing_names, read
-from actionpairs.configs import ExtractConfig, ShardConfig
+from actionpairs.annotations import FilePaths, list_files, missing_names, read, without_guesses
+from actionpairs.configs import ExtractConfig, FramesConfig, ShardConfig
 from actionpairs.curation import selection, splits
 from actionpairs.errors import AnnotationError
+from actionpairs.extraction.nothing_selected import nothing_selected
 from actionpairs.recipe import Recipe
 from actionpairs.records import Rejection, Segment
 
@@ -40,25 +41,32 @@ class Plan:
         return {name: sizes[number] for number, name in enumerate(shard.splits.names)}
 
 
-def make_plan(urls: Sequence[str], config: ExtractConfig, *, limit: int | None) -> Plan:
-    """Read the annotation files and select segments. limit: keep only the first so many selected segments."""
-    if not urls:
+def make_plan(urls: FilePaths, config: ExtractConfig, *, limit: int | None) -> Plan:
+    """Read the annotation files and select segments. limit: keep only the first so many selected segments.
+
+    Raises AnnotationError if there is no file, or if nothing in the files is selected.
+    """
+    files = list_files(urls, config.annotations)
+    if not files:
         raise AnnotationError("there is no annotation file.", cure="Name one or more with --annotations.")
+    annotations, guesses = without_guesses(files, config.annotations)
     segments: list[Segment] = []
     rejections: list[Rejection] = []
-    for row in read(list_files(urls), config.annotations):
+    for row in read(files, annotations):
         if isinstance(row, Segment):
             segments.append(row)
         else:
             rejections.append(row)
     chosen, unwanted = selection.select_segments(segments, config.select)
-    notes = selection.unmatched_names(segments, config.select)
-    return Plan(len(segments) + len(rejections), tuple(chosen[:limit]), (*rejections, *unwanted), tuple(notes))
+    notes = (*guesses, *selection.unmatched_names(segments, config.select))
+    if not chosen:
+        raise nothing_selected(segments, [*rejections, *unwanted], notes)
+    return Plan(len(segments) + len(rejections), tuple(chosen[:limit]), (*rejections, *unwanted), notes)
 
 
-def check_names(urls: Sequence[str], config: ExtractConfig) -> None:
+def check_names(urls: FilePaths, config: ExtractConfig) -> None:
     """Raise AnnotationError if these files lack names that the recipe needs. A dry run does not need them."""
-    missing = missing_names(list_files(urls), config.annotations)
+    missing = missing_names(list_files(urls, config.annotations), config.annotations)
     if missing:
         raise AnnotationError(
             f"the annotation files lack: {'; '.join(missing)}.",
@@ -88,7 +96,7 @@ class PlanSummary:
     notes: tuple[str, ...]
 
 
-def summarize_plan(recipe: Recipe, urls: Sequence[str], *, limit: int | None) -> PlanSummary:
+def summarize_plan(recipe: Recipe, urls: FilePaths, *, limit: int | None) -> PlanSummary:
     """Count what a recipe would extract from annotation files."""
     plan = make_plan(urls, recipe.extract, limit=limit)
     theirs = recipe.shard.expected
@@ -102,11 +110,20 @@ def summarize_plan(recipe: Recipe, urls: Sequence[str], *, limit: int | None) ->
         notes=(
             *(
                 f"the annotation files lack: {missing}"
-                for missing in missing_names(list_files(urls), recipe.extract.annotations)
+                for missing in missing_names(
+                    list_files(urls, recipe.extract.annotations), recipe.extract.annotations
+                )
             ),
+            *_frames_notes(recipe.extract.frames),
             *plan.notes,
         ),
     )
+
+
+def _frames_notes(rule: FramesConfig) -> Iterator[str]:
+    if rule.pairs > 1 or rule.every_seconds is not None:
+        often = f"{rule.pairs} pairs" if rule.every_seconds is None else f"a pair every {rule.every_seconds:g} s"
+        yield f"these are counts of segments; `extract.frames` takes up to {often} of each"
 
 
 def describe(summary: PlanSummary) -> str:

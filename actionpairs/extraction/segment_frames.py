@@ -1,17 +1,19 @@
-"""The pairs of a video: the two frames that each segment needs, as JPEGs, with their facts."""
+"""The pairs of a video: the frames that each segment needs, as JPEGs, with their facts."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from actionpairs import measures
-from actionpairs.configs import PictureConfig
+from actionpairs.configs import FramesConfig, PictureConfig
+from actionpairs.extraction.frame_choice import chosen_frames
+from actionpairs.extraction.frame_rules import SegmentFrames, WantedPair, Window, rejection, wanted_pairs
 from actionpairs.records import FramePair, PairFacts, Reason, Rejection, Segment
 from actionpairs.video.decode import Video
 from actionpairs.video.released import ReleasedFrames
@@ -24,51 +26,51 @@ _CHROMA = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A segment and the positions of its two frames."""
-
-    segment: Segment
-    before: int
-    after: int
-
-
 def frame_pairs(
     video: Video | ReleasedFrames,
     segments: Sequence[Segment],
     *,
     pictures_config: PictureConfig,
+    frames_config: FramesConfig,
     past_end_seconds: float,
 ) -> Iterator[FramePair | Rejection]:
-    """The pair or the rejection of every segment; pairs come in the order of their last frames.
+    """The pairs or the rejection of every segment; pairs come in the order of their last frames.
 
-    past_end_seconds: how far a segment may extend past the end of the video.
+    frames_config: which frames are a pair. past_end_seconds: how far a segment may extend past the video's end.
     """
-    wanted: list[_Wanted] = []
+    waiting: list[WantedPair] = []
     for segment in segments:
         frames = _locate(segment, video, past_end_seconds)
-        if isinstance(frames, Rejection):
-            yield frames
+        wanted = frames if isinstance(frames, Rejection) else wanted_pairs(frames, video.timeline, frames_config)
+        if isinstance(wanted, Rejection):
+            yield wanted
         else:
-            wanted.append(frames)
-    positions = [position for want in wanted for position in (want.before, want.after)]
-    uses = Counter(positions)
-    waiting = deque(sorted(wanted, key=lambda want: (want.after, want.before, want.segment.id)))
-    pictures: dict[int, Picture | FrameError] = {}
-    # Frames come in ascending order, so a pair is complete when its last frame comes. A picture is freed after the
-    # last pair that needs it.
-    for position, picture in video.pictures(positions):
-        pictures[position] = picture
-        while waiting and waiting[0].after <= position:
-            want = waiting.popleft()
-            yield _pair(want, pictures, video, pictures_config)
+            waiting += wanted
+    waiting.sort(key=lambda want: (want.after.last, want.before.last, want.segment.id), reverse=True)
+    uses = Counter(window for want in waiting for window in (want.before, want.after))
+    chosen: dict[Window, _Chosen] = {}
+    # Windows come in the order of their last frames, so a pair is complete when its later window comes. A picture
+    # is freed after the last pair that needs it.
+    for window, position, picture in chosen_frames(video, uses, frames_config.choose):
+        chosen[window] = _Chosen(position, picture)
+        while waiting and {waiting[-1].before, waiting[-1].after} <= chosen.keys():
+            want = waiting.pop()
+            yield _pair(want.segment, chosen[want.before], chosen[want.after], video, pictures_config)
             for used in (want.before, want.after):
                 uses[used] -= 1
                 if not uses[used]:
-                    del pictures[used]
+                    del chosen[used]
 
 
-def _locate(segment: Segment, video: Video | ReleasedFrames, past_end_seconds: float) -> _Wanted | Rejection:
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A frame: its position in the timeline, and its picture."""
+
+    position: int
+    picture: Picture | FrameError
+
+
+def _locate(segment: Segment, video: Video | ReleasedFrames, past_end_seconds: float) -> SegmentFrames | Rejection:
     """The frame on screen at the start, and the last frame before the stop; or a rejection."""
     timeline = video.timeline
     length = timeline.end_seconds
@@ -93,18 +95,14 @@ def _locate(segment: Segment, video: Video | ReleasedFrames, past_end_seconds: f
         return rejection(
             segment, Reason.ONE_FRAME, f"it has only one frame, at {timeline.seconds_of(before):.3f} s"
         )
-    return _Wanted(segment, before, after)
+    return SegmentFrames(segment, before, after)
 
 
 def _pair(
-    want: _Wanted,
-    pictures: Mapping[int, Picture | FrameError],
-    video: Video | ReleasedFrames,
-    config: PictureConfig,
+    segment: Segment, first: _Chosen, last: _Chosen, video: Video | ReleasedFrames, config: PictureConfig
 ) -> FramePair | Rejection:
-    segment, before, after = want.segment, pictures[want.before], pictures[want.after]
-    timeline = video.timeline
-    before_seconds, after_seconds = timeline.seconds_of(want.before), timeline.seconds_of(want.after)
+    before, after, timeline = first.picture, last.picture, video.timeline
+    before_seconds, after_seconds = timeline.seconds_of(first.position), timeline.seconds_of(last.position)
     if isinstance(before, FrameError):
         return _frame_error(segment, before, before_seconds)
     if isinstance(after, FrameError):
@@ -116,8 +114,8 @@ def _pair(
         segment=segment,
         before_seconds=round(before_seconds, 6),
         after_seconds=round(after_seconds, 6),
-        before_pts=timeline.frame_times[want.before],
-        after_pts=timeline.frame_times[want.after],
+        before_pts=timeline.frame_times[first.position],
+        after_pts=timeline.frame_times[last.position],
         before_early_seconds=round(segment.start_seconds - before_seconds, 6),
         after_early_seconds=round(segment.stop_seconds - after_seconds, 6),
         decoded=video.decode_mode,
@@ -141,8 +139,3 @@ def _jpeg(pixels: Pixels, config: PictureConfig) -> bytes:
         _CHROMA[config.chroma],
     ]
     return bytes(cv2.imencode(".jpg", np.ascontiguousarray(pixels), options)[1])
-
-
-def rejection(segment: Segment, reason: Reason, detail: str) -> Rejection:
-    """The rejection of a segment by extract."""
-    return Rejection(segment.id, segment.video, "extract", reason, detail)

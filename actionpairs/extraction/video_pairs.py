@@ -13,7 +13,8 @@ from actionpairs import pairs
 from actionpairs.configs import ExtractConfig
 from actionpairs.errors import NoVideoStreamError, StorageError, UnreachableError, VideoError
 from actionpairs.executors import watchdog
-from actionpairs.extraction.segment_frames import frame_pairs, rejection
+from actionpairs.extraction.frame_rules import most_pairs, rejection
+from actionpairs.extraction.segment_frames import frame_pairs
 from actionpairs.manifest import FileDigest
 from actionpairs.opencv import one_thread
 from actionpairs.pairs import VideoNotes
@@ -64,9 +65,13 @@ _WORKER_BYTES, _BYTES_PER_PIXEL, _ASPECT = 400 << 20, 0.5, 16 / 9
 def memory_bytes(tasks: Sequence[VideoTask]) -> int:
     """The memory that the largest of these tasks may need."""
     pairs_bytes = (
-        2 * len(task.segments) * _BYTES_PER_PIXEL * _ASPECT * task.config.pictures.short_side**2 for task in tasks
+        2 * _count_pairs(task) * _BYTES_PER_PIXEL * _ASPECT * task.config.pictures.short_side**2 for task in tasks
     )
     return _WORKER_BYTES + int(max(pairs_bytes, default=0))
+
+
+def _count_pairs(task: VideoTask) -> int:
+    return sum(most_pairs(segment, task.config.frames) for segment in task.segments)
 
 
 def extract_video(task: VideoTask) -> VideoResult:
@@ -112,7 +117,7 @@ def _described(error: Exception) -> str:
 def _opened(folder: Folder, task: VideoTask) -> Iterator[Video | ReleasedFrames]:
     """Open a video, or its frames that were released as JPEGs, and start the watchdog."""
     if task.frames_released:
-        watchdog.expect_progress(_REMOTE_PATIENCE_SECONDS)  # for the whole task: a tar's names are read at once
+        watchdog.expect_progress(_REMOTE_PATIENCE_SECONDS)  # until the first pair: a tar's names are read at once
         numbering = task.config.released_frames
         short_side = task.config.pictures.short_side
         with ReleasedFrames(
@@ -143,6 +148,13 @@ def _outcomes(video: Video | ReleasedFrames, task: VideoTask) -> list[FramePair 
 
 def _frame_pairs(video: Video | ReleasedFrames, task: VideoTask) -> Iterator[FramePair | Rejection]:
     config = task.config
-    return frame_pairs(
-        video, task.segments, pictures_config=config.pictures, past_end_seconds=config.past_end_seconds
-    )
+    for outcome in frame_pairs(
+        video,
+        task.segments,
+        pictures_config=config.pictures,
+        frames_config=config.frames,
+        past_end_seconds=config.past_end_seconds,
+    ):
+        if task.frames_released:  # a window has many, and no packet comes of them
+            watchdog.expect_progress(_REMOTE_PATIENCE_SECONDS)
+        yield outcome

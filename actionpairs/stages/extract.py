@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from actionpairs import manifest, pairs
-from actionpairs.annotations import list_files, stated_rate
+from actionpairs.annotations import FilePaths, list_files, stated_rate
 from actionpairs.executors import Died, Done, Executor, ExecutorName, get_executor
-from actionpairs.extraction import plan
+from actionpairs.extraction import missing_videos, plan, unit_notes
 from actionpairs.extraction.failures import ENOUGH_SEGMENTS, FailureCount
 from actionpairs.extraction.summary import ExtractSummary, summarize
 from actionpairs.extraction.video_pairs import VideoResult, VideoTask, extract_video, memory_bytes
@@ -30,7 +30,7 @@ def extract(
     *,
     videos: str | None = None,
     frames: str | None = None,
-    annotations: Sequence[str],
+    annotations: FilePaths,
     out: str,
     workers: int | None = None,
     limit: int | None = None,
@@ -38,32 +38,32 @@ def extract(
 ) -> ExtractSummary:
     """Extract the first and last frame of every wanted segment; the same call again goes on where it stopped.
 
-    videos, frames: the folder of the videos, or of the frames released instead; one of the two. The executor
-    changes no byte. Raises ActionpairsError subclasses; a bad row or video becomes a rejection instead.
+    videos or frames: the folder of the videos, or of the frames released instead. annotations: a path or several.
+    The executor changes no byte. Raises ActionpairsError subclasses; a bad row or video becomes a rejection.
     """
     recipe = load(recipe)
     config = recipe.extract
-    annotations = list_files(annotations)
-    plan.check_names(annotations, config)
+    files = list_files(annotations, config.annotations)
+    plan.check_names(files, config)
     source = video_source(videos, frames)
-    spec = StageSpec("extract", recipe.name, config, _inputs(annotations, limit, source))
+    spec = StageSpec("extract", recipe.name, config, _inputs(files, limit, source))
     folder, rate = Folder(out), stated_rate(config.annotations)
     with manifest.working(folder, spec) as finished:
-        todo = plan.make_plan(annotations, config, limit=limit)
+        todo = plan.make_plan(files, config, limit=limit)
         tasks, missing = video_tasks(todo.segments, source, folder, config)
         pending = [task for task in tasks if not folder.exists(task.name)]
         if finished and not pending:
-            return _summary_again(folder, finished.counts, tasks, rate=rate)
+            return _summary_again(folder, finished.counts, todo, tasks, rate=rate)
+        missing_videos.check(missing, segments=len(todo.segments), source=source)
         manifest.reopen(folder, finished)
         run = partial(get_executor(executor), workers=workers, memory_bytes=memory_bytes(pending))
         results = _earlier_results(folder, tasks, pending)
         outcome = _run(run, pending, results, missing, max_rejected=config.max_rejected)
         rejections = _all_rejections(todo.rejections, missing, outcome)
         counts = _counts(todo, outcome.results, rejections)
-        summary = summarize(folder.url, counts, rejections, _notes(outcome.results), rate=rate)
-        files = {result.name: result.digest for result in outcome.results}
+        summary = _summarized(folder, counts, rejections, todo, tasks, _notes(outcome.results), rate=rate)
         overview = write_overview(folder, summary, rejections)
-        manifest.finish(folder, spec, counts=counts, files=files | overview)
+        manifest.finish(folder, spec, counts=counts, files=_digests(outcome.results) | overview)
         return replace(summary, lost=outcome.lost)
 
 
@@ -88,11 +88,31 @@ def _inputs(annotations: Sequence[str], limit: int | None, source: VideoSource) 
 
 
 def _summary_again(
-    folder: Folder, counts: Mapping[str, int], tasks: Sequence[VideoTask], *, rate: Fraction | None
+    folder: Folder,
+    counts: Mapping[str, int],
+    todo: plan.Plan,
+    tasks: Sequence[VideoTask],
+    *,
+    rate: Fraction | None,
 ) -> ExtractSummary:
     """The summary of a run that has finished before."""
     notes = {task.file: pairs.load_notes(folder, task.name) for task in tasks}
-    return summarize(folder.url, counts, pairs.load_rejections(folder), notes, rate=rate)
+    return _summarized(folder, counts, pairs.load_rejections(folder), todo, tasks, notes, rate=rate)
+
+
+# 7 parameters: what the summary and its warnings are made of.
+def _summarized(
+    folder: Folder,
+    counts: Mapping[str, int],
+    rejections: Sequence[Rejection],
+    todo: plan.Plan,
+    tasks: Sequence[VideoTask],
+    notes: Mapping[str, pairs.VideoNotes],
+    *,
+    rate: Fraction | None,
+) -> ExtractSummary:
+    summary = summarize(folder.url, counts, rejections, notes, rate=rate)
+    return missing_videos.noted(unit_notes.noted(summary, todo.notes, tasks, notes), rejections)
 
 
 def _earlier_results(
@@ -145,10 +165,11 @@ def _run(
             if isinstance(outcome, Died):
                 rejected: Sequence[Rejection] = [_died(segment, outcome) for segment in segments]
                 died += rejected
+                failures.add(len(segments), rejected)
             else:
                 rejected = outcome.result.notes.rejections
                 results.append(outcome.result)
-            failures.add(len(segments), rejected)
+                failures.add(outcome.result.pairs + len(rejected), rejected)  # a segment can have several pairs
             lost += outcome.lost
             if failures.segments >= ENOUGH_SEGMENTS:
                 failures.check()
@@ -184,6 +205,10 @@ def _counts(todo: plan.Plan, results: Sequence[VideoResult], rejections: Sequenc
         "read_through": sum(result.read_through for result in results),
         "rejected": len(rejections),
     }
+
+
+def _digests(results: Sequence[VideoResult]) -> dict[str, FileDigest]:
+    return {result.name: result.digest for result in results}
 
 
 def _notes(results: Sequence[VideoResult]) -> dict[str, pairs.VideoNotes]:

@@ -69,8 +69,22 @@ def test_expected_figures_are_no_part_of_the_digest(tmp_path: Path) -> None:
 def test_a_name_that_no_row_has_is_a_note(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("extends: table\nextract: {select: {verbs: [tkae]}}")
-    summary = dry_run(str(path), "--annotations", str(write_table(tmp_path)))
-    assert (summary["selected"], summary["notes"]) == (0, ["no row has the verb 'tkae'"])
+    table = write_table(tmp_path)
+    table.write_text(table.read_text() + "more,v1,1,2,tkae cup,tkae,cup,P01\n")
+    assert dry_run(str(path), "--annotations", str(table))["notes"] == []
+    path.write_text("extends: table\nextract: {select: {verbs: [take, tkae], nouns: [cup, pan]}}")
+    assert dry_run(str(path), "--annotations", str(table))["notes"] == ["no row has the noun 'pan'"]
+
+
+def test_an_error_says_what_there_is_where_nothing_is_selected(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: table\nextract: {select: {verbs: [tkae]}}")
+    result = CliRunner().invoke(
+        main, ["extract", str(path), "--annotations", str(write_table(tmp_path)), "--dry-run"]
+    )
+    assert result.exit_code == 1
+    assert "none of the 13 rows is selected: no row has the verb 'tkae'; 12 not_selected" in result.output
+    assert "the verbs are 'take'; the nouns are 'cup'" in result.output
 
 
 def test_pairs_are_not_made_without_the_names_that_the_recipe_asks_for(tmp_path: Path) -> None:

@@ -201,7 +201,9 @@ def test_a_link_out_of_the_folder_is_followed_only_where_the_recipe_says_so(
 )
 def test_a_video_name_cannot_leave_the_folder(dataset: RawDataset, tmp_path: Path, name: str) -> None:
     (dataset.videos / "a.mp4").rename(tmp_path / "outside.mp4")
-    dataset.table.write_text(f"{HEADER}x,{name},0.1,1.0,take cup,take,cup,a\n")
+    dataset.table.write_text(
+        f"{HEADER}x,{name},0.1,1.0,take cup,take,cup,a\ny,b.mp4,0.1,1.0,take cup,take,cup,b\n"
+    )
     assert run(dataset, tmp_path / "out").rejected == {"video_missing": 1}
 
 
