@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from actionpairs.configs.instructions import InstructionsConfig
 from actionpairs.keys import Config, Positive, Share, Weight
 
 
@@ -105,11 +106,23 @@ class SourceConfig(Config):
 
 
 class ShardConfig(Config):
-    """From frame pairs to WebDataset shards of one data set."""
+    """From frame pairs to WebDataset shards of one data set.
+
+    instructions: null keeps the words of extract. The words of extract stay in each sample's JSON in any case.
+    """
 
     dataset: str
     source: SourceConfig = SourceConfig()
     filters: FilterConfig = FilterConfig()
     splits: SplitConfig
+    instructions: InstructionsConfig | None = None
     samples_per_shard: Positive = 1000
     expected: ExpectedConfig | None = Field(default=None, exclude=True)  # not in the digest: it changes no output
+
+    @model_serializer(mode="wrap")
+    def _without_null_instructions(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The digest of a recipe without the key is that of versions that did not have it."""
+        content: dict[str, Any] = dump(self)
+        if content["instructions"] is None:
+            del content["instructions"]
+        return content

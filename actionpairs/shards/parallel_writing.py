@@ -62,12 +62,12 @@ def write_shards_in_parallel(
 
     run: an executor with its number of workers.
     """
-    written, lost = _write_tars(source, folder, plan, info.recipe_digest, run)
+    written, lost = _write_tars(source, folder, facts, plan, info.recipe_digest, run)
     return *write_index(folder, written, facts, plan, info), lost
 
 
 def _write_tars(
-    source: Folder, folder: Folder, plan: ShardPlan, recipe_digest: str, run: RunTasks
+    source: Folder, folder: Folder, facts: pa.Table, plan: ShardPlan, recipe_digest: str, run: RunTasks
 ) -> tuple[tuple[WrittenShard, ...], int]:
     """Write the tars; returns the shards, sorted by name, and how many workers were lost."""
     names = [shard for _, shard in plan.names]
@@ -78,7 +78,8 @@ def _write_tars(
     source, folder = Folder(source.path()), Folder(folder.path())
 
     def partition_tasks() -> Iterator[PartitionTask]:
-        files, size = pair_samples.planned_files(source, plan), _part_size(len(pairs.file_names(source)))
+        files = pair_samples.planned_files(source, plan, facts)
+        size = _part_size(len(pairs.file_names(source)))
         for number, part in enumerate(iter(lambda: list(islice(files, size)), [])):
             yield PartitionTask(source, folder, number, part, partition_of, recipe_digest)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class ShardSummary:
     """What came of sharding: pairs = the samples of all splits + what the filters dropped.
 
-    `subsets` counts the samples that stand in a second split besides their own.
+    `subsets` counts the samples that stand in a second split besides their own, `instructions` the pairs whose
+    instruction is not that of extract, by where it is from.
     """
 
     out: str
@@ -19,3 +20,4 @@ class ShardSummary:
     dropped: Mapping[str, int]  # reason → count
     subsets: Mapping[str, int]  # subset → count
     lost: int = 0  # workers and nodes of a cluster that went away, and whose part was done elsewhere
+    instructions: Mapping[str, int] = field(default_factory=dict)  # source → count

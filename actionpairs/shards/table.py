@@ -36,6 +36,7 @@ def row_of(sample: Sample, shard: str, offsets: tuple[int, int]) -> dict[str, An
     """The row of one sample. offsets: of its pictures' first bytes in the shard, original and edited."""
     return {
         **columns.row_of(sample.metadata),
+        "instruction": sample.edit_prompt,  # the metadata keeps the words of the annotation
         "key": sample.key,
         "split": sample.metadata.split,
         "shard": shard,

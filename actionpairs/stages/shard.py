@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
+
 from actionpairs import manifest
-from actionpairs.configs import ShardConfig
+from actionpairs.configs import ShardConfig, TemplateInstructions
 from actionpairs.curation.assignment import SplitAssignment, assign_splits
+from actionpairs.curation.instructions import from_templates
+from actionpairs.curation.rewriting import Asking, rewritten
+from actionpairs.errors import StorageError
 from actionpairs.executors import Executor, ExecutorName, get_executor
+from actionpairs.language_models import ChatClient
 from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.pairs import REJECTED_FILE, all_facts, write_rejections
 from actionpairs.progress import Progress
@@ -25,8 +32,11 @@ from actionpairs.shards.summary import ShardSummary
 from actionpairs.storage import Folder
 
 _MAX_OPEN_SHARDS = 960  # many systems allow a process 1,024 open files
+_CACHE_FOLDER = "language_model"
+_INSTRUCTIONS = "instructions: "  # before the names of their counts in the manifest
 
 
+# 7 parameters: those of the other stages, and two for the recipes that ask a language model.
 def shard(
     recipe: str | Path | Recipe,
     *,
@@ -34,39 +44,89 @@ def shard(
     out: str,
     workers: int | None = 1,
     executor: ExecutorName | Executor = "local",
+    cache: str | Path | None = None,
+    concurrency: int = 8,
 ) -> ShardSummary:
     """Filter pairs, assign them to splits, and write them as shards.
 
-    The bytes depend on the pairs and the recipe alone. One worker writes in one pass; several workers, or very
-    many shards, take two phases. `workers=None` is one per core. The same call again starts over if it was
-    interrupted, and does nothing if the stage is finished.
+    The bytes depend on the pairs and the recipe alone, and on a language model's answers if the recipe asks one.
+    One worker writes in one pass; several workers, or very many shards, take two phases. `workers=None` is one per
+    core. cache: a local folder for a language model's answers, by default in `out`; concurrency: questions at a
+    time. The same call again starts over if it was interrupted, with the answers that it has, and does nothing if
+    the stage is finished.
     """
     recipe = load(recipe)
     config = recipe.shard
     source, folder = Folder(pairs), Folder(out)
     spec = StageSpec("shard", recipe.name, config, {"pairs": manifest.load(source, stage="extract").digest})
-    lost = 0
     with manifest.working(folder, spec) as finished:
         assignment = assign_splits(all_facts(source), config.filters, config.splits, where=str(source))
-        if not finished:
-            info = DatasetInfo.of(config)
-            plan = plan_shards(assignment, samples_per_shard=config.samples_per_shard, seed=config.splits.seed)
-            if workers == 1 and len(plan.names) <= _MAX_OPEN_SHARDS:
-                samples = _iter_samples(source, plan, info.recipe_digest)
-                index, files = write_shards(folder, samples, assignment.facts, plan, info)
-            else:
-                run = partial(get_executor(executor), workers=workers)
-                index, files, lost = write_shards_in_parallel(source, folder, assignment.facts, plan, info, run)
-            files |= _write_pages(folder, source, config, assignment, index)
-            counts = {**index.samples_per_split, "dropped": len(assignment.dropped)}
-            manifest.finish(folder, spec, counts=counts, files=files, subsets=assignment.subsets)
-    return _summarize(out, assignment, lost)
+        if finished:
+            return _summarize(out, assignment, _instruction_counts(finished.counts))
+        assignment, instructions = _with_instructions(assignment, config, folder, cache, concurrency)
+        index, files, lost = _write(source, folder, config, assignment, executor, workers)
+        files |= _write_pages(folder, source, config, assignment, index)
+        counts = {**index.samples_per_split, "dropped": len(assignment.dropped)}
+        counts |= {f"{_INSTRUCTIONS}{name}": count for name, count in instructions.items()}
+        manifest.finish(folder, spec, counts=counts, files=files, subsets=assignment.subsets)
+    return _summarize(out, assignment, instructions, lost)
 
 
-def _iter_samples(source: Folder, plan: ShardPlan, recipe_digest: str) -> Iterator[Sample]:
+def _write(
+    source: Folder,
+    folder: Folder,
+    config: ShardConfig,
+    assignment: SplitAssignment,
+    executor: ExecutorName | Executor,
+    workers: int | None,
+) -> tuple[ShardIndex, dict[str, FileDigest], int]:
+    """Write tars, tables and index; also returns their digests, and how many workers were lost."""
+    info = DatasetInfo.of(config)
+    plan = plan_shards(assignment, samples_per_shard=config.samples_per_shard, seed=config.splits.seed)
+    if workers == 1 and len(plan.names) <= _MAX_OPEN_SHARDS:
+        samples = _iter_samples(source, plan, assignment.facts, info.recipe_digest)
+        return *write_shards(folder, samples, assignment.facts, plan, info), 0
+    run = partial(get_executor(executor), workers=workers)
+    return write_shards_in_parallel(source, folder, assignment.facts, plan, info, run)
+
+
+def _with_instructions(
+    assignment: SplitAssignment, config: ShardConfig, folder: Folder, cache: str | Path | None, concurrency: int
+) -> tuple[SplitAssignment, Mapping[str, int]]:
+    """The assignment with the recipe's instructions in its facts, and where they are from: source → count."""
+    if config.instructions is None:
+        return assignment, {}
+    kept = assignment.split_numbers >= 0
+    if isinstance(config.instructions, TemplateInstructions):
+        instructions = from_templates(assignment.facts, kept, config.instructions)
+    else:
+        asking = Asking(_cache_folder(folder, cache), concurrency)
+        model = ChatClient(config.instructions.server)
+        instructions = rewritten(assignment.facts, kept, config.instructions, model, asking)
+    return replace(assignment, facts=instructions.replaced_in(assignment.facts)), instructions.counts
+
+
+def _cache_folder(folder: Folder, cache: str | Path | None) -> Path:
+    if cache is not None:
+        return Path(cache)
+    if not folder.is_local:
+        raise StorageError(
+            f"{folder}: a language model's answers are kept on this machine's disk.",
+            cure="Give a folder for them: --cache DIR.",
+        )
+    return folder.local_path(_CACHE_FOLDER)
+
+
+def _instruction_counts(counts: Mapping[str, int]) -> dict[str, int]:
+    """Source → count, from the counts of a manifest."""
+    prefix = _INSTRUCTIONS
+    return {name.removeprefix(prefix): count for name, count in counts.items() if name.startswith(prefix)}
+
+
+def _iter_samples(source: Folder, plan: ShardPlan, facts: pa.Table, recipe_digest: str) -> Iterator[Sample]:
     """All samples in the order of the plan, in one pass over the pairs folder."""
     with Progress(total=len(plan.rows), unit="sample", desc="shard") as bar:
-        for file in planned_files(source, plan):
+        for file in planned_files(source, plan, facts):
             for _, sample in iter_samples(source, file, recipe_digest=recipe_digest):
                 yield sample
             bar.update(len(file.samples))
@@ -84,7 +144,9 @@ def _write_pages(
     }
 
 
-def _summarize(out: str, assignment: SplitAssignment, lost: int) -> ShardSummary:
+def _summarize(
+    out: str, assignment: SplitAssignment, instructions: Mapping[str, int], lost: int = 0
+) -> ShardSummary:
     return ShardSummary(
         out,
         len(assignment.facts),
@@ -92,4 +154,5 @@ def _summarize(out: str, assignment: SplitAssignment, lost: int) -> ShardSummary
         dict(sorted(Counter(str(item.reason) for item in assignment.dropped).items())),
         {name: len(subset.ids) for name, subset in assignment.subsets.items()},
         lost,
+        instructions,
     )
