@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import BinaryIO
 
 from actionpairs.errors import ShardError
 from actionpairs.manifest import RECIPE_FILE
@@ -79,16 +80,20 @@ def iter_samples(folder: Folder, shard: str) -> Iterator[Sample]:
 
 def iter_samples_with_offsets(folder: Folder, shard: str) -> Iterator[tuple[Sample, tuple[int, int]]]:
     """As `iter_samples`, each with the offsets of its pictures' first bytes, original and edited."""
-    where = f"{folder}/{shard}"
-    keys: set[str] = set()
     with folder.open(shard) as file:
-        members = iter_members(file, where=where)
-        while parts := _next_sample_members(members, where=where):
-            sample = _parse_sample(parts, where=where)
-            if sample.key in keys:
-                raise ShardError(f"{where}: two samples are called {sample.key!r}.", cure=REMAKE)
-            keys.add(sample.key)
-            yield sample, (parts[ORIGINAL].offset, parts[EDITED].offset)
+        yield from parse_samples(file, where=f"{folder}/{shard}")
+
+
+def parse_samples(file: BinaryIO, *, where: str) -> Iterator[tuple[Sample, tuple[int, int]]]:
+    """As `iter_samples_with_offsets`, of an open tar. where: names it in errors."""
+    keys: set[str] = set()
+    members = iter_members(file, where=where)
+    while parts := _next_sample_members(members, where=where):
+        sample = _parse_sample(parts, where=where)
+        if sample.key in keys:
+            raise ShardError(f"{where}: two samples are called {sample.key!r}.", cure=REMAKE)
+        keys.add(sample.key)
+        yield sample, (parts[ORIGINAL].offset, parts[EDITED].offset)
 
 
 def _next_sample_members(members: Iterator[Member], *, where: str) -> dict[str, Member]:
