@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from actionpairs import configs, formats
 from actionpairs.cli import main
-from actionpairs.recipe import builtin_names
+from actionpairs.recipe_files import builtin_names
 from actionpairs.report import schema
 
 HERE = Path(__file__).parent
@@ -25,10 +25,18 @@ HERE = Path(__file__).parent
 def cli() -> str:
     """The help of every command."""
     parts = ["# Commands\n\nWritten by `docs/reference.py` from the commands' own help.\n"]
-    for path, command in [("actionpairs", main), *((f"actionpairs {n}", c) for n, c in main.commands.items())]:
+    for path, command in _commands("actionpairs", main):
         with click.Context(command, info_name=path, **main.context_settings) as context:
             parts.append(f"## {path}\n\n```\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
+
+
+def _commands(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """A command and all below it."""
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from _commands(f"{path} {name}", inner)
 
 
 def recipes() -> str:
@@ -37,7 +45,9 @@ def recipes() -> str:
         "# Recipes\n\nWritten by `docs/reference.py` from `actionpairs/configs/` and `actionpairs/formats/`.\n",
         "A recipe is a YAML file with a section per stage. `extends: NAME` starts from another recipe (one "
         "beside it, or one of the package) and states only what differs; mappings are merged key by key, anything "
-        f"else is replaced. The package comes with: {', '.join(f'`{name}`' for name in builtin_names())}.\n",
+        "else is replaced. With `extends: [table, kontext]`, each section is that of the last recipe that has it. "
+        "`actionpairs recipe show NAME` prints a whole recipe, with the origin of each key; `--set KEY=VALUE` "
+        f"of every command changes one. The package comes with: {', '.join(f'`{name}`' for name in builtin_names())}.\n",
     ]
     models = {
         **dict(inspect.getmembers(configs, inspect.isclass)),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actionpairs import compatibility, recipe
+from actionpairs import compatibility, recipe, recipe_files, recipe_text
 from actionpairs.configs import EditorConfig, RecognizerConfig
 from actionpairs.errors import RecipeError
 from actionpairs.formats import TableFormat
@@ -19,7 +19,7 @@ def write(folder: Path, text: str, name: str = "mine.yaml") -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", recipe.builtin_names())
+@pytest.mark.parametrize("name", recipe_files.builtin_names())
 def test_every_recipe_of_the_package_is_valid(name: str) -> None:
     assert recipe.load(name).name == Path(name).name
 
@@ -113,7 +113,7 @@ def test_recipes_of_the_version_before_are_there_under_their_new_names(old: str,
 def test_no_recipe_of_the_package_uses_an_old_name() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", FutureWarning)
-        for name in recipe.builtin_names():
+        for name in recipe_files.builtin_names():
             recipe.load(name)
 
 
@@ -138,3 +138,79 @@ def test_words_that_old_yaml_takes_for_booleans_stay_words(tmp_path: Path) -> No
     assert isinstance(config, EditorConfig)
     assert config.freeze == ("on", "off", "yes", "no", "y", "true to it")
     assert config.square is True
+
+
+def test_values_by_key_replace_those_of_the_recipe() -> None:
+    changed = recipe.load("editaction", changes={"train.steps": 7, "train.action.weight": 0.5, "train.freeze": []})
+    assert isinstance(changed.train, EditorConfig)
+    assert (changed.train.steps, changed.train.action.weight, changed.train.freeze) == (7, 0.5, ())
+    again = recipe.load(changed, changes={"train.steps": 8})
+    assert isinstance(again.train, EditorConfig)
+    assert (again.train.steps, again.train.action.weight) == (8, 0.5)
+
+
+def test_a_key_that_does_not_exist_is_named_with_the_most_similar_one() -> None:
+    with pytest.raises(RecipeError, match=r"train\.editor\.stps.*did you mean `steps`"):
+        recipe.load("editaction", changes={"train.stps": 7})
+
+
+def test_a_value_of_another_type_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"train\.editor\.steps"):
+        recipe.load("editaction", changes={"train.steps": "many"})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("2000", 2000), ("1e-5", "1e-5"), ("1.0e-5", 1e-5), ("true", True), ("on", "on"), ("null", None),
+     ("[a, b]", ["a", "b"]), ("{a: 1}", {"a": 1}), ("pre to post", "pre to post"), ("a: b: c", "a: b: c")],
+)  # fmt: skip
+def test_values_are_typed_as_in_a_file(text: str, value: object) -> None:
+    assert recipe_files.parse_value(text) == value
+
+
+def dumped(loaded: recipe.Recipe) -> dict[str, object]:
+    return {name: section.model_dump() for name, section in loaded.sections.items()}
+
+
+def test_a_resolved_recipe_names_the_origin_of_each_key_and_is_a_recipe(tmp_path: Path) -> None:
+    loaded = recipe.load("hc-leak-free", changes={"shard.splits.seed": 3})
+    text = recipe_text.resolved(loaded)
+    lines = [line.partition("  # ") for line in text[: text.index("\ntrain:")].splitlines() if "  # " in line]
+    origins = {key.split(":")[0].strip(): origin.strip() for key, _, origin in lines}
+    assert origins["seed"] == "--set"
+    assert origins["rule"] == "hc-leak-free.yaml"
+    assert origins["max_seconds"] == "hc.yaml"
+    assert origins["max_rejected"] == "default"
+    again = recipe.load(write(tmp_path, text))
+    assert dumped(again) == dumped(loaded)
+
+
+def test_a_new_recipe_is_a_commented_copy_and_overwrites_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    recipe_text.write_new(path, "table")
+    assert dumped(recipe.load(path)) == dumped(recipe.load("table"))
+    assert "# null if the table has none" in path.read_text()
+    with pytest.raises(RecipeError, match="there already"):
+        recipe_text.write_new(path, "table")
+    with pytest.raises(RecipeError, match="no such recipe"):
+        recipe_text.write_new(tmp_path / "other.yaml", "tabel")
+
+
+def test_a_section_of_another_task_replaces_the_one_that_is_extended(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: table\ntrain: {task: recognizer, steps: 9}")
+    config = recipe.load(path).train
+    assert isinstance(config, RecognizerConfig)
+    assert (config.steps, config.learning_rate) == (9, RecognizerConfig(task="recognizer", steps=9).learning_rate)
+
+
+def test_a_recipe_can_extend_several_of_which_the_last_counts(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: [table, editaction, kontext]\ntrain: {steps: 9}")
+    loaded = recipe.load(path)
+    assert loaded.extract == recipe.load("table").extract
+    assert loaded.train == recipe.load("kontext", changes={"train.steps": 9}).train
+
+
+@pytest.mark.parametrize("name", ["hc", "lc", "table"])
+def test_a_recipe_for_data_also_trains_and_scores_the_editor_of_the_paper(name: str) -> None:
+    loaded, paper = recipe.load(name), recipe.load("editaction")
+    assert (loaded.train, loaded.eval) == (paper.train, paper.eval)

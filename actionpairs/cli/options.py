@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,7 +57,32 @@ def _plain_warnings() -> Iterator[None]:
         yield
 
 
-recipe_argument = click.argument("recipe")
+def recipe_argument(command: Callable[..., Any], *, required: bool = True) -> Callable[..., Any]:
+    """RECIPE, and `--set`, which changes keys of it: then the command gets the loaded recipe for its name."""
+
+    @wraps(command)
+    def with_changes(*, recipe: str | None, changes: dict[str, str], **options: Any) -> Any:
+        if not changes:
+            return command(recipe=recipe, **options)
+        if recipe is None:
+            raise click.UsageError("--set changes a key of RECIPE, and there is no RECIPE.")
+        from actionpairs import recipe_files
+        from actionpairs.recipe import load
+
+        values = {key: recipe_files.parse_value(text) for key, text in changes.items()}
+        return command(recipe=load(recipe, changes=values), **options)
+
+    option = click.option(
+        "--set",
+        "changes",
+        multiple=True,
+        callback=named_values,
+        metavar="KEY=VALUE",
+        help="Change a key of the recipe, for example train.steps=2000; may be repeated.",
+    )
+    return click.argument("recipe", required=required)(option(with_changes))
+
+
 workers_option = click.option(
     "--workers", type=click.IntRange(min=1), help="Processes; as many as there are cores by default."
 )

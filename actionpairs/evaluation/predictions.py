@@ -15,13 +15,14 @@ import numpy as np
 from actionpairs.data import examples
 from actionpairs.data.examples import Example, Shape
 from actionpairs.errors import ScoreError
+from actionpairs.evaluation import picture_files
 from actionpairs.evaluation.models import EvaluatedModel
+from actionpairs.evaluation.picture_files import DecodedPicture
 from actionpairs.evaluation.records import COPY, TRUTH
 from actionpairs.manifest import FileDigest
 from actionpairs.storage import Folder
 
 FOLDER = "predictions"  # of a report's folder; below it one folder for each model
-_KINDS = {".png", ".jpg", ".jpeg", ".webp"}
 _MOST_NAMES = 10  # of each fault in a message
 _SAME_ASPECT = 0.005  # relative difference of two aspects that count as one: no pixel moves by more at 200 pixels
 
@@ -37,6 +38,9 @@ class Predictions(Protocol):
 
     @property
     def digest(self) -> str: ...
+
+    def has(self, key: str) -> bool:
+        """Whether there is a prediction for a sample; only a user's folder may lack some."""
 
     def load(self, key: str) -> np.ndarray:
         """The prediction for a sample: H W 3 uint8, of the sample's shape."""
@@ -65,6 +69,10 @@ class ModelPredictions:
         """The model's."""
         return self.model.digest
 
+    def has(self, key: str) -> bool:
+        """Yes: what is missing is made before it is scored."""
+        return True
+
     def exists(self, key: str) -> bool:
         """Whether this prediction has been made."""
         return self.folder.exists(self._file(key))
@@ -76,13 +84,13 @@ class ModelPredictions:
 
     def load(self, key: str) -> np.ndarray:
         """The prediction for a sample; raises ScoreError where the file is not what was written."""
-        picture = _decode(self.folder.read_bytes(self._file(key)))
-        if picture is None or picture.shape[:2] != self.shape_of[key]:
+        picture = picture_files.decode(self.folder.read_bytes(self._file(key)))
+        if picture is None or picture.pixels.shape[:2] != self.shape_of[key]:
             raise ScoreError(
                 f"{self.folder}/{self._file(key)}: not the picture that was written.",
                 cure="Remove it and run again.",
             )
-        return picture
+        return picture.pixels
 
     def _file(self, key: str) -> str:
         return f"{FOLDER}/{self.name}/{key}.png"
@@ -90,20 +98,27 @@ class ModelPredictions:
 
 @dataclass(frozen=True, slots=True)
 class FolderPredictions:
-    """A user's folder of pictures, one for every sample; `open_folder` has checked that all are whole."""
+    """A user's folder of pictures, one for each sample that it has; `open_folder` has checked them."""
 
     name: str
     folder: Folder
     file_of: Mapping[str, str]  # key → file
     shape_of: Mapping[str, Shape]  # key → the shape at which it is scored
     resized: Counter[Shape]  # the shape of a picture that has another size → how many have it
+    treated: Counter[str]  # what was done to make 8-bit RGB of a picture → to how many
+    missing: tuple[str, ...]  # keys without a picture; none, unless that is allowed
     extra: tuple[str, ...]
     digest: str
 
     @property
     def origin(self) -> str:
-        """Pictures that were resized, and files that belong to no sample, are counted and named too."""
-        notes = []
+        """What was done to pictures, which are missing, and files of no sample are counted and named too."""
+        notes = [f"{count} of {len(self.file_of)} {what}" for what, count in sorted(self.treated.items())]
+        if self.missing:
+            notes.append(
+                f"{len(self.missing)} of {len(self.shape_of)} samples have no picture and are left out of its "
+                f"means: {_listed(self.missing)}"
+            )
         if self.resized:
             sizes = [f"{count} of {_size(shape)}" for shape, count in sorted(self.resized.items())]
             notes.append(
@@ -115,17 +130,21 @@ class FolderPredictions:
             notes.append(f"{len(self.extra)} {files} of no sample left aside: {_listed(self.extra)}")
         return f"{self.name}: a folder of predictions" + (f" ({'; '.join(notes)})" if notes else "")
 
+    def has(self, key: str) -> bool:
+        """Whether the folder has a picture for a sample."""
+        return key in self.file_of
+
     def load(self, key: str) -> np.ndarray:
         """The prediction for a sample, resized where it has another size.
 
         Raises ScoreError where it can no longer be decoded.
         """
-        picture = _decode(self.folder.read_bytes(self.file_of[key]))
+        picture = picture_files.decode(self.folder.read_bytes(self.file_of[key]))
         if picture is None:
             raise ScoreError(
                 f"{self.folder}/{self.file_of[key]}: has changed since it was checked.", cure="Run again."
             )
-        return examples.fit(picture, self.shape_of[key])
+        return examples.fit(picture.pixels, self.shape_of[key])
 
 
 def open_folders(
@@ -133,6 +152,8 @@ def open_folders(
     others: Sequence[Predictions],
     samples: Sequence[Example],
     shape_of: Mapping[str, Shape],
+    *,
+    allow_missing: bool = False,
 ) -> tuple[FolderPredictions, ...]:
     """Check a user's folders of predictions by `open_folder`. folders: name → path.
 
@@ -144,41 +165,48 @@ def open_folders(
             raise ScoreError(
                 f"--predictions {name!r}: another row has this name.", cure="Give it a name of its own."
             )
-    return tuple(open_folder(name, path, samples, shape_of) for name, path in folders.items())
+    return tuple(
+        open_folder(name, path, samples, shape_of, allow_missing=allow_missing) for name, path in folders.items()
+    )
 
 
 def open_folder(
-    name: str, path: str, samples: Sequence[Example], shape_of: Mapping[str, Shape]
+    name: str, path: str, samples: Sequence[Example], shape_of: Mapping[str, Shape], *, allow_missing: bool = False
 ) -> FolderPredictions:
-    """Check a user's predictions, one picture per key (KEY.png, .jpg or .webp), and refuse a folder with gaps.
+    """Check a user's predictions, one picture per key (KEY.png, .jpg, .webp, .avif); refuse a folder with gaps.
 
     A picture of the sample's shape is taken as it is. One of another size is resized as the pair's own pictures
     are, where its aspect is that of the shape or of the pair. A mean over the samples that a model managed
     flatters it, so none may be left out: raises ScoreError that names and counts every picture that is missing,
-    given twice, corrupt, or of another aspect.
+    given twice, corrupt, or of another aspect. allow_missing: gaps are allowed, as long as there is some picture.
     """
     folder, keys = Folder(path), [sample.name for sample in samples]
     names_of: dict[str, list[str]] = {}
     for file in folder.names():
-        if PurePosixPath(file).suffix.lower() in _KINDS:
+        if PurePosixPath(file).suffix.lower() in picture_files.SUFFIXES:
             names_of.setdefault(PurePosixPath(file).stem, []).append(file)
+    missing = [key for key in keys if key not in names_of]
     faults: dict[str, list[str]] = {
-        "missing": [key for key in keys if key not in names_of],
+        "missing": [] if allow_missing and len(missing) < len(keys) else missing,
         "given twice": [key for key in keys if len(names_of.get(key, ())) > 1],
     }
-    file_of, resized = {key: names_of[key][0] for key in keys if key in names_of}, Counter[Shape]()
-    for sample in samples:
-        if sample.name in file_of:
-            file, shape = file_of[sample.name], shape_of[sample.name]
-            size, fault = _checked(folder, file, sample, shape)
-            if fault:
-                faults.setdefault(fault, []).append(file)
-            elif size != shape:
-                resized[size] += 1
+    file_of = {key: names_of[key][0] for key in keys if key in names_of}
+    resized, treated = Counter[Shape](), Counter[str]()
+    for sample in (each for each in samples if each.name in file_of):
+        file, shape = file_of[sample.name], shape_of[sample.name]
+        picture = picture_files.decode(folder.read_bytes(file))
+        fault = _fault(picture, sample, shape)
+        if picture is None or fault:
+            faults.setdefault(fault, []).append(file)
+            continue
+        treated.update(picture.treatments)
+        size = picture.pixels.shape[0], picture.pixels.shape[1]
+        resized.update([size] if size != shape else [])
     if any(faults.values()):
         raise _refusal(name, faults, shape_of)
     extra = tuple(sorted(file for key, files in names_of.items() if key not in shape_of for file in files))
-    return FolderPredictions(name, folder, file_of, shape_of, resized, extra, _digest(folder, file_of))
+    digest = _digest(folder, file_of)
+    return FolderPredictions(name, folder, file_of, shape_of, resized, treated, tuple(missing), extra, digest)
 
 
 def _refusal(name: str, faults: Mapping[str, Sequence[str]], shape_of: Mapping[str, Shape]) -> ScoreError:
@@ -188,19 +216,19 @@ def _refusal(name: str, faults: Mapping[str, Sequence[str]], shape_of: Mapping[s
         f"of {len(shape_of)} samples.",
         cure=(
             f"Give one picture for every sample, named KEY.png, that keeps the input's aspect. Scored are "
-            f"{_listed(sizes)} pixels (`eval.resolution`, `eval.square`); other sizes of that aspect are resized."
+            f"{_listed(sizes)} pixels (`eval.resolution`, `eval.square`); other sizes of that aspect are resized. "
+            "With --allow-missing, samples without a picture are left out, and every row says of how many it is."
         ),
     )
 
 
-def _checked(folder: Folder, file: str, sample: Example, shape: Shape) -> tuple[Shape, str | None]:
-    """The shape of a picture, and what is wrong with it, if anything is."""
-    picture = _decode(folder.read_bytes(file))
+def _fault(picture: DecodedPicture | None, sample: Example, shape: Shape) -> str:
+    """What is wrong with a picture; empty if nothing is."""
     if picture is None:
-        return (0, 0), "corrupt"
-    size = picture.shape[0], picture.shape[1]
+        return "corrupt"
+    size = picture.pixels.shape[0], picture.pixels.shape[1]
     aspects = shape, (sample.entry.height, sample.entry.width)
-    return size, None if any(_is_of_aspect(size, aspect) for aspect in aspects) else "of another aspect"
+    return "" if any(_is_of_aspect(size, aspect) for aspect in aspects) else "of another aspect"
 
 
 def _is_of_aspect(size: Shape, aspect: Shape) -> bool:
@@ -213,13 +241,6 @@ def _is_of_aspect(size: Shape, aspect: Shape) -> bool:
 def _size(shape: Shape) -> str:
     """As people write it: the width first."""
     return f"{shape[1]}×{shape[0]}"
-
-
-def _decode(data: bytes) -> np.ndarray | None:
-    """H W 3 uint8 RGB, or None where this is not a picture."""
-    if not data:
-        return None
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
 
 
 def _digest(folder: Folder, file_of: Mapping[str, str]) -> str:
