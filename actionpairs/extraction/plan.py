@@ -99,13 +99,13 @@ class PlanSummary:
 def summarize_plan(recipe: Recipe, urls: FilePaths, *, limit: int | None) -> PlanSummary:
     """Count what a recipe would extract from annotation files."""
     plan = make_plan(urls, recipe.extract, limit=limit)
-    theirs = recipe.shard.expected
+    theirs, sizes = recipe.shard.expected, plan.split_sizes(recipe.shard)
     return PlanSummary(
         rows=plan.rows,
         rejected=plan.rejected,
         selected=len(plan.segments),
         actions=plan.actions,
-        splits=plan.split_sizes(recipe.shard),
+        splits=sizes,
         expected=Expected(theirs.source, theirs.actions, theirs.splits) if theirs else None,
         notes=(
             *(
@@ -115,9 +115,20 @@ def summarize_plan(recipe: Recipe, urls: FilePaths, *, limit: int | None) -> Pla
                 )
             ),
             *_frames_notes(recipe.extract.frames),
+            *_split_notes(recipe.shard, sizes),
             *plan.notes,
         ),
     )
+
+
+def _split_notes(shard: ShardConfig, sizes: Mapping[str, int]) -> Iterator[str]:
+    """Splits that stay empty or smaller than the recipe wants, even if every segment becomes a pair."""
+    for name, count in shard.splits.tests.items():
+        if sizes[name] < count:
+            yield f"{name} has {sizes[name]:,} of the {count:,} samples of the recipe: lower `shard.splits.tests`"
+    for name in (shard.splits.train, *shard.splits.unseen_verbs):
+        if not sizes[name]:
+            yield f"{name} is empty"
 
 
 def _frames_notes(rule: FramesConfig) -> Iterator[str]:

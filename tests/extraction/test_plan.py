@@ -71,7 +71,7 @@ def test_a_name_that_no_row_has_is_a_note(tmp_path: Path) -> None:
     path.write_text("extends: table\nextract: {select: {verbs: [tkae]}}")
     table = write_table(tmp_path)
     table.write_text(table.read_text() + "more,v1,1,2,tkae cup,tkae,cup,P01\n")
-    assert dry_run(str(path), "--annotations", str(table))["notes"] == []
+    assert not any("no row has" in note for note in dry_run(str(path), "--annotations", str(table))["notes"])
     path.write_text("extends: table\nextract: {select: {verbs: [take, tkae], nouns: [cup, pan]}}")
     assert dry_run(str(path), "--annotations", str(table))["notes"] == ["no row has the noun 'pan'"]
 
@@ -172,3 +172,10 @@ def test_a_dry_run_reads_no_video_and_no_heavy_library() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_split_that_cannot_be_filled_is_a_note(tmp_path: Path) -> None:
+    few = dry_run("table", "--annotations", write_table(tmp_path, rows=3))["notes"]
+    assert "tabletest has 3 of the 4 samples of the recipe: lower `shard.splits.tests`" in few
+    assert "table-train is empty" in few
+    assert not dry_run("table", "--annotations", write_table(tmp_path, rows=12))["notes"]
