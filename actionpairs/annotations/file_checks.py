@@ -17,6 +17,9 @@ from actionpairs.records import Reason, Rejection, Segment
 
 _ENOUGH_ROWS, _SHARE = 20, 0.95  # with fewer rows, a few good ones may be the rule
 _EXAMPLES = 3
+# No camera shows two frames of a shorter action; a file that has only such ones is in another unit.
+_SHORTEST_SECONDS, _FEW_SEGMENTS = 0.01, 2
+_STATED_UNITS = ("seconds", "milliseconds", "microseconds")  # others show what they are
 _VALUE = re.compile(
     r"'(?:[^'\\]|\\.)*'…?|\"(?:[^\"\\]|\\.)*\"…?|-?\d+(?:\.\d+)?|\ba list\b|\ban object\b|\bNone\b"
 )
@@ -27,8 +30,25 @@ class _Rows:
     """The rows of one file: how many, how many of them are unreadable for each reason, and examples of each."""
 
     count: int = 0
+    segments: int = 0
+    longest_seconds: float = 0.0
+    longest: Clip | None = None
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def add_segment(self, clip: Clip, seconds: float) -> None:
+        """Count a readable row, and keep the longest."""
+        self.segments += 1
+        if seconds > self.longest_seconds:
+            self.longest_seconds, self.longest = seconds, clip
+
+    def check_unit(self, url: str) -> None:
+        """Raise AnnotationError if all actions are so short that their times must be in another unit."""
+        clip = self.longest
+        if clip is None or self.segments < _FEW_SEGMENTS or self.longest_seconds >= _SHORTEST_SECONDS:
+            return
+        if clip.times.unit in _STATED_UNITS:
+            raise _too_short(url, clip, self.longest_seconds)
 
     def add_reason(self, detail: str) -> None:
         """Count an unreadable row by the reason, which is its detail without the values."""
@@ -54,6 +74,8 @@ class FileChecks:
         if not where.startswith(self._beginnings):
             self._turn_to(where)
         self._rows.count += 1
+        if isinstance(row, Segment) and isinstance(clip, Clip):
+            self._rows.add_segment(clip, row.duration_seconds)
         if isinstance(row, Rejection) and row.reason is Reason.UNREADABLE_ROW:
             place = clip.where if isinstance(clip, Clip) else where.partition(": ")[0]
             self._rows.add_reason(row.detail.removeprefix(f"{place}: "))
@@ -63,6 +85,7 @@ class FileChecks:
         if not any(rows.count for rows in self._files.values()):
             raise _no_rows(list(self._urls.values()))
         for name, rows in self._files.items():
+            rows.check_unit(self._urls.get(name, name))
             if not rows.reasons:
                 continue
             reason, count = rows.reasons.most_common(1)[0]
@@ -97,6 +120,16 @@ def _unreadable(url: str, rows: _Rows, reason: str) -> AnnotationError:
     )
 
 
+def _too_short(url: str, clip: Clip, seconds: float) -> AnnotationError:
+    days = " A spreadsheet stores times as shares of a day: format such cells as [h]:mm:ss.000 there."
+    return AnnotationError(
+        f"{url}: no action in it lasts {_SHORTEST_SECONDS} s: the longest is {seconds:.1g} s, from "
+        f"{quoted(clip.start)} to {quoted(clip.stop)} as {clip.times.unit}.",
+        cure=f"Is this another unit? State it in the recipe: `unit` under `extract.annotations`."
+        f"{days if clip.times.unit == 'seconds' else ''}",
+    )
+
+
 def _cure(examples: Sequence[str]) -> str:
     values = tuple(match[0].strip("'\"") for match in map(_VALUE.search, examples) if match)
     if all(example.startswith("not a") for example in examples):
@@ -104,6 +137,8 @@ def _cure(examples: Sequence[str]) -> str:
         if unit:
             rate = " and a `rate`" if unit == "timecode" else ""
             return f"Are these clock times? State `unit: {unit}`{rate} in the recipe."
+        if all(re.fullmatch(r"-?\d{1,3}(,\d{3})+", value) for value in values):
+            return "Are these thousands? Write no commas. If they are decimals, state `decimal_comma: true`."
         if all(re.fullmatch(r"-?\d+,\d+", value) for value in values):
             return "Are these decimals? State `decimal_comma: true` in the recipe."
         if all("frame number" in example for example in examples):

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import csv
-import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from actionpairs.annotations.clips import Clip, malformed
 from actionpairs.annotations.file_signs import looks_like, name_format
-from actionpairs.annotations.separators import check_separator, find_separator, split_excel_line
+from actionpairs.annotations.separators import (
+    check_separator,
+    csv_rows,
+    find_separator,
+    split_excel_line,
+)
 from actionpairs.annotations.text_encodings import decode
 from actionpairs.errors import AnnotationError, without_secrets
 from actionpairs.records import Rejection
 from actionpairs.storage import located
 
-_CELL_LIMIT_CHARACTERS = 1 << 20
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_HEADER_CHARACTERS = 1 << 20  # of which none can be over the csv module's limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,41 +63,74 @@ def load_text(url: str, *, encoding: str | None = None) -> str:
 
 
 def column_names(text: str, *, delimiter: str | None = None) -> list[str]:
-    """The column names in the first line of a delimited text."""
+    """The column names in the first line of a delimited text that is not empty."""
+    return header_line(text, delimiter=delimiter)[1]
+
+
+def header_line(text: str, *, delimiter: str | None = None) -> tuple[int, list[str]]:
+    """The number of the first line that is not empty, which is that of the column names, and the names."""
     stated, text = split_excel_line(text)
-    line = text.partition("\n")[0]
-    return [name.strip().strip('"') for name in line.split(delimiter or stated or find_separator(text))]
+    lines = csv_rows(text[: _HEADER_CHARACTERS - 1], delimiter or stated or find_separator(text))
+    names = _names(next(filter(_is_filled, lines), []))
+    return (lines.line_num if names else 1) + int(stated is not None), names
 
 
 def parse_rows(
     url: str, text: str, *, needs: Sequence[str], header: Sequence[str] | None = None, delimiter: str | None = None
 ) -> Iterator[Row | Rejection]:
-    """The rows of a delimited text; a row with more or fewer cells than the header becomes a Rejection.
+    """The rows of a delimited text; one with another number of cells than the header can become a Rejection.
 
+    It does not if what is missing are empty cells at its end, as Excel leaves them out, that are not needed, or if
+    what there is too much of is empty. Empty rows are left out.
     header: the column names of a text without a header line. Without a delimiter, the one that fits is found.
     Raises AnnotationError if a needed column is missing or occurs twice, and if a quote is not closed: then all
     later rows are uncertain.
     """
-    csv.field_size_limit(_CELL_LIMIT_CHARACTERS)
     stated, text = split_excel_line(text)
     delimiter = delimiter or stated or find_separator(text, needs=needs, cells=len(header) if header else None)
     check_separator(url, delimiter)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines = csv_rows(text, delimiter, strict=True)
     file, skipped = file_name(url), int(stated is not None)
     try:
-        names = [name.strip() for name in (next(lines, []) if header is None else header)]
-        check_columns(f"{url}, line 1", names, needs)
-        for cells in lines:
+        names = _names(next(filter(_is_filled, lines), []) if header is None else header)
+        check_columns(f"{url}, line {max(lines.line_num, 1) + skipped}", names, needs)
+        open_line = _open_line(text)
+        needed = 1 + max((names.index(name) for name in needs), default=-1)
+        for cells in filter(_is_filled, lines):
             where = f"{file}, line {lines.line_num + skipped}"
-            if len(cells) == len(names):
-                yield Row(where, dict(zip(names, cells, strict=True)))
-            elif any(cell.strip() for cell in cells):
+            is_cut = len(cells) < len(names) and lines.line_num == open_line
+            if needed <= len(cells) and not is_cut and not _is_filled(cells[len(names) :]):
+                yield Row(where, dict(zip(names, cells, strict=False)))
+            else:
                 yield malformed(where, f"{len(cells)} cells instead of {len(names)}")
     except csv.Error as error:
         raise AnnotationError(
             f"{url}, line {lines.line_num + skipped}: {error}.",
             cure="Mend the line, or save the file as plain CSV.",
         ) from None
+
+
+def _names(cells: Sequence[str]) -> list[str]:
+    return [column_name(name) for name in cells]
+
+
+def column_name(cell: str) -> str:
+    """A column's name as its cell states it; a line break in the cell counts as a space."""
+    return _LINE_END.sub(" ", cell.strip().lstrip("\ufeff"))
+
+
+def _open_line(text: str) -> int:
+    """The number of the last line if nothing ends it, so that it may be cut off; else 0."""
+    return 0 if text.endswith(("\n", "\r")) else 1 + len(_LINE_END.findall(text))
+
+
+def _is_filled(cells: Sequence[str]) -> bool:
+    return any(cell.strip() for cell in cells)
+
+
+def name_list(names: Sequence[str]) -> str:
+    """The columns of a file, for an error about them."""
+    return ", ".join(name if name.isprintable() else ascii(name) for name in names)[:300] or "nothing"
 
 
 def check_columns(where: str, names: Sequence[str], needs: Sequence[str], *, cure: str = "") -> None:
@@ -105,8 +144,7 @@ def check_columns(where: str, names: Sequence[str], needs: Sequence[str], *, cur
         return
     what = "no column" if missing else "two columns"
     columns = ", ".join(repr(column) for column in missing or twice)
-    has = ", ".join(name if name.isprintable() else ascii(name) for name in names)[:300] or "nothing"
     raise AnnotationError(
-        f"{where}: {what} {columns}; it has: {has}{looks_like(name_format(names))}.",
+        f"{where}: {what} {columns}; it has: {name_list(names)}{looks_like(name_format(names))}.",
         cure=cure or "Check `extract.annotations` in the recipe (format, columns), or give another file.",
     )

@@ -12,14 +12,16 @@ import io
 import re
 from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 from actionpairs.annotations.times import quoted
 from actionpairs.errors import AnnotationError
 
 CANDIDATES = (",", ";", "\t", "|")
-_EXCEL_LINE = re.compile(r"\ufeff?\"?sep=(.)\"?\r?\n", re.IGNORECASE)
+_EXCEL_LINE = re.compile(r"\ufeff?\"?sep=(.)\"?[ ,;]*(?:\r\n|\r|\n)", re.IGNORECASE)
 _SAMPLE_CHARACTERS = 1 << 16
 _SAMPLE_ROWS = 100
+_CELL_LIMIT_CHARACTERS = 1 << 20
 
 
 def split_excel_line(text: str) -> tuple[str | None, str]:
@@ -35,8 +37,19 @@ def find_separator(text: str, *, needs: Sequence[str] = (), cells: int | None = 
     """
     sample = text[:_SAMPLE_CHARACTERS]
     if len(sample) < len(text):  # without the row that is cut off
-        sample = sample[: sample.rfind("\n") + 1] or sample
+        sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
     return max(CANDIDATES, key=lambda separator: _merit(sample, separator, needs, cells))
+
+
+def csv_rows(text: str, separator: str, *, strict: bool = False) -> Any:
+    """The csv module's reader of a text. Spaces before a quoted cell (`1, "cut, stir"`) do not belong to it.
+
+    strict: whether a quote that is never closed, or that text follows, raises csv.Error.
+    """
+    csv.field_size_limit(_CELL_LIMIT_CHARACTERS)
+    is_spaced = separator != " " and re.search(f'{re.escape(separator)} +"', text[:_SAMPLE_CHARACTERS]) is not None
+    source = io.StringIO(text, newline="")
+    return csv.reader(source, delimiter=separator, strict=strict, skipinitialspace=is_spaced)
 
 
 def check_separator(url: str, separator: str) -> None:
@@ -49,7 +62,7 @@ def check_separator(url: str, separator: str) -> None:
 
 def _merit(sample: str, separator: str, needs: Sequence[str], cells: int | None) -> tuple[int, bool, float, int]:
     """How well a separator fits: needed columns, several cells, share of rows of the header's length, cells."""
-    lines = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
+    lines = csv_rows(sample, separator)
     try:
         rows = [row for row in islice(lines, _SAMPLE_ROWS) if any(cell.strip() for cell in row)]
     except csv.Error:  # an endless cell, or a bare carriage return

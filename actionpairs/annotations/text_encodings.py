@@ -24,11 +24,23 @@ _BYTE_ORDER_MARKS = (  # the longer first: UTF-16's is the beginning of UTF-32's
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _OTHER_KINDS = {
-    b"PK\x03\x04": ("a zip file or a spreadsheet", "Unpack it; a spreadsheet is read by `format: table`."),
+    b"PK\x03\x04": (
+        "a zip file or a spreadsheet",
+        "Unpack it. A whole .xlsx is read by `format: table`; save other spreadsheets as .xlsx or as CSV UTF-8.",
+    ),
     b"\xd0\xcf\x11\xe0": ("a spreadsheet of Excel 2003 or before", "Save it as .xlsx or as CSV UTF-8."),
     b"PAR1": ("Parquet", "Parquet is read by `format: table`."),
     b"\x89HDF": ("HDF5", "The only HDF5 annotations that are read are those of `format: mpii2`."),
     b"SQLite format 3": ("an SQLite database", "Export the table as CSV."),
+    b"version https://git-lfs": ("a pointer of Git LFS in place of the file", "Get the file: `git lfs pull`."),
+    b"<!doctype html": ("a web page", "Download the file itself."),
+    b"<!DOCTYPE html": ("a web page", "Download the file itself."),
+    b"<html": ("a web page", "Download the file itself, or save the table as CSV UTF-8."),
+    b"BZh": ("a file compressed by bzip2", "Unpack it."),
+    b"\xfd7zXZ": ("a file compressed by xz", "Unpack it."),
+    b"\x28\xb5\x2f\xfd": ("a file compressed by zstd", "Unpack it."),
+    b"FEA1": ("Feather of version 1", "Write it as Parquet: `pandas.read_feather(PATH).to_parquet(PATH)`."),
+    b"\x93NUMPY": ("a NumPy array", "Write it as CSV or Parquet."),
 }
 _PICKLE_PROTOCOLS = {bytes([0x80, protocol]) for protocol in range(2, 6)}
 _SAMPLE_BYTES = 4096
@@ -58,13 +70,13 @@ def decode(url: str, data: bytes, *, encoding: str | None = None) -> str:
     marked = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), None)
     name = marked or encoding or "utf-8"
     try:
-        text = data.decode(name)
+        text = data.decode(name).removeprefix("\ufeff")  # some programs write a second mark
     except UnicodeDecodeError as error:
         raise _undecodable(url, data, name, error) from None
-    if not marked and data[:_SAMPLE_BYTES].count(0) > _SHARE_OF_NULS * len(data[:_SAMPLE_BYTES]):
+    if name == "utf-8" and data[:_SAMPLE_BYTES].count(0) > _SHARE_OF_NULS * len(data[:_SAMPLE_BYTES]):
         raise AnnotationError(
             f"{url}: not UTF-8 text: it looks like UTF-16 without a byte order mark.",
-            cure="Save the file as UTF-8.",
+            cure="Save the file as UTF-8; or read a table with `encoding: utf-16-le` under `extract.annotations`.",
         )
     return text
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from actionpairs.errors import AnnotationError
 from actionpairs.extraction.summary import ExtractSummary
 from actionpairs.extraction.video_pairs import VideoTask
 from actionpairs.pairs import VideoNotes
@@ -40,6 +41,18 @@ def noted(
     tasks: the segments of every video file. videos: what was found out about the files.
     """
     return replace(summary, notes=(*plan_notes, *_unit_notes(tasks, videos), *summary.notes))
+
+
+def checked(
+    summary: ExtractSummary, tasks: Sequence[VideoTask], videos: Mapping[str, VideoNotes]
+) -> ExtractSummary:
+    """The summary; raises AnnotationError if there is no pair at all, and another unit explains why."""
+    for note in () if summary.pairs else _unit_notes(tasks, videos):
+        raise AnnotationError(
+            f"{summary.out}: no pair of {summary.selected:,} segments: {note}",
+            cure="State the right `unit` (or `rate`) under `extract.annotations` in the recipe.",
+        )
+    return summary
 
 
 def _unit_notes(tasks: Sequence[VideoTask], videos: Mapping[str, VideoNotes]) -> Iterator[str]:

@@ -64,7 +64,7 @@ def extract(
         summary = _summarized(folder, counts, rejections, todo, tasks, _notes(outcome.results), rate=rate)
         overview = write_overview(folder, summary, rejections)
         manifest.finish(folder, spec, counts=counts, files=_digests(outcome.results) | overview)
-        return replace(summary, lost=outcome.lost)
+        return unit_notes.checked(replace(summary, lost=outcome.lost), tasks, _notes(outcome.results))
 
 
 def write_overview(
@@ -97,7 +97,8 @@ def _summary_again(
 ) -> ExtractSummary:
     """The summary of a run that has finished before."""
     notes = {task.file: pairs.load_notes(folder, task.name) for task in tasks}
-    return _summarized(folder, counts, pairs.load_rejections(folder), todo, tasks, notes, rate=rate)
+    summary = _summarized(folder, counts, pairs.load_rejections(folder), todo, tasks, notes, rate=rate)
+    return unit_notes.checked(summary, tasks, notes)
 
 
 # 7 parameters: what the summary and its warnings are made of.

@@ -160,3 +160,30 @@ def test_wrong_elements_and_attributes_in_xml_never_raise_anything_else(name: st
             failure, rows = error, []
     assert all(isinstance(row, Segment | Rejection) for row in rows)
     assert failure is None or (file in failure.message and failure.cure)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "00:00:02,000 -> 00:00:03,000",
+        "00:00:02,000 \u2013> 00:00:03,000",
+        "00:00:02,000 --&gt; 00:00:03,000",
+        "00:00:02,000 \u2192 00:00:03,000",
+        "00: 00: 02, 000 --> 00: 00: 03, 000",
+    ],
+)
+def test_a_cue_with_a_broken_time_is_rejected_and_no_text_of_the_one_before(tmp_path: Path, line: str) -> None:
+    text = f"1\n00:00:01,000 --> 00:00:02,000\ngo\n\n2\n{line}\nstop\n"
+    cues, rejected = spans(paths := write(tmp_path, "a.srt", text), **FORMAT), details(paths, **FORMAT)
+    assert cues == [("a", 1.0, 2.0, "go")]
+    assert rejected == [f"a.srt, line 6: not `start --> stop`: {line!r}"]
+
+
+def test_times_in_the_text_of_a_cue_stay_text(tmp_path: Path) -> None:
+    text = "1\n00:00:01,000 --> 00:00:02,000\nopen from\n10:30 - 11:45\n"
+    assert spans(write(tmp_path, "a.srt", text), **FORMAT) == [("a", 1.0, 2.0, "open from 10:30 - 11:45")]
+
+
+def test_a_line_of_one_blank_does_not_end_a_webvtt_cue(tmp_path: Path) -> None:
+    text = "WEBVTT\nKind: captions\n\n00:01.000 --> 00:02.000 align:start\n \ncut<00:01.500><c> bread</c>\n"
+    assert spans(write(tmp_path, "a.vtt", text), **FORMAT) == [("a", 1.0, 2.0, "cut bread")]

@@ -109,6 +109,24 @@ def test_the_terminal_the_page_and_a_second_call_ask(
     assert f"is this `unit: {unit}`?" in (tmp_path / "out/index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("factor", [30000 / 1001, 1000])
+def test_a_unit_that_leaves_no_pair_is_an_error(dataset: RawDataset, tmp_path: Path, factor: float) -> None:
+    change(dataset, factor)
+    rows = dataset.table.read_text().splitlines()
+    # Segments from the first frame on would show something in any unit.
+    dataset.table.write_text("\n".join(row for row in rows if row.split(",")[2] != "0") + "\n")
+    for _ in range(2):
+        with pytest.raises(AnnotationError, match=r"no pair of .* is this `unit: "):
+            extract(
+                "table",
+                videos=str(dataset.videos),
+                annotations=dataset.table,
+                out=str(tmp_path / "out"),
+                executor="serial",
+            )
+    assert (tmp_path / "out/index.html").exists()  # with every segment and its reason
+
+
 @pytest.mark.parametrize("one", [str, Path])
 def test_one_path_from_python_is_one_file(dataset: RawDataset, tmp_path: Path, one: Any) -> None:
     summary = extract(

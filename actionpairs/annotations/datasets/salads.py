@@ -72,7 +72,7 @@ def _clip(
 
 def _load_stamps(url: str) -> list[int]:
     stamps: list[int] = []
-    for number, line in enumerate(load_text(url).splitlines(), start=1):
+    for number, line in enumerate(load_text(url).rstrip().splitlines(), start=1):
         first = line.partition(" ")[0].strip()
         if not re.fullmatch(r"\d{1,18}", first, re.ASCII) or (stamps and int(first) < stamps[-1]):
             raise AnnotationError(

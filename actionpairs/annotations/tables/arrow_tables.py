@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from actionpairs.annotations.rows import Row, file_name
@@ -40,12 +41,14 @@ def open_arrow(url: str, data: bytes) -> tuple[list[str], Callable[[Sequence[str
         times = [
             field.name for field in schema if pa.types.is_time(field.type) or pa.types.is_duration(field.type)
         ]
+        others = [field.name for field in schema if pa.types.is_decimal(field.type) or _is_binary(field.type)]
         classes = _class_names(schema)
         file, number = file_name(url), 0
         try:
             for batch in batches(wanted):
                 for cells in batch.to_pylist():
                     number += 1
+                    cells |= {name: _value(cells[name]) for name in others if name in cells}
                     yield Row(f"{file}, row {number}", _plain(cells, times, classes))
         except (pa.ArrowException, ArithmeticError, OSError, ValueError) as error:
             raise _damaged(url, error) from None
@@ -91,6 +94,24 @@ def _plain(
     return values
 
 
+def _is_binary(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _value(value: object) -> object:
+    """A decimal as a number, and bytes as a text: several writers do not mark texts as such."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            pass  # a picture, say: the row is rejected if the column is needed
+    return value
+
+
 def _class_names(schema: Any) -> dict[str, list[str]]:
     """The names of the classes of each column of classes, as `datasets` states them in the metadata."""
     try:
@@ -105,4 +126,6 @@ def _class_names(schema: Any) -> dict[str, list[str]]:
 
 
 def _damaged(url: str, error: Exception) -> AnnotationError:
-    return AnnotationError(f"{url}: not a whole Parquet or Arrow file: {one_line(error)}.", cure="Write it again.")
+    return AnnotationError(
+        f"{url}: not a whole Parquet or Arrow file: {one_line(error).rstrip('.')}.", cure="Write it again."
+    )

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from actionpairs.annotations.rows import name_list
 from actionpairs.annotations.times import number, quoted, unit_of
 from actionpairs.errors import AnnotationError
 from actionpairs.formats import TableColumns, TableFormat
@@ -20,11 +21,14 @@ _NAMES: Mapping[str, tuple[str, ...]] = {  # the better name first
     "id": ("segment_id", "narration_id", "unique_narration_id", "annotation_id"),
     "video": (
         "video", "video_id", "video_name", "video_file", "video_path", "video_uid", "videoname", "videoid", "vid",
-        "file_name", "filename", "file", "media", "media_file", "clip", "clip_name", "path", "youtube_id",
+        "video_filename", "file_name", "filename", "file", "media", "media_file", "clip", "clip_name", "clip_id",
+        "path", "recording", "youtube_id",
     ),
     "instruction": (
         "instruction", "narration", "caption", "sentence", "description", "text", "prompt", "annotation", "query",
-        "step", "step_name", "action", "action_name", "activity", "label", "class", "behavior",
+        "narration_text", "step", "step_name", "step_description", "action", "action_name", "action_label",
+        "action_description", "activity", "activity_label", "label", "label_name", "class", "class_name",
+        "behavior", "behaviour", "event", "task",
     ),
     "verb": ("verb",),
     "noun": ("noun",),
@@ -40,6 +44,8 @@ _UNITS = {
     "timecode": {"timecode", "tc"},
 }
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.04, 600.0  # the median of actions that anybody annotates
+_MISSING = {"", "-", "?", "na", "n/a", "nan", "nat", "null", "none"}
+_EXCEL_ERROR = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!)")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _GLUED = re.compile(r"(start|stop|end|begin)(time|timestamp|frame|seconds?|sec|ms|s)")
 
@@ -133,7 +139,7 @@ def _unit_of_name(parts: tuple[str, ...]) -> str:
 def _unit(span: _Span, rows: Sequence[Mapping[str, object]]) -> str:
     """The unit of a pair of columns; empty if it is open."""
     pairs = [(row.get(span.start), row.get(span.stop)) for row in rows]
-    values = tuple(value for pair in pairs for value in pair if None not in pair and "" not in pair)
+    values = tuple(value for pair in pairs for value in pair if not any(map(_is_missing, pair)))
     written = unit_of(values)
     if written:
         return written if span.unit in ("", written, "seconds") else ""
@@ -169,10 +175,18 @@ def _named(names: Sequence[str], rows: Sequence[Mapping[str, object]], role: str
 
 def _suits(values: Sequence[object], role: str) -> bool:
     """Whether ids differ, and words are not the numbers of classes."""
-    texts = [str(value).strip() for value in values if value is not None]
     if role == "id":
+        texts = [str(value).strip() for value in values if value is not None]
         return "" not in texts and len(set(texts)) == len(values)
-    return role not in ("instruction", "verb", "noun") or not all(text.isdecimal() for text in texts)
+    words = [str(value).strip() for value in values if not _is_missing(value)]
+    return role not in ("instruction", "verb", "noun") or not all(word.isdecimal() for word in words)
+
+
+def _is_missing(value: object) -> bool:
+    """Whether a cell says that it has no value; such rows are rejected later, and say nothing of the unit."""
+    if isinstance(value, str):
+        return value.strip().lower() in _MISSING or _EXCEL_ERROR.match(value.strip()) is not None
+    return value is None or value != value
 
 
 def _parts(name: str) -> tuple[str, ...]:
@@ -190,8 +204,8 @@ def _yaml(name: str | None) -> str:
 
 
 def _no_guess(where: str, what: str, names: Sequence[str]) -> AnnotationError:
-    has = ", ".join(name if name.isprintable() else ascii(name) for name in names)[:300] or "nothing"
     return AnnotationError(
-        f"{where}: cannot tell {what}; the columns are: {has}.",
-        cure="State it in the recipe, under `extract.annotations`: `columns`, `unit`, and `rate` for frames.",
+        f"{where}: cannot tell {what}; the columns are: {name_list(names)}.",
+        cure="State it in the recipe, under `extract.annotations`: `columns`, `unit`, and `rate` for frames. "
+        "The first line must have the names of the columns.",
     )

@@ -2,7 +2,7 @@
 
 pandas calls its forms orients: `records` is a list of objects; `columns` (the default) an object of columns, each
 an object of rows; `index` the same the other way round; `split` and `table` state the columns beside the rows.
-`values` has no names, so nothing can be read from it.
+`values` has no names, so nothing can be read from it. A list of objects can also stand below a key of an object.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from actionpairs.annotations.clips import malformed
-from actionpairs.annotations.file_signs import describe_document
+from actionpairs.annotations.file_signs import describe_document, document_format
 from actionpairs.annotations.rows import Row, file_name
 from actionpairs.errors import AnnotationError
 from actionpairs.records import Rejection
@@ -83,7 +83,22 @@ def _rows(url: str, document: object, needs: Sequence[str]) -> _Rows | None:
         return _numbered(url, [_named(columns, cells) for cells in content])
     if isinstance(document.get("schema"), dict) and isinstance(content, list):
         return _numbered(url, content)
-    return _of_mapping(url, document, needs)
+    return _of_mapping(url, document, needs) or _of_list(url, document, needs)
+
+
+def _of_list(url: str, document: Mapping[str, object], needs: Sequence[str]) -> _Rows | None:
+    """The rows of the one list in a document whose objects have most of the needed keys."""
+    if document_format(document):
+        return None
+    merits: dict[str, int] = {}
+    for name, value in document.items():
+        keys = (
+            {key for item in value if isinstance(item, dict) for key in item} if isinstance(value, list) else set()
+        )
+        merits[name] = len(keys.intersection(needs))
+    best = [name for name, merit in merits.items() if merit and merit == max(merits.values())]
+    items = document[best[0]] if len(best) == 1 else None
+    return _numbered(url, items) if isinstance(items, list) else None
 
 
 def _of_mapping(url: str, document: Mapping[str, object], needs: Sequence[str]) -> _Rows | None:

@@ -11,13 +11,14 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-from actionpairs.annotations.rows import Row, file_name
+from actionpairs.annotations.rows import Row, column_name, file_name
 from actionpairs.annotations.times import clock_text
 from actionpairs.errors import ActionpairsError, AnnotationError, MissingExtraError, one_line
 from actionpairs.records import Rejection
 
 _MOST_BYTES = 2 << 30  # of the unzipped workbook; a few kilobytes of zip can hold terabytes
 _ZIP = b"PK\x03\x04"
+_Cells = tuple[int, tuple[Any, ...]]  # the number of a row, and its cells
 
 
 def is_spreadsheet(data: bytes) -> bool:
@@ -57,17 +58,14 @@ def open_sheet(
     cells = sheets[candidates[0]]
     header = _header(cells)
     where = f"{file_name(url)}, {candidates[0]} row"
-    # Rows of only empty cells are what Excel keeps of rows that were formatted once.
     rows: list[Row | Rejection] = [
-        Row(f"{where} {number}", dict(zip(header, row, strict=False)))
-        for number, row in enumerate(cells[1:], start=2)
-        if any(cell not in (None, "") for cell in row)
+        Row(f"{where} {number}", dict(zip(header, row, strict=False))) for number, row in cells[1:]
     ]
     return header, rows
 
 
-def _load(url: str, data: bytes) -> dict[str, list[tuple[Any, ...]]]:
-    """The cells of every sheet, by its name."""
+def _load(url: str, data: bytes) -> dict[str, list[_Cells]]:
+    """The rows of every sheet, by its name, with their numbers, without empty ones: Excel keeps formatted rows."""
     try:
         import openpyxl
     except ImportError:
@@ -77,7 +75,11 @@ def _load(url: str, data: bytes) -> dict[str, list[tuple[Any, ...]]]:
         _check_size(url, data)
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         return {
-            sheet.title: [tuple(map(clock_text, row)) for row in sheet.iter_rows(values_only=True)]
+            sheet.title: [
+                (number, tuple(map(clock_text, row)))
+                for number, row in enumerate(sheet.iter_rows(values_only=True), start=1)
+                if any(cell not in (None, "") for cell in row)
+            ]
             for sheet in book.worksheets
             if sheet.sheet_state == "visible"
         }
@@ -97,8 +99,8 @@ def _check_size(url: str, data: bytes) -> None:
             )
 
 
-def _header(rows: Sequence[Sequence[object]]) -> list[str]:
-    return ["" if cell is None else str(cell).strip() for cell in rows[0]] if rows else []
+def _header(rows: Sequence[_Cells]) -> list[str]:
+    return ["" if cell is None else column_name(str(cell)) for cell in rows[0][1]] if rows else []
 
 
 def _names(sheets: Any) -> str:

@@ -8,7 +8,7 @@ from itertools import islice
 
 from actionpairs.annotations.clips import Clip
 from actionpairs.annotations.file_signs import name_format
-from actionpairs.annotations.rows import Row, check_columns, file_name, load_bytes, map_rows
+from actionpairs.annotations.rows import Row, check_columns, file_name, load_bytes, map_rows, name_list
 from actionpairs.annotations.tables import column_guess
 from actionpairs.annotations.tables.table_files import TableFile, open_table
 from actionpairs.annotations.times import Times
@@ -109,8 +109,18 @@ def _data_files(url: str) -> set[str]:
 
 def _guess(url: str, opened: TableFile, table: TableFormat) -> TableFormat:
     wanted = column_guess.candidates(opened.names)
-    rows = (row.cells for row in opened.rows(wanted) if isinstance(row, Row))
-    return column_guess.guess(url, opened.names, list(islice(rows, _SAMPLE_ROWS)), table)
+    check_columns(opened.header_at, opened.names, wanted)
+    rows = list(islice(opened.rows(wanted), _SAMPLE_ROWS))
+    cells = [row.cells for row in rows if isinstance(row, Row)]
+    if not cells:
+        problem = next(
+            (f"no row can be read: {row.detail}" for row in rows if isinstance(row, Rejection)), "no row in it"
+        )
+        raise AnnotationError(
+            f"{url}: {problem}; the columns are: {name_list(opened.names)}.",
+            cure="Give a table with one line of column names and below it a row per action.",
+        )
+    return column_guess.guess(url, opened.names, cells, table)
 
 
 def _check(url: str, opened: TableFile, needs: Sequence[str], table: TableFormat) -> None:

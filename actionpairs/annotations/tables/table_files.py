@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from actionpairs.annotations.rows import Row, column_names, load_bytes, parse_rows
+from actionpairs.annotations.rows import Row, header_line, load_bytes, parse_rows
 from actionpairs.annotations.separators import find_separator, split_excel_line
 from actionpairs.annotations.tables import arrow_tables, json_tables, spreadsheets
 from actionpairs.annotations.text_encodings import decode, gunzip, refuse_pickle
@@ -55,9 +55,10 @@ def _delimited(url: str, text: str, table: TableFormat, needs: Sequence[str]) ->
     stated, body = split_excel_line(text)
     separator = table.separator or stated or find_separator(body, needs=needs)
     comma = table.decimal_comma
+    line, names = header_line(text, delimiter=separator)
     return TableFile(
-        f"{url}, line 1",
-        column_names(body, delimiter=separator),
+        f"{url}, line {line}",
+        names,
         lambda columns: parse_rows(url, text, needs=columns, delimiter=separator),
         # A program that separates cells by semicolons does so because its decimals have commas.
         separator == ";" if comma is None else comma,

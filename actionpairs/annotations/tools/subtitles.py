@@ -19,7 +19,13 @@ from actionpairs.records import Rejection
 
 _STAMP = r"((?:\d{1,6}:)?\d{1,6}:\d{1,2}(?:[.,]\d{1,9})?)"
 _TIMING = re.compile(rf"\s*{_STAMP}\s*-->\s*{_STAMP}(?:\s.*)?", re.ASCII)  # after them: positions, settings
-_CUE_START = re.compile(r"\s*\d\S*:\S*\s*-->", re.ASCII)
+# What stands for the times of a cue, also with a broken arrow or blanks in the times: else the line, and the cue
+# below it, would be read as text of the cue before.
+_TIME_LIKE = r"\d[\d:., ]*:[\d:., ]*\d"
+_CUE_START = re.compile(
+    rf"\s*(?:\d\S*:\S*\s*-->|{_TIME_LIKE}\s*(?:[-=\u2010-\u2015\u2212]+\s*(?:>|&gt;)|\u2192)\s*{_TIME_LIKE})",
+    re.ASCII,
+)
 _CLOCK = Times("clock")
 _NO_CUES = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
 _SRT_TAGS = re.compile(r"</?(?:i|b|u|s|font)(?:\s[^<>]*)?>|\{\\[^{}]*\}", re.IGNORECASE)  # {\an8}: its place
@@ -85,8 +91,8 @@ def _clip(where: str, video: str, line: str, words: str) -> Clip | Rejection:
 
 
 def _vtt_text(lines: Sequence[str]) -> str:
-    """The text up to the first blank line, without tags."""
-    end = next((number for number, line in enumerate(lines) if not line.strip()), len(lines))
+    """The text up to the first empty line, without tags. A line of one blank, as YouTube writes, is not empty."""
+    end = lines.index("") if "" in lines else len(lines)
     return " ".join(html.unescape(_VTT_TAGS.sub("", " ".join(lines[:end]))).split())
 
 
