@@ -11,16 +11,40 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from actionpairs.recipe import load as load_recipe
+    from actionpairs.stages.bench import evaluate_benchmark
+    from actionpairs.stages.compare import compare
     from actionpairs.stages.demo import demo
     from actionpairs.stages.edit import edit
     from actionpairs.stages.eval import evaluate
+    from actionpairs.stages.export import export
     from actionpairs.stages.extract import extract
     from actionpairs.stages.measure import measure
+    from actionpairs.stages.merge import merge
+    from actionpairs.stages.mix import mix
     from actionpairs.stages.shard import shard
+    from actionpairs.stages.stats import stats
     from actionpairs.stages.train import train
     from actionpairs.stages.verify import verify
 
-__all__ = ["extract", "measure", "shard", "train", "evaluate", "edit", "verify", "demo", "load_recipe"]
+del annotations  # else `from actionpairs import annotations` would be the __future__ and not the package
+
+__all__ = [
+    "extract",
+    "measure",
+    "shard",
+    "verify",
+    "merge",
+    "mix",
+    "stats",
+    "export",
+    "train",
+    "evaluate",
+    "evaluate_benchmark",
+    "compare",
+    "edit",
+    "demo",
+    "load_recipe",
+]
 
 _HOMES = {
     "extract": ("actionpairs.stages.extract", "extract"),
@@ -28,13 +52,19 @@ _HOMES = {
     "shard": ("actionpairs.stages.shard", "shard"),
     "train": ("actionpairs.stages.train", "train"),
     "evaluate": ("actionpairs.stages.eval", "evaluate"),
+    "evaluate_benchmark": ("actionpairs.stages.bench", "evaluate_benchmark"),
+    "compare": ("actionpairs.stages.compare", "compare"),
     "edit": ("actionpairs.stages.edit", "edit"),
     "verify": ("actionpairs.stages.verify", "verify"),
+    "merge": ("actionpairs.stages.merge", "merge"),
+    "mix": ("actionpairs.stages.mix", "mix"),
+    "stats": ("actionpairs.stages.stats", "stats"),
+    "export": ("actionpairs.stages.export", "export"),
     "demo": ("actionpairs.stages.demo", "demo"),
     "load_recipe": ("actionpairs.recipe", "load"),
 }
 
-_TRAINED = frozenset({"train", "evaluate", "edit", "demo"})
+_TRAINED = frozenset({"train", "evaluate", "evaluate_benchmark", "compare", "edit", "demo"})
 
 
 def __getattr__(name: str) -> Any:

@@ -47,7 +47,8 @@ def recipes() -> str:
         "beside it, or one of the package) and states only what differs; mappings are merged key by key, anything "
         "else is replaced. With `extends: [table, kontext]`, each section is that of the last recipe that has it. "
         "`actionpairs recipe show NAME` prints a whole recipe, with the origin of each key; `--set KEY=VALUE` "
-        f"of every command changes one. The package comes with: {', '.join(f'`{name}`' for name in builtin_names())}.\n",
+        "of every command changes one. The package comes with: "
+        f"{', '.join(f'`{name}`' for name in builtin_names())}.\n",
     ]
     models = {
         **dict(inspect.getmembers(configs, inspect.isclass)),

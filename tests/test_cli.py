@@ -27,7 +27,25 @@ def invoke(*arguments: object):  # type: ignore[no-untyped-def]
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", ["", "extract", "measure", "shard", "verify", "train", "eval", "edit", "demo"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "extract",
+        "measure",
+        "shard",
+        "verify",
+        "merge",
+        "mix",
+        "stats",
+        "export",
+        "train",
+        "eval",
+        "compare",
+        "edit",
+        "demo",
+    ],
+)
 def test_every_command_explains_itself(command: str) -> None:
     result = invoke(*command.split(), "--help")
     assert result.exit_code == 0
@@ -107,6 +125,7 @@ if __name__ == "__main__":
     [
         ["train", "demo", "--shards", "x", "--out", "y"],
         ["eval", "demo", "--model", "m", "--shards", "x", "--split", "s", "--out", "y"],
+        ["compare", "x", "--out", "y"],
         ["demo"],
     ],
 )
@@ -159,14 +178,28 @@ def test_the_api_and_the_command_write_the_same_bytes_and_the_same_summary(
 
 
 COMMANDS = {"extract": "extract", "measure": "measure", "shard": "shard", "train": "train", "evaluate": "eval"}
+SAME_NAMES = {name: name for name in ("compare", "edit", "verify", "merge", "mix", "stats", "export")}
 
 
-@pytest.mark.parametrize(("function", "command"), {**COMMANDS, "edit": "edit", "verify": "verify"}.items())
+@pytest.mark.parametrize(("function", "command"), {**COMMANDS, **SAME_NAMES}.items())
 def test_every_option_of_a_command_is_a_parameter_of_its_function(function: str, command: str) -> None:
     import actionpairs
 
     parameters = set(inspect.signature(getattr(actionpairs, function)).parameters)
-    only_the_command = {"as_json", "dry_run", "executor_name", "address", "expected", "grid", "pairs", "shards"}
+    only_the_command = {
+        "as_json",
+        "dry_run",
+        "executor_name",
+        "address",
+        "expected",
+        "grid",
+        "pairs",
+        "shards",
+        "changes",
+        "bench",
+        "data",
+        *(f"judge_{name}" for name in ("source", "model", "cache", "concurrency", "allow_gaps", "dry_run")),
+    }
     options = {option.name for option in main.commands[command].params if isinstance(option, click.Option)}
     assert options - only_the_command <= parameters
 
@@ -195,3 +228,26 @@ def test_a_full_disk_is_a_clear_error(dataset: RawDataset, tmp_path: Path) -> No
     )
     assert result.exit_code == 1
     assert "error: /dev/full/pairs" in result.output
+
+
+def test_a_key_is_changed_on_the_command_line() -> None:
+    changes = ["--set", "train.steps=7", "--set", "train.lora={rank: 4}"]
+    lines = invoke("recipe", "show", "editaction", *changes).output.splitlines()
+    assert [line.split() for line in lines if "steps: 7" in line] == [["steps:", "7", "#", "--set"]]
+    assert any("rank: 4" in line for line in lines)
+
+
+def test_a_wrong_key_on_the_command_line_is_an_error_with_the_right_one() -> None:
+    result = invoke("train", "editaction", "--shards", "x", "--out", "y", "--set", "train.stps=7")
+    assert result.exit_code == 1
+    assert "did you mean `steps`" in result.stderr
+
+
+def test_recipes_are_listed_checked_and_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "editaction" in invoke("recipe", "list").output
+    assert invoke("recipe", "new", "mine").output == "mine.yaml\n"
+    assert invoke("recipe", "check", "mine.yaml").exit_code == 0
+    (tmp_path / "mine.yaml").write_text("extends: table\nshard: {filters: {min_chnge: 1}}\n")
+    wrong = invoke("recipe", "check", "mine.yaml")
+    assert (wrong.exit_code, "did you mean `min_change`" in wrong.stderr) == (1, True)

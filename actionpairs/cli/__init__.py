@@ -1,10 +1,10 @@
-"""The command line: one file of commands for data, one for models."""
+"""The command line: commands for data, for models and for recipes, in a file each."""
 
 from __future__ import annotations
 
 import click
 
-from actionpairs.cli import data, models
+from actionpairs.cli import data, models, recipes, sets
 from actionpairs.cli.options import CONTEXT, Commands
 
 
@@ -20,7 +20,9 @@ def main(debug: bool) -> None:
 
 
 for _command in (
-    *(data.extract, data.measure, data.shard, data.verify),
-    *(models.train, models.evaluate, models.edit, models.demo),
+    *(data.extract, data.measure, data.shard, data.verify, data.export),
+    *(sets.merge, sets.mix, sets.stats),
+    *(models.train, models.evaluate, models.compare, models.edit, models.demo),
+    recipes.recipe,
 ):
     main.add_command(_command)

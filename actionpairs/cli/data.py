@@ -16,6 +16,7 @@ from actionpairs.cli.options import (
     recipe_argument,
     workers_option,
 )
+from actionpairs.exports import TARGETS
 
 
 @click.command()
@@ -60,7 +61,9 @@ def extract(
     from actionpairs.stages.extract import extract as run
 
     where = executor(executor_name, address)
-    print_summary(run(recipe, annotations=annotations, executor=where, **options), as_json)
+    result = run(recipe, annotations=annotations, executor=where, **options)
+    print_summary(result, as_json)
+    click.echo(f"{result.out}/index.html", err=as_json)
 
 
 @click.command()
@@ -81,7 +84,9 @@ def measure(pairs: str, as_json: bool, executor_name: str, address: str | None, 
     """
     from actionpairs.stages.measure import measure as run
 
-    print_summary(run(pairs, executor=executor(executor_name, address), **options), as_json)
+    result = run(pairs, executor=executor(executor_name, address), **options)
+    print_summary(result, as_json)
+    click.echo(f"{result.out}/index.html", err=as_json)
 
 
 @click.command()
@@ -93,17 +98,25 @@ def measure(pairs: str, as_json: bool, executor_name: str, address: str | None, 
 )
 @executor_options
 @click.option("--check", "expected", help="Compare the result with a reviewed manifest.")
+@click.option("--cache", metavar="DIR", help="Where a language model's answers are kept; in --out by default.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Questions to a language model at a time.",
+)
 @json_option
-# 8 parameters: one per option of the command.
+# 8 parameters: those that this command uses itself.
 def shard(
     recipe: str,
-    pairs: str,
     out: str,
     workers: int | None,
     executor_name: str,
     address: str | None,
     expected: str | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Filter, split and pack pairs into WebDataset shards.
 
@@ -114,13 +127,15 @@ def shard(
     from actionpairs.stages.shard import shard as run
 
     workers = workers or (1 if executor_name != "ray" else None)
-    summary = run(recipe, pairs=pairs, out=out, workers=workers, executor=executor(executor_name, address))
+    where = executor(executor_name, address)
+    summary = run(recipe, out=out, workers=workers, executor=where, **options)
     print_summary(summary, as_json)
     if expected:
         from actionpairs.stages.verify import check
 
         check(out, expected)
         click.echo(f"as {expected} says")
+    click.echo(f"{out}/index.html", err=as_json)
 
 
 @click.command()
@@ -136,3 +151,30 @@ def verify(shards: str, workers: int | None) -> None:
     from actionpairs.stages.verify import verify as run
 
     click.echo(f"{run(shards, workers=workers):,} samples, all whole")
+
+
+@click.command()
+@click.argument("shards")
+@click.option(
+    "--to", required=True, type=click.Choice(TARGETS), help="The layout: of a trainer, or a plain folder."
+)
+@click.option("--out", required=True, help="New folder for the pictures and the config.")
+@click.option("--split", "splits", multiple=True, help="Split to export; may be repeated. All by default.")
+@workers_option
+@executor_options
+@json_option
+def export(shards: str, as_json: bool, executor_name: str, address: str | None, **options: Any) -> None:
+    """Write shards as pictures and a config for another project's trainer.
+
+    Every split has a folder of its own. JPEGs are copied as they are, in their own shape. The config trains on
+    the training split, and has validation pictures of a test split where the trainer makes some. docs/export.md
+    describes each layout.
+
+    \b
+    Examples:
+      actionpairs export out/shards --to ai-toolkit --out out/ai-toolkit
+      actionpairs export out/shards --to folder --split LCtest500 --out out/test
+    """
+    from actionpairs.stages.export import export as run
+
+    print_summary(run(shards, executor=executor(executor_name, address), **options), as_json)

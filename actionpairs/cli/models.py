@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from functools import partial
 from typing import Any
 
 import click
 
+from actionpairs.cli.judges import judge_cost, judge_options
 from actionpairs.cli.options import (
     device_option,
     json_option,
@@ -56,8 +59,11 @@ def train(recipe: str, dry_run: bool, as_json: bool, **options: Any) -> None:
     print_summary(run(recipe, **options), as_json)
 
 
+_BENCHMARKS = "motionedit", "bytemorph", "aurora", "risebench", "gedit", "imgedit"
+
+
 @click.command(name="eval")
-@recipe_argument
+@partial(recipe_argument, required=False)
 @click.option("--model", "models", multiple=True, help="Model folder or hub id; several compare.")
 @click.option(
     "--predictions",
@@ -68,8 +74,14 @@ def train(recipe: str, dry_run: bool, as_json: bool, **options: Any) -> None:
     metavar="NAME=DIR",
     help="Edits made with other tools: DIR/KEY.png.",
 )
-@click.option("--shards", required=True, help="Folder that `shard` wrote.")
-@click.option("--split", required=True, help="Which split to score, for example LCtest500.")
+@click.option("--shards", help="Folder that `shard` wrote.")
+@click.option("--split", help="Which split to score, for example LCtest500.")
+@click.option(
+    "--bench",
+    type=click.Choice(_BENCHMARKS),
+    help="A benchmark instead of a split: no --shards, no --split, and RECIPE may be left out.",
+)
+@click.option("--data", metavar="DIR", help="The benchmark's files as released.")
 @click.option("--out", required=True, help="Folder for the report.")
 @click.option(
     "--recognizer", "--recogniser", "recognizer", help="Folder of a trained recognizer, for action accuracy."
@@ -84,11 +96,15 @@ def train(recipe: str, dry_run: bool, as_json: bool, **options: Any) -> None:
 @device_option
 @click.option("--limit", type=click.IntRange(min=1), help="Score only the first so many samples.")
 @click.option("--square", is_flag=True, help="Crop pictures to squares, as the paper's recipes do.")
+@click.option(
+    "--allow-missing", is_flag=True, help="Score a folder of edits that lacks some; its row says of how many."
+)
+@judge_options
 @click.option("--rater-page", "--study", "rater_page", is_flag=True, help="Also write a page where people rate.")
 @click.option("--answers", multiple=True, metavar="FILE", help="What raters saved; the report takes it in.")
 @json_option
 def evaluate(
-    recipe: str,
+    recipe: str | None,
     models: tuple[str, ...],
     predictions: dict[str, str],
     out: str,
@@ -103,12 +119,16 @@ def evaluate(
     Examples:
       actionpairs eval hc --model out/model --shards out/shards --split HCtest500 --out out/report
       actionpairs eval hc --predictions theirs=DIR --shards out/shards --split HCtest500 --out out/report
+      actionpairs eval --bench bytemorph --data DIR --model out/model --out out/bytemorph
+      actionpairs eval hc --model out/model --shards out/shards --split HCtest500 --out out/report
+          --judge https://api.openai.com/v1 --judge-model gpt-4.1 --judge-dry-run
     """
     if not models and not predictions:
         raise click.UsageError("Give a --model or --predictions.")
-    from actionpairs import evaluate as run
-
-    report = run(recipe, models=models, predictions=predictions, out=out, **options)
+    if options.pop("judge_dry_run"):
+        print_summary(judge_cost(recipe, models=models, folders=len(predictions), **options), as_json)
+        return
+    report = _report(recipe, models=models, predictions=predictions, out=out, **options)
     if as_json:
         print_summary(report, as_json)
     else:
@@ -116,6 +136,60 @@ def evaluate(
 
         terminal.print_table(report)
     click.echo(f"{out}/index.html", err=as_json)
+
+
+def _report(
+    recipe: str | None,
+    *,
+    shards: str | None,
+    split: str | None,
+    bench: str | None,
+    data: str | None,
+    **options: Any,
+) -> Any:
+    """The report of a split or of a benchmark; a UsageError says what is missing or does not go with it."""
+    if bench is None:
+        if data is not None:
+            raise click.UsageError("--data goes with --bench.")
+        if recipe is None or shards is None or split is None:
+            needed = {"RECIPE": recipe, "--shards": shards, "--split": split}
+            missing = ", ".join(name for name, value in needed.items() if value is None)
+            raise click.UsageError(f"Missing {missing}. With --bench, --data takes their place.")
+        from actionpairs import evaluate as run
+
+        return run(recipe, shards=shards, split=split, **options)
+    if data is None:
+        raise click.UsageError("--bench needs --data, the folder with the benchmark's files.")
+    from actionpairs import evaluate_benchmark
+
+    others = {"shards": shards, "split": split, **options}
+    taken = inspect.signature(evaluate_benchmark).parameters
+    refused = [f"--{name.replace('_', '-')}" for name, value in others.items() if name not in taken and value]
+    if refused:
+        raise click.UsageError(f"With --bench there is no {' and no '.join(refused)}.")
+    kept = {name: value for name, value in options.items() if name in taken}
+    return evaluate_benchmark(bench, data=data, recipe=recipe, **kept)
+
+
+@click.command()
+@click.argument("reports", nargs=-1, required=True, metavar="REPORT...")
+@click.option("--out", required=True, help="Folder for the leaderboard.")
+def compare(reports: tuple[str, ...], out: str) -> None:
+    """Put reports of `eval` side by side: models in rows, splits in groups of columns, and tests between models.
+
+    Reports that were not scored alike are refused, with what differs in which of them.
+
+    \b
+    Example:
+      actionpairs compare out/report-lc out/report-hc out/report-other-models --out out/leaderboard
+    """
+    from actionpairs import compare as run
+
+    board = run(reports, out=out)
+    from actionpairs.report import compare_page
+
+    compare_page.print_tables(board)
+    click.echo(f"{out}/index.html")
 
 
 @click.command()

@@ -2,6 +2,10 @@
 
 from actionpairs.configs.evaluate import EvalConfig
 from actionpairs.configs.extract import ExtractConfig, PictureConfig, ReleasedFramesConfig, SelectConfig
+from actionpairs.configs.frames import FramesConfig
+from actionpairs.configs.instructions import InstructionsConfig, RewrittenInstructions, TemplateInstructions
+from actionpairs.configs.judges import JudgeConfig, JudgeOptions
+from actionpairs.configs.language_models import ChatModelConfig
 from actionpairs.configs.losses import ActionLossConfig, DiagnosticsConfig, IdentityConfig, RegularizationConfig
 from actionpairs.configs.shard import (
     ExpectedConfig,
@@ -25,6 +29,7 @@ from actionpairs.keys import Config
 
 __all__ = [
     "ActionLossConfig",
+    "ChatModelConfig",
     "Config",
     "DiagnosticsConfig",
     "EditorConfig",
@@ -32,7 +37,11 @@ __all__ = [
     "ExpectedConfig",
     "ExtractConfig",
     "FilterConfig",
+    "FramesConfig",
     "IdentityConfig",
+    "InstructionsConfig",
+    "JudgeConfig",
+    "JudgeOptions",
     "LoopConfig",
     "LoraConfig",
     "PictureConfig",
@@ -40,11 +49,13 @@ __all__ = [
     "RecognizerConfig",
     "RegularizationConfig",
     "ReleasedFramesConfig",
+    "RewrittenInstructions",
     "SelectConfig",
     "ShardConfig",
     "SourceConfig",
     "SplitConfig",
     "SubsetConfig",
+    "TemplateInstructions",
     "TimesConfig",
     "TinyModel",
     "TrainConfig",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from actionpairs.configs.judges import JudgeConfig
 from actionpairs.keys import Config, Positive, Weight
 
 
@@ -15,7 +16,7 @@ class EvalConfig(Config):
     steps, guidance and scheduler: null takes each model's own; a scheduler is one of diffusers' classes.
     negatives: edits are guided away from another action's instruction, drawn so, in place of the null text.
     quantize: as `model.quantize` in training. gallery: number of samples on the report's page. rater_samples:
-    number of samples on the page for raters.
+    number of samples on the page for raters. vlm_judge: how `--judge` asks a vision-language model.
     """
 
     resolution: Positive | None = None
@@ -30,3 +31,4 @@ class EvalConfig(Config):
     quantize: Literal["nf4", "int8"] | None = None
     gallery: Positive = 60
     rater_samples: Positive = 30
+    vlm_judge: JudgeConfig = JudgeConfig()

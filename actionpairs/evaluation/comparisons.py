@@ -40,7 +40,8 @@ def by_verb(
 def _differences(row: ReportRow, other: ReportRow) -> Iterator[Difference]:
     others = {score.name for score in other.scores}
     for score in row.scores:
-        ones, twos = _values(row, score.name), _values(other, score.name)
+        keys = sorted({edit.key for edit in row.edits} & {edit.key for edit in other.edits})
+        ones, twos = _values(row, score.name, keys), _values(other, score.name, keys)
         both = ~np.isnan(ones - twos)
         if score.name not in others or not both.any():
             continue
@@ -56,14 +57,15 @@ def _part(name: str, rows: Sequence[ReportRow], keys: Collection[str]) -> Report
 
 def _scores(row: ReportRow, keys: Collection[str]) -> Iterator[Score]:
     """The row's per-sample scores over these samples; distances between sets are left out."""
-    inside = np.array([edit.key in keys for edit in row.edits])
+    inside = [edit.key for edit in row.edits if edit.key in keys]
     for score in row.scores:
-        values = _values(row, score.name)[inside]
+        values = _values(row, score.name, inside)
         if not np.isnan(values).all():
             part = intervals.summarize(values, score.statistic)
             yield replace(score, value=part.value, low=part.low, high=part.high, count=part.count)
 
 
-def _values(row: ReportRow, score: str) -> np.ndarray:
-    """N float64 in the order of the row's edits, NaN where the score does not apply."""
-    return np.array([edit.values.get(score, math.nan) for edit in row.edits], np.float64)
+def _values(row: ReportRow, score: str, keys: Sequence[str]) -> np.ndarray:
+    """N float64 in the order of the keys, NaN where the score does not apply."""
+    edit_of = {edit.key: edit for edit in row.edits}
+    return np.array([edit_of[key].values.get(score, math.nan) for key in keys], np.float64)

@@ -12,7 +12,7 @@ _INTERVALS = (
     "Intervals: Wilson for hits, ±1.96 standard errors for means, a jackknife over 20 groups for distances "
     "between sets (none below 40 samples)."
 )
-_DIFFERENCES = (
+DIFFERENCES = (
     "Differences: Student's paired t on the same samples, McNemar's exact test for hits; p is not corrected "
     "for the number of comparisons."
 )
@@ -40,10 +40,17 @@ def shapes_note(pictures: PictureShapes) -> str:
 
 
 def metric_notes(metrics: Sequence[AnyMetric], rows: Sequence[ReportRow]) -> tuple[str, ...]:
-    """The notes of the metrics that have a score in some row, then how to read intervals and differences."""
+    """The notes of the metrics, first of those that have a score; then how to read intervals and differences."""
     names = {score.name for row in rows for score in row.scores}
-    notes = [each.note for each in metrics if any(column.name in names for column in each.columns)]
-    return (*notes, _INTERVALS, _DIFFERENCES, *few_samples(rows, metrics))
+    scored = [any(column.name in names for column in each.columns) for each in metrics]
+    notes = [each.note for each, has_score in zip(metrics, scored, strict=True) if has_score]
+    notes += [_without_score(each) for each, has_score in zip(metrics, scored, strict=True) if not has_score]
+    return (*notes, _INTERVALS, DIFFERENCES, *few_samples(rows, metrics))
+
+
+def _without_score(metric: AnyMetric) -> str:
+    """Why a table lacks a metric that was computed; its note says to which samples it applies."""
+    return f"No {', '.join(column.name for column in metric.columns)}: no edit here has a value. {metric.note}"
 
 
 def few_samples(rows: Sequence[ReportRow], metrics: Sequence[AnyMetric]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,8 @@ from actionpairs.data.examples import Example, Shape
 from actionpairs.editors import families
 from actionpairs.editors.editor import Editor, Sampling
 from actionpairs.evaluation import notes, samples, scorecard
+from actionpairs.evaluation.cut_texts import cut_note
+from actionpairs.evaluation.gaps import ColumnGaps, refuse
 from actionpairs.evaluation.predictions import ModelPredictions, Predictions
 from actionpairs.evaluation.records import COPY, TRUTH, Kind, ReportRow
 from actionpairs.evaluation.samples import EditOf
@@ -30,23 +32,30 @@ class Compared:
 
 
 def score_rows(
-    compared: Compared, metrics: Sequence[AnyMetric], config: EvalConfig, *, device: str
+    compared: Compared,
+    metrics: Sequence[AnyMetric],
+    config: EvalConfig,
+    *,
+    device: str,
+    on_gaps: Callable[[ColumnGaps], None] = refuse,
 ) -> tuple[tuple[ReportRow, ...], tuple[str, ...]]:
     """Make the missing predictions and score all rows. Also returns how each model's edits were sampled, in words.
 
     The models, those that do the action best first, then the copy, then the truth.
     """
 
-    def score(name: str, kind: Kind, edit_of: EditOf, editor: Editor | None = None) -> ReportRow:
+    def score(
+        name: str, kind: Kind, edit_of: EditOf, editor: Editor | None = None, has: Callable[[str], bool] = _always
+    ) -> ReportRow:
         batches = samples.iter_batches(
             name,
-            compared.samples,
+            [sample for sample in compared.samples if has(sample.name)],
             edit_of,
             shape_of=compared.shape_of,
             batch_size=config.batch_size,
             editor=editor,
         )
-        return scorecard.score_row(name, kind, batches, metrics)
+        return scorecard.score_row(name, kind, batches, metrics, on_gaps=on_gaps)
 
     models, sampling_notes = [], []
     for each in compared.predictions:
@@ -55,7 +64,8 @@ def score_rows(
             editor = families.load(str(each.model.path), quantize=config.quantize, device=device)
             editor.to(torch.device(device))
             sampling_notes.append(generate_missing(each, editor, compared.samples, config))
-        models.append(score(each.name, "model", _edits_of(each), editor))
+            sampling_notes += cut_note(each.name, editor, compared.samples)
+        models.append(score(each.name, "model", _edits_of(each), editor, each.has))
     models.sort(key=lambda row: -row.scores[0].value)
     copy = score(COPY, "copy", lambda _, pair: pair[0])
     truth = score(TRUTH, "truth", lambda _, pair: pair[1])
@@ -98,6 +108,10 @@ def _sampling(editor: Editor, config: EvalConfig) -> Sampling:
         image_guidance=config.image_guidance,
         text_guidance=config.text_guidance,
     )
+
+
+def _always(_: str) -> bool:
+    return True
 
 
 def _edits_of(predictions: Predictions) -> EditOf:

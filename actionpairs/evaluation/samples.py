@@ -102,6 +102,7 @@ def iter_batches(
                 edits=np.stack([edit_of(sample, pair) for sample, pair in zip(batch, pairs, strict=True)]),
                 truths=pairs[:, 1],
                 editor=editor,
+                row=name,
             )
             bar.update(len(batch))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from actionpairs.evaluation.gaps import ColumnGaps, refuse
 from actionpairs.evaluation.records import EditScores, Kind, ReportRow, Score
 from actionpairs.metrics.intervals import Estimate, summarize
 from actionpairs.metrics.metric import AnyMetric, EditBatch, Metric, MetricColumn, SetMetric
@@ -15,18 +16,27 @@ from actionpairs.metrics.metric import AnyMetric, EditBatch, Metric, MetricColum
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """The values and texts of one column: N each, in the order of the samples."""
+    """The values, texts and reasons of gaps of one column: N each, in the order of the samples."""
 
     column: MetricColumn
     values: np.ndarray
     texts: tuple[str, ...]
+    gaps: tuple[str, ...]
 
 
-def score_row(name: str, kind: Kind, batches: Iterable[EditBatch], metrics: Sequence[AnyMetric]) -> ReportRow:
+def score_row(
+    name: str,
+    kind: Kind,
+    batches: Iterable[EditBatch],
+    metrics: Sequence[AnyMetric],
+    *,
+    on_gaps: Callable[[ColumnGaps], None] = refuse,
+) -> ReportRow:
     """Score all edits of one row. At least one batch; the batches are gone through once, in any order.
 
     Values and features are sorted by key, for batches of several shapes come shape by shape. The truth gets no
-    scores of pictures: pictures are compared with it.
+    scores of pictures that are compared with it. on_gaps: what is done about a column that lacks values which it
+    should have; it is refused unless the caller takes it in hand. A column that does not apply has no gap.
     """
     edit_metrics = [metric for metric in metrics if isinstance(metric, Metric)]
     set_metrics = [metric for metric in metrics if isinstance(metric, SetMetric) and kind != "truth"]
@@ -39,6 +49,9 @@ def score_row(name: str, kind: Kind, batches: Iterable[EditBatch], metrics: Sequ
         features.append([(each.features(batch.edits), each.features(batch.truths)) for each in set_metrics])
     order = sorted(range(len(keys)), key=keys.__getitem__)
     measured = [_joined(same, order) for same in zip(*parts, strict=True)]
+    for one in measured:
+        if any(one.gaps):
+            on_gaps(ColumnGaps.of(name, one.column.name, one.gaps))
     measured = [one for one in measured if _is_scored(one, kind)]
     scores = [
         to_score(one.column, summarize(one.values, one.column.statistic.name))
@@ -58,9 +71,14 @@ def to_score(column: MetricColumn, estimate: Estimate) -> Score:
 
 
 def _measure(metric: Metric, batch: EditBatch) -> list[_Measured]:
-    scores = metric.score(batch)
+    scores, none = metric.score(batch), ("",) * len(batch)
     return [
-        _Measured(column, scores.values[column.name], scores.texts.get(column.name, ()))
+        _Measured(
+            column,
+            scores.values[column.name],
+            scores.texts.get(column.name, ()),
+            scores.gaps.get(column.name, none),
+        )
         for column in metric.columns
     ]
 
@@ -69,11 +87,13 @@ def _joined(parts: Sequence[_Measured], order: Sequence[int]) -> _Measured:
     """One column over all batches, by key."""
     values = np.concatenate([part.values for part in parts])[order]
     texts = [text for part in parts for text in part.texts]
-    return _Measured(parts[0].column, values, tuple(texts[place] for place in order) if texts else ())
+    gaps = tuple(gap for part in parts for gap in part.gaps)
+    return _Measured(parts[0].column, values, tuple(texts[place] for place in order) if texts else (), gaps)
 
 
 def _is_scored(one: _Measured, kind: Kind) -> bool:
-    return not np.isnan(one.values).all() and (kind != "truth" or one.column.about == "action")
+    is_of_kind = kind != "truth" or one.column.about == "action" or one.column.without_truth
+    return is_of_kind and not np.isnan(one.values).all()
 
 
 def _set_scores(

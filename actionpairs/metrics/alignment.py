@@ -141,11 +141,14 @@ def levels(original: np.ndarray, edit: np.ndarray, mask: np.ndarray) -> tuple[Le
 
 
 def search(pyramid: Sequence[Level]) -> tuple[Similarity, float]:
-    """Find the similarity of two pictures without a start, and their correlation under it."""
+    """Find the similarity of two pictures without a start, and their correlation under it.
+
+    No change is a start at every size: what is too fine for the coarse sizes leads the other starts astray there.
+    """
     grid = [Similarity(complex(zoom), complex(x, y)) for zoom in _ZOOMS for x in _SHIFTS for y in _SHIFTS]
-    starts = [*sorted(grid, key=pyramid[0].correlation)[-_KEPT:], Similarity()]
+    starts = sorted(grid, key=pyramid[0].correlation)[-_KEPT:]
     for level in pyramid:
-        refined = {level.refine(start): None for start in starts}
+        refined = {level.refine(start): None for start in (*starts, Similarity())}
         starts = sorted(refined, key=level.correlation)[-2:]
     return starts[-1], pyramid[-1].correlation(starts[-1])
 

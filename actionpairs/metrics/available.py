@@ -17,6 +17,7 @@ from actionpairs.metrics import (
     motion,
     pixels,
     recognizer_distance,
+    vlm_judge,
 )
 from actionpairs.metrics.metric import AnyMetric, MetricInputs, MetricLoader
 
@@ -32,6 +33,7 @@ LOADERS: tuple[MetricLoader, ...] = (  # in the order of a report's columns
     background.LOADER,
     drift.LOADER,
     recognizer_distance.LOADER,
+    vlm_judge.LOADER,
 )
 
 

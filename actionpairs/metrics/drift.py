@@ -14,9 +14,9 @@ from actionpairs.metrics.background import LEAST_SHARE, unchanged
 from actionpairs.metrics.color_difference import ciede2000, to_lab
 from actionpairs.metrics.metric import AnyMetric, BatchScores, EditBatch, MetricColumn, MetricInputs, MetricLoader
 
-SHIFT = MetricColumn("shift drift", "lower", "picture", "%")
-ZOOM = MetricColumn("zoom drift", "lower", "picture", "%")
-COLOR = MetricColumn("color drift", "lower", "picture", "ΔE")
+SHIFT = MetricColumn("shift drift", "lower", "picture", "%", without_truth=True)
+ZOOM = MetricColumn("zoom drift", "lower", "picture", "%", without_truth=True)
+COLOR = MetricColumn("color drift", "lower", "picture", "ΔE", without_truth=True)
 WORST = 20.0  # %, %, ΔE: of an edit whose background is not found again; no shift or zoom is worse
 _LEAST_CORRELATION = 0.5  # of the two backgrounds, below which the edit's does not show the input's
 _LEAST_TRUE_CORRELATION = 0.8  # the same for the real last frame: below it, the background shows noise only

@@ -27,6 +27,7 @@ class MetricColumn:
     about: "action" (is the action done?) or "picture" (does the picture look right?). The real last frame has
     scores of the first kind only. unit: "%", "dB", "px" …, or empty. statistic: how one number is made of all
     samples. text: what the text beside each value is, if the metric gives one, such as "the recognized action".
+    without_truth: the edit is not compared with the real last frame, so that frame has this score of pictures too.
     """
 
     name: str
@@ -35,6 +36,7 @@ class MetricColumn:
     unit: str = ""
     statistic: Statistic = MEAN
     text: str = ""
+    without_truth: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class EditBatch:
 
     originals, edits, truths: B H W 3 uint8 RGB; the input, the edited picture and the real last frame. All are of
     one shape, which need not be square; the next batch of the same split may be of another. editor: the model that
-    made the edits; None for edits from a folder, for the copy of the input and for the real last frame.
+    made the edits; None for edits from a folder, for the copy of the input and for the real last frame. row: the
+    name of the table's row.
     """
 
     keys: tuple[str, ...]
@@ -53,6 +56,7 @@ class EditBatch:
     edits: np.ndarray
     truths: np.ndarray
     editor: Editor | None = None
+    row: str = ""
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -64,10 +68,13 @@ class BatchScores:
 
     values: B float64, NaN where the column does not apply to a sample. Whether it applies must not depend on the
     edit: else a model could drop the samples that it fails. texts: B texts, for columns that declare a text.
+    gaps: B reasons, "" where there is none, for columns that apply and still have no value, such as where a server
+    did not answer. A mean over them is refused, unless the user allows it.
     """
 
     values: Mapping[str, np.ndarray]
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gaps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class MetricDescription(Protocol):
@@ -116,13 +123,15 @@ AnyMetric = Metric | SetMetric
 class MetricInputs:
     """What a loader can use: the weights that the user gave, and the samples that will be scored.
 
-    weights: kind → path, URL or hub id, as --recognizer and --features give them. seed: the recipe's.
+    weights: kind → path, URL or hub id, as --recognizer and --features give them. seed: the recipe's. vlm_judge: a
+    vision-language model that is ready to be asked.
     """
 
     weights: Mapping[str, str]
     entries: Sequence[Entry] = ()
     seed: int = 0
     device: str = "cpu"
+    vlm_judge: Metric | None = None
     _loaded: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def shared(self, kind: str, load: Callable[[str], Loaded]) -> Loaded:

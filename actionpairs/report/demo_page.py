@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -19,14 +19,14 @@ from actionpairs.evaluation.records import Report
 from actionpairs.extraction.summary import ExtractSummary
 from actionpairs.metrics.action_accuracy import TOP_1
 from actionpairs.records import Rejection
-from actionpairs.report import tables
+from actionpairs.report import measure_texts, page_pictures, tables
 from actionpairs.report.tables import Cell, Column
 from actionpairs.shards.summary import ShardSummary
 from actionpairs.storage import Folder
 from actionpairs.training import metric_log
 
 _MAX_PAIRS, _MAX_EDITS, _MAX_PER_REASON, _MAX_ACTIONS = 9, 9, 2, 24
-_PAIR_HEIGHT_PIXELS, _EDIT_SIZE_PIXELS = 216, 128
+_PAIR_SIDE_PIXELS, _EDIT_SIZE_PIXELS = 640, 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,7 @@ class _SetView:
     actions: Sequence[tuple[str, int]]
     rejections: Sequence[Rejection]
     report: Report
-    columns: Sequence[Column]
-    rows: Sequence[tuple[str, Sequence[Cell | None]]]
+    scores: Sequence[tuple[Column, Sequence[Cell | None]]]  # one cell per row of the report
     edits: Sequence[_Edit]
 
 
@@ -105,15 +104,15 @@ def _view(root: Path, demo_set: DemoSet, report: Report) -> _SetView:
     actions = Counter[str]()
     for counts in shards.load_index(folder).samples_per_action.values():
         actions.update(counts)
-    rejections = [*pairs.load_rejections(Folder(demo_set.extracted.out)), *pairs.load_rejections(folder)]
+    dropped = [replace(item, detail=measure_texts.in_words(item.detail)) for item in pairs.load_rejections(folder)]
+    rejections = [*pairs.load_rejections(Folder(demo_set.extracted.out)), *dropped]
     return _SetView(
         demo_set,
         _pairs(folder, f"{demo_set.name}-train"),
         sorted(actions.items(), key=lambda item: (-item[1], item[0]))[:_MAX_ACTIONS],
         _first_per_reason(rejections),
         report,
-        columns,
-        list(zip([row.name for row in report.rows], tables.cells(report, columns), strict=True)),
+        list(zip(columns, zip(*tables.cells(report, columns), strict=True), strict=True)),
         _edits(root / demo_set.name / "report", folder, report),
     )
 
@@ -166,9 +165,7 @@ def _edits(report_folder: Path, folder: Folder, report: Report) -> list[_Edit]:
 
 
 def _pair_thumbnail(jpeg: bytes) -> str:
-    picture = _decoded(jpeg)
-    scale = _PAIR_HEIGHT_PIXELS / picture.shape[0]
-    return _webp(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+    return templates.picture(page_pictures.webp(_decoded(jpeg), _PAIR_SIDE_PIXELS), "webp")
 
 
 def _edit_thumbnail(picture: np.ndarray, shape: Sequence[int]) -> str:

@@ -89,7 +89,7 @@ def to_markdown(report: Report) -> str:
         f"|---|{'---:|' * len(columns)}",
     ]
     for row, cells in zip(report.rows, tables.cells(report, columns), strict=True):
-        lines.append(f"| {_plain(row.name)} | {' | '.join(map(_markdown_cell, cells))} |")
+        lines.append(f"| {_plain(tables.label(report, row))} | {' | '.join(map(_markdown_cell, cells))} |")
     lines += ["", "Intervals of 95 % in brackets; the best is bold, the real last frame apart.", ""]
     for heading, head, body in tables.comparisons(report):
         lines += [f"## {heading}", "", f"| {' | '.join(map(_plain, head))} |", f"|{'---|' * len(head)}"]

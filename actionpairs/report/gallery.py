@@ -17,8 +17,9 @@ from actionpairs.errors import ScoreError
 from actionpairs.evaluation.predictions import Predictions
 from actionpairs.metrics import optical_flow
 from actionpairs.metrics.side import side_of
+from actionpairs.report import page_pictures
 
-_SIDES = (256, 192, 128, 96, 64)
+_SIDES = (512, 384, 256, 192, 128, 96, 64)
 _CELLS, _STILL_PERCENT = 12, 1.0  # cells a side of a square; motion shorter than that share of it is left out
 _PAGE_LIMIT_BYTES = 5_000_000  # of pictures: 6.7 MB in base64, which leaves room for the texts of a page below 8
 
@@ -62,10 +63,11 @@ class Thumbnails:
 def load_pictures(
     samples: Sequence[Example], predictions: Sequence[Predictions], shape_of: Mapping[str, Shape], *, most: int
 ) -> list[GallerySample]:
-    """The pictures of at most so many samples, evenly spread over all."""
-    count = min(most, len(samples))
+    """The pictures of at most so many samples, evenly spread over all that every row has a prediction for."""
+    whole = [sample for sample in samples if all(each.has(sample.name) for each in predictions)]
+    count = min(most, len(whole))
     pictures = []
-    for sample in (samples[i * len(samples) // count] for i in range(count)):
+    for sample in (whole[i * len(whole) // count] for i in range(count)):
         original, truth = examples.load_pair(sample, shape_of[sample.name])
         edits = {each.name: each.load(sample.name) for each in predictions}
         pictures.append(GallerySample(sample.name, original, edits, truth))
@@ -78,7 +80,11 @@ def thumbnails(samples: Sequence[GallerySample]) -> tuple[Thumbnails, ...]:
     Raises ScoreError where they do not fit at an area of 64 × 64 pixels.
     """
     motions = [_motions(sample) for sample in samples]
-    for side in _SIDES:
+    every = [picture for each in samples for picture in (each.original, *each.edits.values(), each.truth)]
+    likely = page_pictures.first_that_fits(
+        _SIDES, len(every), lambda number, side: _webp(every[number], side), budget=_PAGE_LIMIT_BYTES * 4 // 3
+    )
+    for side in _SIDES[_SIDES.index(likely) :]:
         small = tuple(_thumbnails(sample, side, motion) for sample, motion in zip(samples, motions, strict=True))
         if sum(map(_size, small)) <= _PAGE_LIMIT_BYTES * 4 / 3:
             return small

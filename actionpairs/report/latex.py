@@ -32,7 +32,7 @@ def table(report: Report) -> str:
     for row, cells in zip(report.rows, tables.cells(report, columns), strict=True):
         if row.kind == "copy":
             lines.append(r"\midrule")
-        lines.append(" & ".join([escape(row.name), *map(_cell, cells)]) + r" \\")
+        lines.append(" & ".join([escape(tables.label(report, row)), *map(_cell, cells)]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 

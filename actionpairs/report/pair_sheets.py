@@ -1,68 +1,76 @@
-"""Contact sheets of frame pairs: which pairs a page shows, with notes and thumbnails."""
+"""Which pairs a page shows, and why: sheets of some pairs of all, chosen evenly and by reason."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from actionpairs import pairs, templates
 from actionpairs.curation import filters
 from actionpairs.curation.assignment import SplitAssignment
 from actionpairs.curation.filters import Threshold
 from actionpairs.records import Reason, Rejection
-from actionpairs.storage import Folder
+from actionpairs.report import measure_texts
+from actionpairs.report.measure_texts import BY_NAME, MeasureText
 
-# Pairs on a sheet; this bounds the page to a few MB.
-_PER_OVERVIEW, _PER_REASON, _PER_SIDE = 24, 8, 4
-_THUMBNAIL_WIDTH_PIXELS, _JPEG_QUALITY = 160, 75
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One pair on a sheet."""
-
-    id: str
-    instruction: str
-    note: str
-    before: str = ""  # data URI of the thumbnail
-    after: str = ""
+# Pairs on a sheet. This bounds the pairs of a page, so that their pictures can be large in a file below 5 MB.
+_PER_OVERVIEW, _PER_REASON, _PER_SUBSET, _PER_SIDE = 36, 8, 8, 4
+_LONGEST_TEXT = 300  # characters: a text of an annotation file can be of any length
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Some pairs under one heading."""
+    """Some pairs for one reason: the id of each, and what the page says of it there.
+
+    of: how many pairs there are to choose from; None if the choice is the nearest or the most extreme.
+    """
 
     title: str
     text: str
-    tiles: Sequence[Tile]
+    notes: Sequence[tuple[str, str]]
+    of: int | None = None
 
 
-def overview_sheet(title: str, facts: pa.Table, ids: pa.ChunkedArray) -> Sheet:
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A pair of a page, with its place on every sheet that has it: sheet number → position."""
+
+    id: str
+    instruction: str
+    action: str
+    video: str
+    seconds: str
+    split: str
+    reason: str
+    notes: Sequence[str]
+    places: dict[int, int]
+
+
+def overview_sheet(title: str, ids: pa.ChunkedArray) -> Sheet:
     """Some of the pairs with these ids, evenly spaced."""
     count = min(_PER_OVERVIEW, len(ids))
     chosen = [ids[index * len(ids) // count].as_py() for index in range(count)]
-    return Sheet(title, f"{count} of {len(ids)}.", _tiles(facts, chosen))
+    return Sheet(title, "Evenly spaced in the order of ids.", [(pair_id, "") for pair_id in chosen], len(ids))
 
 
-def subset_sheet(title: str, facts: pa.Table, ids: Sequence[str], rule: str) -> Sheet:
+def subset_sheet(title: str, ids: Sequence[str], rule: str) -> Sheet:
     """The first pairs of a subset, and its rule."""
-    return Sheet(title, f"{len(ids)}: {rule}.", _tiles(facts, ids[:_PER_REASON]))
+    return Sheet(title, f"The first ones. Rule: {rule}.", [(each, "") for each in ids[:_PER_SUBSET]], len(ids))
 
 
-def extremes_sheet(facts: pa.Table, measure: str, label: str) -> Sheet:
+def extremes_sheet(facts: pa.Table, measure: MeasureText) -> Sheet:
     """The pairs with the smallest and the largest values of a measure."""
-    values, rows = _sorted_values(facts, measure)
+    values, rows = _sorted_values(facts, measure.name)
     ends = [*range(len(rows))[:_PER_SIDE], *range(len(rows))[_PER_SIDE:][-_PER_SIDE:]]
-    notes = [f"{measure} {value:.4f}" for value in values[ends]]
-    tiles = _tiles(facts, facts["id"].take(rows[ends]).to_pylist(), notes)
-    return Sheet(f"Smallest and largest {_words(measure)}", f"{label[0].upper()}{label[1:]}.", tiles)
+    notes = [f"{measure.title}: {measure.text(value)}" for value in values[ends]]
+    ids = facts["id"].take(rows[ends]).to_pylist()
+    title = f"Smallest and largest: {measure.in_sentence}"
+    return Sheet(title, f"In ascending order; {measure.about}.", list(zip(ids, notes, strict=True)))
 
 
 def threshold_sheet(facts: pa.Table, threshold: Threshold) -> Sheet:
@@ -74,12 +82,18 @@ def threshold_sheet(facts: pa.Table, threshold: Threshold) -> Sheet:
         nearest = np.argsort(np.abs(values[side] - threshold.bound), kind="stable")[:_PER_SIDE]
         chosen += side[nearest].tolist()
     chosen.sort(key=lambda index: values[index])
-    notes = [f"{values[index]:.4f}: {'passes' if passes[index] else 'fails'}" for index in chosen]
-    sign = "≥" if threshold.is_minimum else "≤"
+    measure, word = BY_NAME[threshold.measure], "at least" if threshold.is_minimum else "at most"
+    notes = [
+        f"{measure.title}: {measure.text(values[index])}, {'passes' if passes[index] else 'fails'}"
+        for index in chosen
+    ]
+    key = f"{'min' if threshold.is_minimum else 'max'}_{threshold.measure}"
     return Sheet(
-        f"Nearest to the threshold: {_words(threshold.measure)} {sign} {threshold.bound:g}",
-        f"A pair that fails is dropped: {_words(threshold.reason)}.",
-        _tiles(facts, facts["id"].take(rows[chosen]).to_pylist(), notes),
+        f"Nearest to the threshold: {measure.in_sentence}, {word} {measure.text(threshold.bound)}",
+        f"{measure.about[0].upper()}{measure.about[1:]}. "
+        f"A pair that fails is dropped as “{words(threshold.reason)}”. "
+        f"In the recipe: shard.filters.{key}: {threshold.bound:g}.",
+        list(zip(facts["id"].take(rows[chosen]).to_pylist(), notes, strict=True)),
     )
 
 
@@ -91,18 +105,65 @@ def dropped_sheets(facts: pa.Table, assignment: SplitAssignment) -> list[Sheet]:
     sheets = []
     for reason, items in sorted(by_reason.items()):
         chosen = items[:: max(len(items) // _PER_REASON, 1)][:_PER_REASON]
-        notes = [(item.segment_id, item.detail) for item in chosen]
-        text = f"{len(chosen)} of {len(items)}."
+        notes = [(item.segment_id, measure_texts.in_words(item.detail)) for item in chosen]
+        text = "Evenly spaced in the order of ids."
         if reason == Reason.NEAR_DUPLICATE:
-            notes = [note for item in notes for note in (item, _kept_note(assignment.duplicate_of[item[0]]))]
-            text += f" {_held_out_text(facts, items, assignment)}"
-        tiles = _tiles(facts, [pair_id for pair_id, _ in notes], [note for _, note in notes])
-        sheets.append(Sheet(f"Dropped: {_words(reason)}", text, tiles))
+            notes = [note for item in chosen for note in _beside_the_kept(item, assignment)]
+            text = f"Each beside the pair that is kept. {_held_out_text(facts, items, assignment)}"
+        sheets.append(Sheet(f"Dropped: {words(reason)}", text, notes, len(items)))
     return sheets
 
 
-def _kept_note(pair_id: str) -> tuple[str, str]:
-    return pair_id, f"kept: {pair_id}"
+def tiles(
+    facts: pa.Table, sheets: Sequence[Sheet], split_names: Sequence[str], dropped: Sequence[Rejection]
+) -> list[Tile]:
+    """Every pair of the sheets once, in their order. facts: of all pairs; with splits, the column `split` too."""
+    places: dict[str, dict[int, int]] = defaultdict(dict)
+    notes: dict[str, list[str]] = defaultdict(list)
+    for number, sheet in enumerate(sheets):
+        for place, (pair_id, note) in enumerate(sheet.notes):
+            places[pair_id].setdefault(number, place)
+            if note and note not in notes[pair_id]:
+                notes[pair_id].append(note)
+    chosen = facts.filter(pc.is_in(facts["id"], value_set=pa.array(list(places), pa.string())))
+    row_of = {row["id"]: row for row in chosen.to_pylist()}
+    reasons = {item.segment_id: words(item.reason) for item in dropped if item.segment_id in places}
+    return [
+        Tile(
+            pair_id,
+            short(row["instruction"]),
+            short(row["action"]),
+            short(row["video"]),
+            seconds(row["before_seconds"], row["after_seconds"]),
+            split_names[row["split"]] if row.get("split", -1) >= 0 else "",
+            reasons.get(pair_id, ""),
+            [short(note) for note in notes[pair_id]],
+            places[pair_id],
+        )
+        for pair_id, row in ((pair_id, row_of[pair_id]) for pair_id in places)
+    ]
+
+
+def words(name: str) -> str:
+    """A reason as text."""
+    return name.replace("_", " ")
+
+
+def short(text: str) -> str:
+    """A text of an annotation file, cut where it is very long; bytes that are not text are shown as such."""
+    text = text.encode(errors="backslashreplace").decode()
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+
+
+def seconds(start: float, stop: float) -> str:
+    """An interval of time in a video."""
+    return f"{start:.2f} to {stop:.2f} s" if np.isfinite(stop) else f"{start:.2f} s to the end"
+
+
+def _beside_the_kept(item: Rejection, assignment: SplitAssignment) -> Iterator[tuple[str, str]]:
+    kept = assignment.duplicate_of[item.segment_id]
+    yield item.segment_id, item.detail
+    yield kept, f"kept: {item.segment_id} repeats it"
 
 
 def _held_out_text(facts: pa.Table, near_duplicates: Sequence[Rejection], assignment: SplitAssignment) -> str:
@@ -110,30 +171,7 @@ def _held_out_text(facts: pa.Table, near_duplicates: Sequence[Rejection], assign
     kept = pa.array([assignment.duplicate_of[item.segment_id] for item in near_duplicates])
     training = facts["id"].filter(pc.equal(facts["split"], 0)).combine_chunks()
     count = len(kept) - int(pc.sum(pc.is_in(kept, value_set=training)).as_py())
-    return f"Of the {len(kept)}, {count} repeat a pair that is held out of {assignment.split_names[0]}."
-
-
-def load_thumbnails(source: Folder, sheets: Sequence[Sheet]) -> list[Sheet]:
-    """The same sheets with thumbnails; only row groups with a pair on a sheet are loaded."""
-    ids = {tile.id for sheet in sheets for tile in sheet.tiles}
-    uris: dict[str, tuple[str, str]] = {}
-    for name in pairs.file_names(source):
-        for pair_id, before, after in pairs.pictures(source, name, ids):
-            uris[pair_id] = _thumbnail(before), _thumbnail(after)
-    return [
-        replace(
-            sheet,
-            tiles=[replace(tile, before=uris[tile.id][0], after=uris[tile.id][1]) for tile in sheet.tiles],
-        )
-        for sheet in sheets
-    ]
-
-
-def _tiles(facts: pa.Table, ids: Sequence[str], notes: Sequence[str] | None = None) -> list[Tile]:
-    """Tiles of these pairs; without notes, the ids are the notes."""
-    rows = facts.select(["id", "instruction"]).filter(pc.is_in(facts["id"], value_set=pa.array(ids, pa.string())))
-    instructions = dict(zip(rows["id"].to_pylist(), rows["instruction"].to_pylist(), strict=True))
-    return [Tile(pair_id, instructions[pair_id], note) for pair_id, note in zip(ids, notes or ids, strict=True)]
+    return f"Of the {len(kept):,}, {count:,} repeat a pair that is held out of {assignment.split_names[0]}."
 
 
 def _sorted_values(facts: pa.Table, measure: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -141,15 +179,3 @@ def _sorted_values(facts: pa.Table, measure: str) -> tuple[NDArray[np.float64], 
     values = filters.measure_values(facts, measure)
     rows = np.argsort(values, kind="stable")[: np.count_nonzero(~np.isnan(values))]
     return values[rows], rows
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _thumbnail(jpeg: bytes) -> str:
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
-    height = max(round(picture.shape[0] * _THUMBNAIL_WIDTH_PIXELS / picture.shape[1]), 1)
-    small = cv2.resize(picture, (_THUMBNAIL_WIDTH_PIXELS, height), interpolation=cv2.INTER_AREA)
-    return templates.picture(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes())

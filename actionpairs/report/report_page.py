@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 from actionpairs import templates
@@ -37,6 +38,7 @@ def render(report: Report, samples: Sequence[GallerySample]) -> str:
     return templates.render(
         "report.html",
         report=report,
+        label=partial(tables.label, report),
         stats=_stats(report),
         groups=[(_ABOUT[about], len(list(group))) for about, group in groupby(columns, lambda c: c.about)],
         columns=columns,

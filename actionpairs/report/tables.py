@@ -62,7 +62,13 @@ def columns(report: Report) -> tuple[Column, ...]:
 def cells(report: Report, columns: Sequence[Column]) -> tuple[tuple[Cell | None, ...], ...]:
     """One tuple for each row, one cell for each column, None where the row has no such score."""
     by_column = [_cells(report.rows, column) for column in columns]
-    return tuple(zip(*by_column, strict=True))
+    return tuple(zip(*by_column, strict=True)) if columns else ((),) * len(report.rows)
+
+
+def label(report: Report, row: ReportRow) -> str:
+    """A row's name, and of how many samples its scores are where it lacks some."""
+    count, total = len(row.edits), len(report.samples)
+    return row.name if count == total else f"{row.name} ({count:,} of {total:,} samples)"
 
 
 def by_action(report: Report, score: str) -> tuple[tuple[str | int, ...], ...]:

@@ -16,17 +16,32 @@ _FIRST_TO_HIDE = 100  # columns of the terminal below which intervals are left o
 
 def print_table(report: Report, console: Console | None = None) -> None:
     """Print every score with its interval. In a terminal the best is bold; `NO_COLOR` and pipes get plain text."""
-    console = console or Console(width=_piped_width(), soft_wrap=False, highlight=False)
-    columns = tables.columns(report)
-    with_ranges = console.width >= _FIRST_TO_HIDE
-    table = Table(title=_title(report), title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("score", no_wrap=True)
+    console = console or new_console()
+    columns, with_ranges = tables.columns(report), has_room(console)
+    table = new_table(_title(report))
     for row in report.rows:
-        table.add_column(Text(row.name), justify="right", overflow="fold")
+        table.add_column(Text(tables.label(report, row)), justify="right", overflow="fold")
     by_row = tables.cells(report, columns)
     for number, column in enumerate(columns):
-        table.add_row(column.heading, *(_cell(cells[number], with_ranges=with_ranges) for cells in by_row))
+        table.add_row(column.heading, *(cell_text(cells[number], with_ranges=with_ranges) for cells in by_row))
     console.print(table)
+
+
+def new_console() -> Console:
+    """Where tables are printed."""
+    return Console(width=_piped_width(), soft_wrap=False, highlight=False)
+
+
+def has_room(console: Console) -> bool:
+    """Whether intervals fit."""
+    return console.width >= _FIRST_TO_HIDE
+
+
+def new_table(title: str) -> Table:
+    """A table with its first column, which names the score of each line."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("score", no_wrap=True)
+    return table
 
 
 def _title(report: Report) -> str:
@@ -34,7 +49,8 @@ def _title(report: Report) -> str:
     return f"{report.dataset}, {report.split}: {count:,} {'sample' if count == 1 else 'samples'}"
 
 
-def _cell(cell: tables.Cell | None, *, with_ranges: bool) -> Text:
+def cell_text(cell: tables.Cell | None, *, with_ranges: bool) -> Text:
+    """A score, with its interval where there is room; a dash where there is none."""
     if cell is None:
         return Text("–")
     text = Text(cell.text, style="bold" if cell.is_best else "")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from actionpairs import manifest
-from actionpairs.configs import EvalConfig
+from actionpairs.configs import EvalConfig, JudgeOptions
 from actionpairs.data import examples
 from actionpairs.data.examples import Example
 from actionpairs.editors.sampling import device_for
 from actionpairs.errors import ScoreError
 from actionpairs.evaluation import comparisons, human_eval, notes, samples
 from actionpairs.evaluation.models import EvaluatedModel, common_multiple, own_resolution, resolve
-from actionpairs.evaluation.predictions import ModelPredictions, open_folders
+from actionpairs.evaluation.predictions import FolderPredictions, ModelPredictions, open_folders
 from actionpairs.evaluation.records import Report, ReportSample
 from actionpairs.evaluation.rows import Compared, score_rows
 from actionpairs.manifest import FileDigest, StageSpec
@@ -25,10 +26,11 @@ from actionpairs.recipe import Recipe, load
 from actionpairs.report import files, gallery
 from actionpairs.report import rater_page as page_for_raters
 from actionpairs.shards import load_index
+from actionpairs.stages import judged
 from actionpairs.storage import Folder
 
 
-# 13 parameters: this is the command `eval` in Python, with one parameter for each of its options
+# 15 parameters: this is the command `eval` in Python, with one parameter for each of its options
 def evaluate(
     recipe: str | Path | Recipe,
     *,
@@ -44,29 +46,50 @@ def evaluate(
     rater_page: bool = False,
     answers: Sequence[str] = (),
     square: bool = False,
+    allow_missing: bool = False,
+    vlm_judge: JudgeOptions | None = None,
 ) -> Report:
     """Let every model edit the pictures of a split, and score the edits. The same call again continues.
 
     models: folders, checkpoint files or hub ids. predictions: name → a folder of edits made with other tools, one
     picture per key. features: kind of weights (inception, clip, dinov2, lpips) → path or hub id. limit: score so
     many samples only, the first in hash order. rater_page: also write the page for raters. answers: the files that
-    raters saved; a finished report takes them in. square: as the recipe's. Raises ActionpairsError subclasses.
+    raters saved; a finished report takes them in. square: as the recipe's. allow_missing: a folder of edits may
+    lack some; its row then says how many. vlm_judge: which model judges. Raises ActionpairsError subclasses.
     """
     _refuse_several_processes()
     recipe = load(recipe, square=square)
     config, folder, source = recipe.eval, Folder(out), Folder(shards)
     weights = {**({"recognizer": recognizer} if recognizer else {}), **(features or {})}
     chosen = samples.select(source, split, limit=limit)
-    compared = _compared(chosen, resolve(models), predictions or {}, folder, config)
+    opened = partial(open_folders, predictions or {}, allow_missing=allow_missing)
+    compared = _compared(chosen, resolve(models), opened, folder, config)
     inputs = MetricInputs(weights, [each.entry for each in chosen], config.seed, device_for(device))
-    spec = StageSpec("eval", recipe.name, config, _spec_inputs(source, split, limit, compared, weights))
+    judging = judged.Judging(vlm_judge, config.vlm_judge, folder, inputs.device)
+    made_of = {**_spec_inputs(source, split, limit, compared, weights), **judging.spec_inputs()}
+    spec = StageSpec("eval", recipe.name, config, made_of)
+    score = partial(_score, source, split, compared, config, inputs, judging)
+    return _finish(spec, folder, score, partial(_write, compared=compared, config=config), answers, rater_page)
+
+
+# 6 parameters: what is made, where, how it is scored and written, and what people add to it
+def _finish(
+    spec: StageSpec,
+    folder: Folder,
+    score: Callable[[], Report],
+    write: Callable[..., None],
+    answers: Sequence[str],
+    rater_page: bool,
+) -> Report:
+    """Score what is not scored yet, and write what is new."""
     with manifest.working(folder, spec) as finished:
-        report = files.load(folder) if finished else _score(source, split, compared, config, inputs)
+        report = files.load(folder) if finished else score()
         if answers:
             report = human_eval.with_answers(report, answers)
         if rater_page or answers or not finished:
-            _write(folder, report, compared, config, with_rater_page=rater_page)
-            counts = {"samples": len(chosen), "models": len(compared.predictions), "raters": report.raters}
+            write(folder, report, with_rater_page=rater_page)
+            models = [row for row in report.rows if row.kind == "model"]
+            counts = {"samples": len(report.samples), "models": len(models), "raters": report.raters}
             manifest.finish(folder, spec, counts=counts, files=_digests(folder))
     return report
 
@@ -83,7 +106,7 @@ def _refuse_several_processes() -> None:
 def _compared(
     chosen: tuple[Example, ...],
     models: Sequence[EvaluatedModel],
-    folders: Mapping[str, str],
+    open_others: Callable[..., tuple[FolderPredictions, ...]],
     out: Folder,
     config: EvalConfig,
 ) -> Compared:
@@ -92,7 +115,7 @@ def _compared(
     multiple = common_multiple(models)
     shape_of = samples.shape_of_each(chosen, resolution=size, multiple=multiple, square=config.square)
     own = tuple(ModelPredictions(model, out, shape_of) for model in models)
-    return Compared(chosen, size, shape_of, own + open_folders(folders, own, chosen, shape_of))
+    return Compared(chosen, size, shape_of, own + open_others(own, chosen, shape_of))
 
 
 def _spec_inputs(
@@ -115,10 +138,16 @@ def _score(
     compared: Compared,
     config: EvalConfig,
     inputs: MetricInputs,
+    judging: judged.Judging,
 ) -> Report:
-    """Make the missing predictions, score every row, and compare the rows."""
-    metrics = available.load_all(inputs)
-    rows, sampling_notes = score_rows(compared, metrics, config, device=inputs.device)
+    """Calibrate the judge, make the missing predictions, score every row, and compare the rows."""
+    with judging.opened() as judge_of:
+        metrics = available.load_all(replace(inputs, vlm_judge=judge_of.metric))
+        judge_notes = judge_of.calibrate(compared.samples, compared.shape_of)
+        rows, sampling_notes = score_rows(
+            compared, metrics, config, device=inputs.device, on_gaps=judge_of.gaps.append
+        )
+        judge_notes += judge_of.gap_notes()
     chosen = compared.samples
     pictures = samples.summary(compared.shape_of, resolution=compared.resolution, square=config.square)
     report_samples = tuple(ReportSample(each.name, each.entry.instruction, each.entry.action) for each in chosen)
@@ -135,6 +164,7 @@ def _score(
             *(f"{each.origin}, digest {each.digest}." for each in compared.predictions),
             *sampling_notes,
             notes.shapes_note(pictures),
+            *judge_notes,
             *notes.metric_notes(metrics, rows),
             *available.missing_notes(inputs.weights),
         ),
@@ -162,5 +192,6 @@ def _write(
 
 def _digests(folder: Folder) -> dict[str, FileDigest]:
     """Every file of a finished report: the predictions too."""
-    names = [*files.FILES, *folder.names(page_for_raters.PAGE_FILE), *folder.names(".png")]
+    names = [*files.FILES, *folder.names(page_for_raters.PAGE_FILE), *folder.names(judged.FILE)]
+    names += folder.names(".png")
     return {name: FileDigest.of_file(folder, name) for name in names}

@@ -62,19 +62,19 @@ def extract(
         rejections = _all_rejections(todo.rejections, missing, outcome)
         counts = _counts(todo, outcome.results, rejections)
         summary = _summarized(folder, counts, rejections, todo, tasks, _notes(outcome.results), rate=rate)
-        overview = write_overview(folder, summary, rejections)
+        overview = write_overview(folder, summary, rejections, todo.segments)
         manifest.finish(folder, spec, counts=counts, files=_digests(outcome.results) | overview)
         return unit_notes.checked(replace(summary, lost=outcome.lost), tasks, _notes(outcome.results))
 
 
 def write_overview(
-    folder: Folder, summary: ExtractSummary, rejections: Sequence[Rejection]
+    folder: Folder, summary: ExtractSummary, rejections: Sequence[Rejection], segments: Sequence[Segment] = ()
 ) -> dict[str, FileDigest]:
-    """Write the files that are about all videos together; gives their digests."""
+    """Write the files that are about all videos together; gives their digests. segments: for the page's times."""
     return {
         pairs.REJECTED_FILE: pairs.write_rejections(folder, rejections),
         manifest.RECIPE_FILE: FileDigest.of_file(folder, manifest.RECIPE_FILE),
-        pairs_page.PAGE_FILE: pairs_page.write_extracted(folder, summary, rejections),
+        pairs_page.PAGE_FILE: pairs_page.write_extracted(folder, summary, rejections, segments),
     }
 
 

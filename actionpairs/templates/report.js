@@ -1,21 +1,13 @@
-// Sorts, filters and draws over the samples of a report.
+// Sorts and draws over the samples of a report.
 const list = document.getElementById("cases");
 const sort = document.getElementById("sort");
-const action = document.getElementById("action");
-const cases = [...list.children].map((element) => ({
-  element,
-  action: element.dataset.action,
-  scores: JSON.parse(element.dataset.scores),
-}));
+const cases = [...list.children].map((element) => ({ element, scores: JSON.parse(element.dataset.scores) }));
 
-function show() {
+function order() {
   const [column, direction] = sort.value.split(" ").map(Number);
   const last = (value) => (value === null ? Infinity : direction * value); // unscored samples come last
-  const order = sort.value ? cases.toSorted((a, b) => last(a.scores[column]) - last(b.scores[column]) || 0) : cases;
-  list.append(...order.map((item) => item.element));
-  for (const item of cases) item.element.hidden = action.value !== "" && item.action !== action.value;
-  document.getElementById("count").textContent =
-    `${cases.filter((item) => !item.element.hidden).length} shown`;
+  const sorted = sort.value ? cases.toSorted((a, b) => last(a.scores[column]) - last(b.scores[column]) || 0) : cases;
+  list.append(...sorted.map((item) => item.element));
 }
 
 // The path of the arrows for a text of gallery.motion_text: a line and two barbs per cell. A unit is a hundredth of the
@@ -50,6 +42,5 @@ const near = new IntersectionObserver((entries) => {
 for (const { element } of cases) near.observe(element);
 
 document.getElementById("motion").addEventListener("change", (event) => list.classList.toggle("moving", event.target.checked));
-sort.addEventListener("change", show);
-action.addEventListener("change", show);
-show();
+sort.addEventListener("change", order);
+if (sort.value) order(); // a browser may keep what was chosen before

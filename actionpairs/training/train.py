@@ -49,8 +49,7 @@ def run_loop(
 ) -> int:
     """Train to config.steps, or for `stop_after` more steps. Returns the number of steps done in all.
 
-    Files are written below `folder`. Raises TrainingError if the loss is not finite, and StoppedError
-    on SIGINT or SIGTERM, after a checkpoint.
+    Files are written below `folder`. Raises TrainingError if the loss is not finite, StoppedError on a signal.
     """
     is_main = state.accelerator.is_main_process
     step = first = checkpoints.resume(state, folder / "checkpoints")

@@ -84,7 +84,7 @@ def test_a_batch_equals_its_rows_edited_alone(family: str, monkeypatch: pytest.M
         return sampling.sample(of, PICTURES[rows], texts, seeds=[7 + row for row in rows], sampling=few_steps(of))
 
     alone = np.concatenate([edit([row]) for row in range(3)])
-    assert np.abs(edit([0, 1, 2]) - alone).max() < 1e-5
+    assert np.abs(edit([0, 1, 2]) - alone).max() < 5e-5
     assert np.abs(alone[0] - alone[1]).max() > 0.01
 
 

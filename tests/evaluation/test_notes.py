@@ -59,8 +59,9 @@ def test_rows_of_different_counts_are_noted_in_one_line() -> None:
     assert "Few samples: SSIM, PSNR at 20 to 25 (< 30)" in line
 
 
-def test_a_metric_without_a_score_in_the_report_has_no_note() -> None:
+def test_a_metric_without_a_score_in_the_report_says_that_it_has_none_and_to_what_it_applies() -> None:
     made = notes.metric_notes((Declared(), PixelScores()), rows(2000)[:1])  # type: ignore[arg-type]
     assert "How it is done." in made
     assert PixelScores.note in made  # for SSIM
-    assert PixelScores.note not in notes.metric_notes((PixelScores(),), ())
+    [absent] = [note for note in notes.metric_notes((PixelScores(),), ()) if PixelScores.note in note]
+    assert absent.startswith("No SSIM, PSNR: no edit here has a value. ")

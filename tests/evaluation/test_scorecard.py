@@ -10,6 +10,7 @@ import pytest
 from actionpairs.evaluation import scorecard
 from actionpairs.evaluation.records import ReportRow
 from actionpairs.metrics.action_accuracy import TOP_1, ActionAccuracy
+from actionpairs.metrics.drift import Drift
 from actionpairs.metrics.intervals import Estimate
 from actionpairs.metrics.metric import BatchScores, EditBatch, MetricColumn
 from actionpairs.metrics.motion import MotionAlignment
@@ -105,3 +106,25 @@ def test_batches_of_any_size_make_the_same_row(metrics: tuple[object, ...]) -> N
     assert [edit.key for edit in one.edits] == [edit.key for edit in many.edits]
     for score, other in zip(one.scores, many.scores, strict=True):
         assert score.value == pytest.approx(other.value, rel=1e-5)
+
+
+def test_a_mean_is_that_of_samples_and_not_of_batches() -> None:
+    """By hand: six times 0 and once 15, in batches of 3, 3 and 1: 15/7, and not (0 + 0 + 15)/3 = 5."""
+
+    class Last:
+        columns, note, citation, digest = (MetricColumn("last", "higher", "action"),), "x.", "2024", ""
+
+        def score(self, batch: EditBatch) -> BatchScores:
+            return BatchScores({"last": np.array([15.0 if key == "s6" else 0.0 for key in batch.keys])})
+
+    whole = batch("input", count=7)
+    parts = [part(whole, slice(start, start + 3)) for start in (0, 3, 6)]
+    assert [len(each) for each in parts] == [3, 3, 1]
+    [score] = scorecard.score_row("x", "model", parts, [Last()]).scores
+    assert (score.value, score.count) == (pytest.approx(15 / 7), 7)
+
+
+def test_the_truth_has_the_scores_that_do_not_compare_with_it() -> None:
+    truth = scorecard.score_row("x", "truth", [batch("truth")], [Drift(), PixelScores()])
+    assert {score.name for score in truth.scores} == {"shift drift", "zoom drift", "color drift"}
+    assert all(0 <= score.value < 1 for score in truth.scores)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
+import torch
 
 from actionpairs.metrics import action_accuracy
 from actionpairs.metrics.action_accuracy import TOP_1, TOP_5, ActionAccuracy
 from actionpairs.metrics.metric import EditBatch
+from actionpairs.recognition import timesformer
 from tests.evaluation.conftest import MOVES, make_recognizer, moved
 
 
@@ -48,3 +54,31 @@ def test_the_text_is_the_first_answer() -> None:
     scores = metric(*MOVES).score(batch())
     hits = [text == action for text, action in zip(scores.texts[TOP_1.name], MOVES, strict=True)]
     assert (scores.values[TOP_1.name] > 0).tolist() == hits
+
+
+def test_the_order_of_a_recognizers_classes_changes_no_hit_and_no_answer() -> None:
+    """The same network with its last layer and its labels turned round: every action keeps its own logit."""
+    recognizer = make_recognizer(actions=(*MOVES, "open door", "close door"))
+    turned = make_recognizer(actions=recognizer.actions)
+    order = [3, 5, 0, 4, 1, 2]
+    with torch.no_grad():
+        turned.model.load_state_dict(recognizer.model.state_dict())
+        turned.model.classifier.weight.copy_(recognizer.model.classifier.weight[order])
+        turned.model.classifier.bias.copy_(recognizer.model.classifier.bias[order])
+    turned = replace(turned, actions=tuple(recognizer.actions[place] for place in order))
+    one, other = (ActionAccuracy(each, digest="abc").score(batch()) for each in (recognizer, turned))
+    assert one.texts == other.texts
+    for name in (TOP_1.name, TOP_5.name):
+        assert one.values[name].tolist() == other.values[name].tolist()
+
+
+def test_actions_follow_the_numbers_of_their_labels_and_not_their_order_in_the_file(tmp_path: Path) -> None:
+    """Sorted as texts, as many programs write JSON, "10" stands before "2"."""
+    actions = tuple(f"action {number}" for number in range(12))
+    make_recognizer(actions=actions).save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["id2label"] = dict(sorted(config["id2label"].items()))
+    config["label2id"] = dict(sorted(config["label2id"].items()))
+    assert list(config["id2label"])[:3] == ["0", "1", "10"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert timesformer.load(str(tmp_path)).actions == actions

@@ -12,6 +12,7 @@ from actionpairs.metrics import drift
 from actionpairs.metrics.background import unchanged
 from actionpairs.metrics.color_difference import ciede2000
 from actionpairs.metrics.drift import WORST
+from tests.evaluation.conftest import moved
 
 SIDES = (64, 256)
 TOLERANCE = {64: 0.3, 256: 0.1}  # in per cent, of shift and zoom, up to 10 %
@@ -150,6 +151,15 @@ def test_a_sample_without_a_still_and_structured_background_takes_no_part_whatev
     for before, after in samples.values():
         for edit in (before, after, flat, original):
             assert np.isnan(drift.drift(before, edit, after)).all()
+
+
+@pytest.mark.parametrize("side", [64, 128])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_truth_of_a_texture_that_is_too_fine_for_the_coarse_sizes_does_not_drift(side: int, seed: int) -> None:
+    """A sample counts because its real last frame lies on its input: that frame cannot be its worst edit."""
+    original, truth = (jpeg(picture, 95) for picture in moved("move right", side=side, seed=seed))
+    shift, zoom, color = drift.drift(original, truth, truth)
+    assert (shift, zoom, color) == pytest.approx((0, 0, 0), abs=0.6)
 
 
 SHARMA_2005 = [  # table 1: two colors and their difference

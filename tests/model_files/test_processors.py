@@ -68,7 +68,8 @@ def test_a_released_folder_opens_only_with_its_overrides(folder: Path, family: s
     with pytest.raises(ImportError, match="Torchvision"):
         DiffusionPipeline.from_pretrained(folder)
     assert list(processors.overrides(folder)) == [HERE[family]]
-    assert np.array_equal(edit(opened(folder), family), edit(tiny_pipelines.build(family), family))
+    apart = edit(opened(folder), family).astype(int) - edit(tiny_pipelines.build(family), family)
+    assert np.abs(apart).max() <= 1  # as in test_tiny_pipelines: weights lie elsewhere in memory
 
 
 @without_torchvision

@@ -55,7 +55,7 @@ def test_thumbnails_keep_the_aspect_of_every_shape() -> None:
             data = np.frombuffer(base64.b64decode(picture.partition(",")[2]), np.uint8)
             height, width = cv2.imdecode(data, cv2.IMREAD_COLOR).shape[:2]
             assert height / width == pytest.approx(shape[0] / shape[1], rel=0.01)
-            assert height * width == pytest.approx(min(shape[0] * shape[1], 256 * 256), rel=0.01)
+            assert height * width == pytest.approx(min(shape[0] * shape[1], 512 * 512), rel=0.01)
 
 
 @pytest.mark.parametrize("shape", [(48, 88), (64, 64)], ids=str)

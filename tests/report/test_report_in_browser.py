@@ -56,6 +56,34 @@ def test_the_gallery_sorts_and_filters(tmp_path: Path) -> None:
     assert '"best":"s1,s0","worst":"s0,s1","filtered":"s0"' in done.stdout
 
 
+def test_a_click_on_an_edit_compares_it_with_the_input_and_arrows_keep_the_model(tmp_path: Path) -> None:
+    path = tmp_path / "index.html"
+    path.write_text(report_page.render(example(), mixed_pictures()), encoding="utf-8")
+    names = "['viewer-left-name', 'viewer-right-name'].map((id) => document.getElementById(id).textContent)"
+    chosen = "[...document.getElementById('viewer-second').options].map((option) => option.text)"
+    with browsing(tmp_path / "profile") as tab:
+        tab.open(path)
+        tab.click(".case:nth-child(2) figure:nth-child(3) button")
+        tab.wait("document.getElementById('viewer').open")
+        assert tab.run(names) == ["input", "base"]
+        assert tab.run(chosen) == ["input", "ours", "base", "the real last frame"]
+        assert tab.run("document.getElementById('viewer-text').textContent") == "s1"
+        tab.click("#viewer-next")
+        assert tab.run("document.getElementById('viewer-text').textContent") == "s2"
+        assert tab.run(names) == ["input", "base"]
+        assert tab.logged == []
+
+
+def test_the_gallery_is_searched(tmp_path: Path) -> None:
+    path = tmp_path / "index.html"
+    path.write_text(report_page.render(example(), mixed_pictures()), encoding="utf-8")
+    with browsing(tmp_path / "profile") as tab:
+        tab.open(path)
+        tab.run("document.querySelector('[type=search]').focus()")
+        tab.press(*"s1")
+        assert tab.run("document.getElementById('count').textContent") == "1 of 3 shown"
+
+
 SHAPES_PROBE = """Promise.all([...document.images].map((i) => i.decode())).then(() =>
   [...document.querySelectorAll('.strip')].map((strip) => [...strip.querySelectorAll('figure')].map((figure) => {
     const image = figure.querySelector('img'), box = image.getBoundingClientRect();
@@ -133,5 +161,5 @@ def test_five_hundred_samples_of_four_models_open_within_three_seconds(tmp_path:
         best = max(report.rows[0].edits, key=lambda edit: edit.values["SSIM"])
         assert tab.run("document.querySelector('.case > .quiet').textContent") == best.key
         tab.run(choose("action", "verb-3 thing"))
-        assert tab.run("document.getElementById('count').textContent") == "42 shown"
+        assert tab.run("document.getElementById('count').textContent") == "42 of 500 shown"
         assert tab.logged == []

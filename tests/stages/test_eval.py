@@ -230,6 +230,37 @@ def test_every_fault_of_a_folder_is_named_and_counted(world: Path, tmp_path: Pat
         assert words in str(caught.value)
 
 
+def test_a_folder_with_gaps_is_scored_only_when_allowed_and_every_row_says_of_how_many(
+    world: Path, tmp_path: Path
+) -> None:
+    folder = folder_of_copies(world, tmp_path / "theirs")
+    (folder / "s000.png").unlink()
+    with pytest.raises(ScoreError, match=r"1 missing \(s000\).*--allow-missing"):
+        run(world, tmp_path / "out", models=(), predictions={"theirs": str(folder)})
+    report = run(world, tmp_path / "out", models=(), predictions={"theirs": str(folder)}, allow_missing=True)
+    theirs, copy, _ = report.rows
+    assert [len(row.edits) for row in report.rows] == [7, 8, 8]
+    of_copy = {edit.key: edit for edit in copy.edits}
+    assert list(theirs.edits) == [of_copy[edit.key] for edit in theirs.edits]
+    assert all(score.count <= 7 for score in theirs.scores)
+    assert all(difference.value == 0 for difference in report.differences)
+    assert any("1 of 8 samples have no picture" in note for note in report.notes)
+    for name in ("index.html", "report.md", "report.tex"):
+        assert "theirs (7 of 8 samples)" in (tmp_path / "out" / name).read_text()
+
+
+def test_a_folder_without_any_picture_is_refused_whatever_is_allowed(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    with pytest.raises(ScoreError, match="8 missing"):
+        run(
+            world,
+            tmp_path / "out",
+            models=(),
+            predictions={"theirs": str(tmp_path / "theirs")},
+            allow_missing=True,
+        )
+
+
 def test_predictions_that_changed_are_not_taken_for_the_old_ones(world: Path, tmp_path: Path) -> None:
     folder = folder_of_copies(world, tmp_path / "theirs")
     run(world, tmp_path / "out", models=(), predictions={"theirs": str(folder)})

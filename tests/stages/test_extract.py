@@ -366,8 +366,8 @@ def test_the_summary_says_how_frames_were_had_and_where_not(dataset: RawDataset,
     }
     assert {name for name, way in ways.items() if way == "read through"} == {"lies_0"}
     page = (tmp_path / "out/index.html").read_text()
-    assert "pairs read through" in page
-    assert "Read through: presentation times" in page
+    assert "pairs, whole video decoded" in page
+    assert "Whole video decoded: presentation times" in page
     assert "Rejected: past end" in page
 
 

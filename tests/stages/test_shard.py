@@ -11,7 +11,6 @@ import pytest
 
 from actionpairs import shards
 from actionpairs.errors import ShardError, StorageError
-from actionpairs.report import pair_sheets
 from actionpairs.stages.extract import extract
 from actionpairs.stages.shard import ShardSummary, shard
 from actionpairs.stages.verify import check, verify
@@ -84,11 +83,10 @@ def test_what_a_killed_run_left_is_made_good(work: Path) -> None:
     assert content(work / "killed") == content(work / "whole")
 
 
-def test_another_threshold_reads_no_video_and_decodes_only_what_the_page_shows(
+def test_another_threshold_reads_no_video_and_decodes_no_picture(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.rmtree(work / "videos")
-    monkeypatch.setattr(pair_sheets, "_thumbnail", lambda jpeg: "")
     for name in ("imdecode", "imencode", "imread"):
         monkeypatch.setattr(cv2, name, lambda *_: pytest.fail("a picture was decoded"))
     (work / "loose.yaml").write_text(SMALL_RECIPE.replace("0.012", "0.0"))

@@ -57,7 +57,7 @@ def mujoco() -> None:
 
 def test_a_missing_extra_is_told_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(renderer, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"actionpairs\[kitchen\]"):
+    with pytest.raises(MissingExtraError, match=r"\[kitchen\]"):
         next(render_kitchen_pairs(seed=0, scene=0, side=31))  # a side that is not loaded yet
 
 

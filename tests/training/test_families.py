@@ -226,7 +226,7 @@ def test_every_form_of_the_action_loss_has_finite_gradients_of_its_own(runs: Run
     trained, reference = _frozen_layers(editor), freezing.frozen_copy(editor.denoiser)
     with torch.no_grad():  # nft and hinge have the same gradients where the model is the frozen one
         for parameter in trained:
-            parameter *= 1.1
+            parameter *= 1.03  # little enough that the logistic form is not yet as steep as the hinge
     norms = set()
     for form in FORMS:
         weights = LossWeights(ActionLossConfig(form=form, weight=1.0), RegularizationConfig(weight=0.1))

@@ -1,0 +1,186 @@
+"""Rows of a benchmark's report: the edits are made, then scored by what needs a target and by what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+import torch
+
+from actionpairs.benchmarks.answers import Answers, Questions
+from actionpairs.benchmarks.benchmark import BenchmarkSample
+from actionpairs.configs import EvalConfig
+from actionpairs.data import rng
+from actionpairs.editors import families
+from actionpairs.editors import sampling as editing
+from actionpairs.editors.editor import Editor
+from actionpairs.evaluation import notes, scorecard
+from actionpairs.evaluation.records import COPY, EditScores, Kind, ReportPart, ReportRow, Score
+from actionpairs.metrics import intervals
+from actionpairs.metrics.disc_edit import DiscEdit
+from actionpairs.metrics.metric import AnyMetric, EditBatch
+from actionpairs.progress import Progress
+
+TARGET = "the benchmark's target"  # the name of the row of the truth
+_WITHOUT_TARGET = (DiscEdit,)  # metrics that do not look at the target, not even to find what should stay
+EditOf = Callable[[BenchmarkSample], np.ndarray]
+_OWN = "scheduler", "steps", "image_guidance", "text_guidance"  # what a recipe may leave to each model
+
+
+def score_rows(
+    answers: Sequence[Answers],
+    questions: Questions,
+    metrics: Sequence[AnyMetric],
+    config: EvalConfig,
+    *,
+    device: str,
+) -> tuple[tuple[ReportRow, ...], tuple[str, ...]]:
+    """Make the missing edits and score all rows. Also returns how each model's edits were sampled, in words.
+
+    The rows of edits, the best in the first score first, then the copy, then the target where there is one.
+    """
+    rows, sampling_notes = [], []
+    for each in answers:
+        editor = None
+        if each.model is not None:
+            editor = families.load(str(each.model.path), quantize=config.quantize, device=device)
+            editor.to(torch.device(device))
+            sampling_notes.append(make_missing(each, editor, config))
+        each.copy_missing()
+        chosen = [sample for sample in questions.samples if each.has(sample)]
+        rows.append(_row(_Scorer(each.name, "model", chosen, each.load, editor), questions, metrics, config))
+    rows.sort(key=lambda row: -row.scores[0].value if row.scores else 0.0)
+    rows.append(_row(_Scorer(COPY, "copy", questions.samples, questions.original), questions, metrics, config))
+    with_target = [sample for sample in questions.samples if sample.target is not None]
+    if with_target:
+        rows.append(_row(_Scorer(TARGET, "truth", with_target, questions.target), questions, metrics, config))
+    return tuple(rows), tuple(sampling_notes)
+
+
+def make_missing(answers: Answers, editor: Editor, config: EvalConfig) -> str:
+    """Let a model make the edits that are missing. Returns how, in words.
+
+    A batch is made as a whole, so that a run that is stopped and continued writes the same bytes.
+    """
+    questions = answers.questions
+    sampling = editor.defaults.sampling.updated(**{name: getattr(config, name) for name in _OWN})
+    every = list(_batches(questions, questions.samples, config.batch_size))
+    pending = [batch for batch in every if not all(map(answers.exists, batch))]
+    with Progress(total=sum(map(len, pending)), unit="edit", desc=f"edits of {answers.name}") as bar:
+        for batch in pending:
+            edits = editing.sample(
+                editor,
+                np.stack([questions.original(sample) for sample in batch]),
+                [sample.instruction for sample in batch],
+                seeds=[rng.torch_seed(config.seed, "edit", sample.key) for sample in batch],
+                sampling=sampling,
+            )
+            for sample, edit in zip(batch, edits, strict=True):
+                answers.save(sample, edit)
+            bar.update(len(batch))
+    by_picture = editor.traits.guided_by_picture
+    return notes.sampling_note(answers.name, sampling, guided_by_picture=by_picture, seed=config.seed)
+
+
+def by_category(rows: Sequence[ReportRow], samples: Sequence[BenchmarkSample]) -> tuple[ReportPart, ...]:
+    """The per-sample scores of every category; none where nothing is scored, or all samples are of the same."""
+    if not any(row.scores for row in rows):
+        return ()
+    names = sorted({name for sample in samples for name in sample.categories})
+    keys_of = {name: {sample.key for sample in samples if name in sample.categories} for name in names}
+    return tuple(
+        ReportPart(name, len(keys), {row.name: tuple(_scores_over(row, keys)) for row in rows})
+        for name, keys in keys_of.items()
+        if len(keys) < len(samples)
+    )
+
+
+class _Scorer:
+    """One row: its samples, and how the edit of each is loaded."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: Kind,
+        samples: Sequence[BenchmarkSample],
+        edit_of: EditOf,
+        editor: Editor | None = None,
+    ) -> None:
+        self.name, self.kind, self.samples, self._edit_of, self._editor = name, kind, samples, edit_of, editor
+
+    def batches(
+        self, questions: Questions, samples: Sequence[BenchmarkSample], *, size: int, with_targets: bool
+    ) -> Iterator[EditBatch]:
+        """Batches of one shape each. Without targets, `truths` is empty: a metric that looks at it fails."""
+        with Progress(total=len(samples), unit="sample", desc=f"scores of {self.name}") as bar:
+            for batch in _batches(questions, samples, size):
+                originals = np.stack([questions.original(sample) for sample in batch])
+                yield EditBatch(
+                    keys=tuple(sample.key for sample in batch),
+                    instructions=tuple(sample.instruction for sample in batch),
+                    actions=tuple(category(sample) for sample in batch),
+                    originals=originals,
+                    edits=np.stack([self._edit_of(sample) for sample in batch]),
+                    truths=np.stack([questions.target(each) for each in batch]) if with_targets else originals[:0],
+                    editor=self._editor,
+                    row=self.name,
+                )
+                bar.update(len(batch))
+
+
+def category(sample: BenchmarkSample) -> str:
+    """What stands in a report in the place of the action."""
+    return sample.categories[0] if sample.categories else ""
+
+
+def _row(scorer: _Scorer, questions: Questions, metrics: Sequence[AnyMetric], config: EvalConfig) -> ReportRow:
+    """The scores of one row: those that need a target on the samples that have one, the others on all."""
+    parts = []
+    for with_targets in (True, False):
+        chosen = [sample for sample in scorer.samples if sample.target is not None or not with_targets]
+        wanted = [metric for metric in metrics if needs_target(metric) == with_targets]
+        if chosen and wanted:
+            batches = scorer.batches(questions, chosen, size=config.batch_size, with_targets=with_targets)
+            parts.append(scorecard.score_row(scorer.name, scorer.kind, batches, wanted))
+    edits = {sample.key: EditScores(sample.key, {}, {}) for sample in scorer.samples}
+    for part in parts:
+        for edit in part.edits:
+            own = edits[edit.key]
+            edits[edit.key] = EditScores(edit.key, {**own.values, **edit.values}, {**own.texts, **edit.texts})
+    scores = tuple(score for part in parts for score in part.scores)
+    return ReportRow(scorer.name, scorer.kind, scores, tuple(edits[key] for key in sorted(edits)))
+
+
+def needs_target(metric: AnyMetric) -> bool:
+    """Whether a metric looks at the target."""
+    return not isinstance(metric, _WITHOUT_TARGET)
+
+
+def _batches(
+    questions: Questions, samples: Sequence[BenchmarkSample], size: int
+) -> Iterator[Sequence[BenchmarkSample]]:
+    """Batches of one shape each, in the order of the files: so a table's row groups are loaded once a shape."""
+    shape = lambda sample: questions.shape_of[sample.key]  # noqa: E731
+    for _, same in groupby(sorted(samples, key=shape), key=shape):
+        group = list(same)
+        yield from (group[start : start + size] for start in range(0, len(group), size))
+
+
+def _scores_over(row: ReportRow, keys: set[str]) -> Iterator[Score]:
+    values_of = [edit.values for edit in row.edits if edit.key in keys]
+    for score in row.scores:
+        values = np.array([values.get(score.name, np.nan) for values in values_of], np.float64)
+        if not np.isnan(values).all():
+            estimate = intervals.summarize(values, score.statistic)
+            yield Score(
+                score.name,
+                estimate.value,
+                estimate.low,
+                estimate.high,
+                estimate.count,
+                score.better,
+                score.about,
+                score.unit,
+                score.statistic,
+            )
