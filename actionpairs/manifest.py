@@ -6,10 +6,8 @@ stage finished, and it lists the checksum of every file.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,6 +15,7 @@ from typing import Any
 
 from actionpairs.configs import Config
 from actionpairs.errors import StorageError
+from actionpairs.file_lock import locked_file
 from actionpairs.records import Subset
 from actionpairs.storage import Folder
 from actionpairs.version import PACKAGE_VERSION, SCHEMA_VERSION
@@ -273,23 +272,11 @@ def locked(folder: Folder) -> Iterator[None]:
         yield
         return
     path = folder.local_path(LOCK_FILE)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise StorageError(f"{folder}: {error.strerror}.", cure="Choose another folder for --out.") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise StorageError(
-            f"{folder}: another run is using this folder.", cure="Wait for it, or choose another --out."
-        ) from None
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(handle)
+    with locked_file(path, where=str(folder), option="--out"):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def json_bytes(data: object) -> bytes:

@@ -10,16 +10,17 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from actionpairs.benchmarks import pictures
-from actionpairs.benchmarks.benchmark import Benchmark, BenchmarkSample, Faults, decoded, listed
+from actionpairs.benchmarks.benchmark import Benchmark, BenchmarkSample, Faults, decoded
 from actionpairs.benchmarks.documents import digest_of, is_name
+from actionpairs.data import shapes
 from actionpairs.data.examples import Shape
 from actionpairs.errors import ScoreError
 from actionpairs.evaluation import picture_files
 from actionpairs.evaluation.models import EvaluatedModel
+from actionpairs.evaluation.predictions import listed
 from actionpairs.storage import Folder
 
 Size = tuple[int, int]  # width and height, in pixels
-_SAME_ASPECT = 0.005  # relative difference of two aspects that count as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def _of_folder(name: str, path: str, questions: Questions, out: Folder, *, allow
             faults.add("given twice", files[0])
         elif (picture := picture_files.decode(source.read_bytes(files[0]))) is None:
             faults.add("broken", files[0])
-        elif not _is_of_aspect(questions.edit(sample, picture.pixels), questions.size_of[sample.key]):
+        elif not _has_aspect_of(questions.edit(sample, picture.pixels), questions.size_of[sample.key]):
             squeezed[files[0]] += 1
     if missing and (not allow_missing or len(missing) == len(questions.samples)):
         for each in missing:
@@ -197,10 +198,8 @@ def _files_of(names: Sequence[str], samples: Sequence[BenchmarkSample]) -> dict[
     return files_of
 
 
-def _is_of_aspect(pixels: np.ndarray, size: Size) -> bool:
-    height, width = int(pixels.shape[0]), int(pixels.shape[1])
-    apart = abs(width * size[1] - height * size[0])
-    return apart < max(size) or apart <= _SAME_ASPECT * height * size[0]
+def _has_aspect_of(pixels: np.ndarray, size: Size) -> bool:
+    return shapes.is_of_aspect((pixels.shape[0], pixels.shape[1]), (size[1], size[0]))
 
 
 def _origin(name: str, missing: Sequence[str], squeezed: Sequence[str], *, of: int) -> str:

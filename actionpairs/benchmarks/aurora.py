@@ -21,11 +21,11 @@ from actionpairs.benchmarks.benchmark import (
     Contrast,
     Faults,
     check_keys,
-    listed,
     text,
 )
 from actionpairs.benchmarks.documents import digest_of, find_document, is_inside, is_name, load_objects
 from actionpairs.benchmarks.pictures import Picture
+from actionpairs.evaluation.predictions import listed
 from actionpairs.storage import Folder
 
 TITLE = "AURORA-Bench"

@@ -10,9 +10,8 @@ import numpy as np
 
 from actionpairs.benchmarks.pictures import Picture
 from actionpairs.errors import ScoreError
+from actionpairs.evaluation.predictions import listed
 from actionpairs.storage import Folder
-
-MOST_NAMES = 10  # of each fault in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +95,6 @@ class Faults:
         if self._names:
             texts = [f"{len(names):,} {what} ({listed(names)})" for what, names in self._names.items()]
             raise ScoreError(f"{where}: {'; '.join(texts)}.", cure=cure)
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def check_keys(title: str, samples: Sequence[BenchmarkSample], faults: Faults) -> None:

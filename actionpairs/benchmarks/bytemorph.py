@@ -20,13 +20,13 @@ from actionpairs.benchmarks.benchmark import (
     Companion,
     Faults,
     check_keys,
-    listed,
     text,
 )
 from actionpairs.benchmarks.documents import digest_of, is_name, load_json
 from actionpairs.benchmarks.pictures import Picture
 from actionpairs.benchmarks.tables import open_tables, table_names
 from actionpairs.errors import ScoreError
+from actionpairs.evaluation.predictions import listed
 from actionpairs.manifest import json_bytes
 from actionpairs.storage import Folder
 

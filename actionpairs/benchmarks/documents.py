@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from actionpairs.benchmarks.benchmark import Faults, listed
+from actionpairs.benchmarks.benchmark import Faults
 from actionpairs.errors import ScoreError
+from actionpairs.evaluation.predictions import listed
 from actionpairs.manifest import FileDigest
 from actionpairs.storage import Folder
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +9,6 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from actionpairs.data import examples
 from actionpairs.data.examples import Shape
@@ -19,7 +16,6 @@ from actionpairs.evaluation import picture_files
 from actionpairs.storage import Folder
 
 Half = Literal["whole", "left", "right"]
-_ORIENTATION, _TURNED = 0x0112, 5  # the EXIF tag; from this value on, width and height are exchanged
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
 
@@ -43,16 +39,10 @@ class Picture:
 
     def size(self) -> tuple[int, int] | None:
         """Width and height as `decode` gives them, from the head of the file; None if it is no picture."""
-        try:
-            with warnings.catch_warnings(), Image.open(io.BytesIO(self.content())) as image:
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                width, height = image.size
-                if image.getexif().get(_ORIENTATION, 1) >= _TURNED:
-                    width, height = height, width
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
+        size = picture_files.size(self.content())
+        if size is None:
             return None
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            return None
+        width, height = size
         width = {"whole": width, "left": width // 2, "right": width - width // 2}[self.half]
         return (width, height) if width and height else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 
 import numpy as np
 import torch
@@ -15,9 +14,9 @@ from actionpairs.data import rng
 from actionpairs.editors import families
 from actionpairs.editors import sampling as editing
 from actionpairs.editors.editor import Editor
-from actionpairs.evaluation import notes, scorecard
-from actionpairs.evaluation.records import COPY, EditScores, Kind, ReportPart, ReportRow, Score
-from actionpairs.metrics import intervals
+from actionpairs.evaluation import batching, comparisons, notes, scorecard
+from actionpairs.evaluation.records import COPY, EditScores, Kind, ReportPart, ReportRow
+from actionpairs.evaluation.rows import sampling_of
 from actionpairs.metrics.disc_edit import DiscEdit
 from actionpairs.metrics.metric import AnyMetric, EditBatch
 from actionpairs.progress import Progress
@@ -25,7 +24,6 @@ from actionpairs.progress import Progress
 TARGET = "the benchmark's target"  # the name of the row of the truth
 _WITHOUT_TARGET = (DiscEdit,)  # metrics that do not look at the target, not even to find what should stay
 EditOf = Callable[[BenchmarkSample], np.ndarray]
-_OWN = "scheduler", "steps", "image_guidance", "text_guidance"  # what a recipe may leave to each model
 
 
 def score_rows(
@@ -63,22 +61,21 @@ def make_missing(answers: Answers, editor: Editor, config: EvalConfig) -> str:
 
     A batch is made as a whole, so that a run that is stopped and continued writes the same bytes.
     """
-    questions = answers.questions
-    sampling = editor.defaults.sampling.updated(**{name: getattr(config, name) for name in _OWN})
-    every = list(_batches(questions, questions.samples, config.batch_size))
-    pending = [batch for batch in every if not all(map(answers.exists, batch))]
-    with Progress(total=sum(map(len, pending)), unit="edit", desc=f"edits of {answers.name}") as bar:
-        for batch in pending:
-            edits = editing.sample(
-                editor,
-                np.stack([questions.original(sample) for sample in batch]),
-                [sample.instruction for sample in batch],
-                seeds=[rng.torch_seed(config.seed, "edit", sample.key) for sample in batch],
-                sampling=sampling,
-            )
-            for sample, edit in zip(batch, edits, strict=True):
-                answers.save(sample, edit)
-            bar.update(len(batch))
+    questions, sampling = answers.questions, sampling_of(editor, config)
+
+    def edits_of(batch: Sequence[BenchmarkSample]) -> np.ndarray:
+        return editing.sample(
+            editor,
+            np.stack([questions.original(sample) for sample in batch]),
+            [sample.instruction for sample in batch],
+            seeds=[rng.torch_seed(config.seed, "edit", sample.key) for sample in batch],
+            sampling=sampling,
+        )
+
+    batches = _batches(questions, questions.samples, config.batch_size)
+    batching.make_missing(
+        batches, edits_of, exists=answers.exists, save=answers.save, description=f"edits of {answers.name}"
+    )
     by_picture = editor.traits.guided_by_picture
     return notes.sampling_note(answers.name, sampling, guided_by_picture=by_picture, seed=config.seed)
 
@@ -89,11 +86,7 @@ def by_category(rows: Sequence[ReportRow], samples: Sequence[BenchmarkSample]) -
         return ()
     names = sorted({name for sample in samples for name in sample.categories})
     keys_of = {name: {sample.key for sample in samples if name in sample.categories} for name in names}
-    return tuple(
-        ReportPart(name, len(keys), {row.name: tuple(_scores_over(row, keys)) for row in rows})
-        for name, keys in keys_of.items()
-        if len(keys) < len(samples)
-    )
+    return tuple(comparisons.part(name, rows, keys) for name, keys in keys_of.items() if len(keys) < len(samples))
 
 
 class _Scorer:
@@ -161,26 +154,4 @@ def _batches(
     questions: Questions, samples: Sequence[BenchmarkSample], size: int
 ) -> Iterator[Sequence[BenchmarkSample]]:
     """Batches of one shape each, in the order of the files: so a table's row groups are loaded once a shape."""
-    shape = lambda sample: questions.shape_of[sample.key]  # noqa: E731
-    for _, same in groupby(sorted(samples, key=shape), key=shape):
-        group = list(same)
-        yield from (group[start : start + size] for start in range(0, len(group), size))
-
-
-def _scores_over(row: ReportRow, keys: set[str]) -> Iterator[Score]:
-    values_of = [edit.values for edit in row.edits if edit.key in keys]
-    for score in row.scores:
-        values = np.array([values.get(score.name, np.nan) for values in values_of], np.float64)
-        if not np.isnan(values).all():
-            estimate = intervals.summarize(values, score.statistic)
-            yield Score(
-                score.name,
-                estimate.value,
-                estimate.low,
-                estimate.high,
-                estimate.count,
-                score.better,
-                score.about,
-                score.unit,
-                score.statistic,
-            )
+    return batching.by_shape(samples, lambda sample: questions.shape_of[sample.key], size)

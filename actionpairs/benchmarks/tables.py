@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from actionpairs.benchmarks.benchmark import listed
 from actionpairs.benchmarks.pictures import Picture
 from actionpairs.errors import ScoreError, one_line
+from actionpairs.evaluation.predictions import listed
 from actionpairs.storage import Folder
 
 _SUFFIXES = ".parquet", ".arrow"

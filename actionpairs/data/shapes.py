@@ -12,6 +12,7 @@ from actionpairs.errors import ModelError
 _BUCKETS_PER_SIDE = 16  # sides are rounded to a sixteenth of the resolution, so that few shapes come out
 _WIDEST = 3.0  # wider pictures are cropped
 _TOLERANCE = 1 / 8  # of the area; rounding changes it no more from a resolution of eight multiples on
+_SAME_ASPECT = 0.005  # relative difference of two aspects that count as one: no pixel moves by more at 200 pixels
 _LISTED = 6  # buckets in a description
 
 
@@ -37,6 +38,13 @@ def fit_shape(width: int, height: int, *, resolution: int, multiple: int, square
     sides = resolution / math.sqrt(aspect), resolution * math.sqrt(aspect)
     tall, wide = (max(1, round(side / step)) * step for side in sides)
     return tall, wide
+
+
+def is_of_aspect(shape: Shape, aspect: Shape) -> bool:
+    """Whether one height and width is the other, scaled: up to half a per cent, or the rounding of a side."""
+    (height, width), (tall, wide) = shape, aspect
+    apart = abs(width * tall - height * wide)
+    return apart < max(tall, wide) or apart <= _SAME_ASPECT * height * wide
 
 
 def of(examples: Iterable[Example], *, resolution: int, multiple: int, square: bool = False) -> tuple[Shape, ...]:

@@ -34,7 +34,7 @@ def by_verb(
     seen = {sample.key for sample in samples} - set(unseen)
     if not seen or not unseen:
         return ()
-    return _part("seen verbs", rows, seen), _part("unseen verbs", rows, unseen)
+    return part("seen verbs", rows, seen), part("unseen verbs", rows, unseen)
 
 
 def _differences(row: ReportRow, other: ReportRow) -> Iterator[Difference]:
@@ -51,7 +51,8 @@ def _differences(row: ReportRow, other: ReportRow) -> Iterator[Difference]:
         yield Difference(row.name, other.name, score.name, mean.value, mean.low, mean.high, mean.count, p)
 
 
-def _part(name: str, rows: Sequence[ReportRow], keys: Collection[str]) -> ReportPart:
+def part(name: str, rows: Sequence[ReportRow], keys: Collection[str]) -> ReportPart:
+    """The per-sample scores of every row over these samples alone."""
     return ReportPart(name, len(keys), {row.name: tuple(_scores(row, keys)) for row in rows})
 
 
@@ -61,8 +62,8 @@ def _scores(row: ReportRow, keys: Collection[str]) -> Iterator[Score]:
     for score in row.scores:
         values = _values(row, score.name, inside)
         if not np.isnan(values).all():
-            part = intervals.summarize(values, score.statistic)
-            yield replace(score, value=part.value, low=part.low, high=part.high, count=part.count)
+            over = intervals.summarize(values, score.statistic)
+            yield replace(score, value=over.value, low=over.low, high=over.high, count=over.count)
 
 
 def _values(row: ReportRow, score: str, keys: Sequence[str]) -> np.ndarray:

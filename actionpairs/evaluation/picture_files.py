@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +13,11 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
 _ORIENTATION = 0x0112  # the EXIF tag
+_EXCHANGED = 5  # from this orientation on, width and height are exchanged
+_BROKEN = (
+    *(UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError),
+    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+)
 _DEEP_MODES = {"I;16", "I;16L", "I;16B", "I;16N", "I"}  # grey of 16 bits; Pillow makes 8 bits of 16-bit RGB itself
 
 
@@ -30,15 +37,29 @@ def decode(data: bytes) -> DecodedPicture | None:
     counts.
     """
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with _opened(data) as image:
             treatments = ["first frame of an animation"] if getattr(image, "n_frames", 1) > 1 else []
             image.load()
             return _to_rgb(image, treatments)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
+    except _BROKEN:
         return None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+
+
+def size(data: bytes) -> tuple[int, int] | None:
+    """Width and height as `decode` gives them, from the head of the file; None if it is no picture."""
+    try:
+        with _opened(data) as image:
+            turned = image.getexif().get(_ORIENTATION, 1) >= _EXCHANGED
+            return (image.height, image.width) if turned else (image.width, image.height)
+    except _BROKEN:
         return None
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield image
 
 
 def _to_rgb(image: Image.Image, treatments: list[str]) -> DecodedPicture:

@@ -12,7 +12,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from actionpairs.data import examples
+from actionpairs.data import examples, shapes
 from actionpairs.data.examples import Example, Shape
 from actionpairs.errors import ScoreError
 from actionpairs.evaluation import picture_files
@@ -24,7 +24,6 @@ from actionpairs.storage import Folder
 
 FOLDER = "predictions"  # of a report's folder; below it one folder for each model
 _MOST_NAMES = 10  # of each fault in a message
-_SAME_ASPECT = 0.005  # relative difference of two aspects that count as one: no pixel moves by more at 200 pixels
 
 
 class Predictions(Protocol):
@@ -117,17 +116,17 @@ class FolderPredictions:
         if self.missing:
             notes.append(
                 f"{len(self.missing)} of {len(self.shape_of)} samples have no picture and are left out of its "
-                f"means: {_listed(self.missing)}"
+                f"means: {listed(self.missing)}"
             )
         if self.resized:
             sizes = [f"{count} of {_size(shape)}" for shape, count in sorted(self.resized.items())]
             notes.append(
                 f"{self.resized.total()} of {len(self.file_of)} resized to the scored size, as the inputs are: "
-                f"{_listed(sizes)}"
+                f"{listed(sizes)}"
             )
         if self.extra:
             files = "file" if len(self.extra) == 1 else "files"
-            notes.append(f"{len(self.extra)} {files} of no sample left aside: {_listed(self.extra)}")
+            notes.append(f"{len(self.extra)} {files} of no sample left aside: {listed(self.extra)}")
         return f"{self.name}: a folder of predictions" + (f" ({'; '.join(notes)})" if notes else "")
 
     def has(self, key: str) -> bool:
@@ -212,11 +211,11 @@ def open_folder(
 def _refusal(name: str, faults: Mapping[str, Sequence[str]], shape_of: Mapping[str, Shape]) -> ScoreError:
     sizes = [_size(shape) for shape in dict.fromkeys(shape_of.values())]
     return ScoreError(
-        f"--predictions {name}: {'; '.join(f'{len(v)} {k} ({_listed(v)})' for k, v in faults.items() if v)}, "
+        f"--predictions {name}: {'; '.join(f'{len(v)} {k} ({listed(v)})' for k, v in faults.items() if v)}, "
         f"of {len(shape_of)} samples.",
         cure=(
             f"Give one picture for every sample, named KEY.png, that keeps the input's aspect. Scored are "
-            f"{_listed(sizes)} pixels (`eval.resolution`, `eval.square`); other sizes of that aspect are resized. "
+            f"{listed(sizes)} pixels (`eval.resolution`, `eval.square`); other sizes of that aspect are resized. "
             "With --allow-missing, samples without a picture are left out, and every row says of how many it is."
         ),
     )
@@ -228,14 +227,7 @@ def _fault(picture: DecodedPicture | None, sample: Example, shape: Shape) -> str
         return "corrupt"
     size = picture.pixels.shape[0], picture.pixels.shape[1]
     aspects = shape, (sample.entry.height, sample.entry.width)
-    return "" if any(_is_of_aspect(size, aspect) for aspect in aspects) else "of another aspect"
-
-
-def _is_of_aspect(size: Shape, aspect: Shape) -> bool:
-    """Whether one height and width is the other, scaled: up to half a per cent, or the rounding of a side."""
-    (height, width), (tall, wide) = size, aspect
-    apart = abs(width * tall - height * wide)
-    return apart < max(tall, wide) or apart <= _SAME_ASPECT * height * wide
+    return "" if any(shapes.is_of_aspect(size, aspect) for aspect in aspects) else "of another aspect"
 
 
 def _size(shape: Shape) -> str:
@@ -248,6 +240,7 @@ def _digest(folder: Folder, file_of: Mapping[str, str]) -> str:
     return hashlib.sha256(repr(digests).encode()).hexdigest()[:16]
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(names[:_MOST_NAMES]) + more

@@ -76,7 +76,7 @@ def generate_missing(
     predictions: ModelPredictions, editor: Editor, chosen: Sequence[Example], config: EvalConfig
 ) -> str:
     """Write the predictions that are missing. Returns how they are sampled, in words."""
-    sampling = _sampling(editor, config)
+    sampling = sampling_of(editor, config)
     samples.generate_missing(
         predictions,
         editor,
@@ -100,7 +100,7 @@ def _negatives(editor: Editor, config: EvalConfig, chosen: Sequence[Example]) ->
     return {name: drawn.get(name, editor.null_text()) for name in named}
 
 
-def _sampling(editor: Editor, config: EvalConfig) -> Sampling:
+def sampling_of(editor: Editor, config: EvalConfig) -> Sampling:
     """The recipe's sampling; what it leaves out is the model's own."""
     return editor.defaults.sampling.updated(
         scheduler=config.scheduler,

@@ -13,6 +13,7 @@ from actionpairs.data import examples, rng, shapes
 from actionpairs.data.examples import Example, Shape
 from actionpairs.editors import sampling as editing
 from actionpairs.editors.editor import Editor, Sampling
+from actionpairs.evaluation import batching
 from actionpairs.evaluation.predictions import ModelPredictions
 from actionpairs.evaluation.records import PictureShapes, ShapeCount
 from actionpairs.metrics.metric import EditBatch
@@ -57,28 +58,25 @@ def generate_missing(
     batch_size: int,
     negative_of: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the predictions that are missing. negative_of: what each is guided away from, by name.
+    """Write the predictions that are missing. negative_of: what each is guided away from, by name."""
 
-    A batch is made as a whole, so that a run that is stopped and continued writes the same bytes.
-    """
-    pending = [
-        batch
-        for batch in _batches(samples, predictions.shape_of, batch_size)
-        if not all(predictions.exists(sample.name) for sample in batch)
-    ]
-    with Progress(total=sum(map(len, pending)), unit="edit", desc=f"predictions of {predictions.name}") as bar:
-        for batch in pending:
-            pictures = editing.sample(
-                editor,
-                np.stack([examples.load_pair(sample, predictions.shape_of[sample.name])[0] for sample in batch]),
-                [sample.entry.instruction for sample in batch],
-                seeds=[rng.torch_seed(seed, "edit", sample.name) for sample in batch],
-                sampling=sampling,
-                negatives=[negative_of[sample.name] for sample in batch] if negative_of else (),
-            )
-            for sample, picture in zip(batch, pictures, strict=True):
-                predictions.save(sample.name, picture)
-            bar.update(len(batch))
+    def edits_of(batch: Sequence[Example]) -> np.ndarray:
+        return editing.sample(
+            editor,
+            np.stack([examples.load_pair(sample, predictions.shape_of[sample.name])[0] for sample in batch]),
+            [sample.entry.instruction for sample in batch],
+            seeds=[rng.torch_seed(seed, "edit", sample.name) for sample in batch],
+            sampling=sampling,
+            negatives=[negative_of[sample.name] for sample in batch] if negative_of else (),
+        )
+
+    batching.make_missing(
+        _batches(samples, predictions.shape_of, batch_size),
+        edits_of,
+        exists=lambda sample: predictions.exists(sample.name),
+        save=lambda sample, picture: predictions.save(sample.name, picture),
+        description=f"predictions of {predictions.name}",
+    )
 
 
 def iter_batches(
@@ -108,9 +106,4 @@ def iter_batches(
 
 
 def _batches(samples: Sequence[Example], shape_of: Mapping[str, Shape], size: int) -> Iterator[Sequence[Example]]:
-    """Batches of one shape each. They depend on the samples alone: an edit is always made in the same batch."""
-    same: dict[Shape, list[Example]] = {}
-    for sample in samples:
-        same.setdefault(shape_of[sample.name], []).append(sample)
-    for group in same.values():
-        yield from (group[start : start + size] for start in range(0, len(group), size))
+    return batching.by_shape(samples, lambda sample: shape_of[sample.name], size)

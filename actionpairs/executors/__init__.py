@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from actionpairs.errors import ShardError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -50,6 +52,19 @@ class Executor(Protocol):
         workers: int | None = None,
         memory_bytes: int = 0,
     ) -> Iterator[Done[Task, Result] | Died[Task]]: ...
+
+
+RunTasks = Callable[..., Iterator[Done[Any, Any] | Died[Any]]]  # an executor with its number of workers
+
+
+def require_done(
+    outcomes: Iterable[Done[Task, Result] | Died[Task]], *, where: Callable[[Task], str]
+) -> Iterator[Done[Task, Result]]:
+    """The outcomes, of which none may have died. where: what a task writes, for the ShardError about it."""
+    for outcome in outcomes:
+        if isinstance(outcome, Died):
+            raise ShardError(f"{where(outcome.task)}: {outcome.why}.", cure="Free some memory.")
+        yield outcome
 
 
 def get_executor(executor: ExecutorName | Executor, *, address: str | None = None) -> Executor:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 from actionpairs import shards
-from actionpairs.errors import ShardError
-from actionpairs.executors import Died, Done
+from actionpairs.executors import RunTasks, require_done
 from actionpairs.exports import targets
 from actionpairs.exports.target import Target
 from actionpairs.manifest import FileDigest
@@ -19,8 +17,6 @@ from actionpairs.storage import Folder
 
 _PAIRS_PER_TASK = 64
 _WORKER_BYTES = 1 << 29
-
-RunTasks = Callable[..., Iterator[Done[Any, Any] | Died[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +42,8 @@ def write_pictures(
     files: dict[str, FileDigest] = {}
     lost = 0
     with Progress(total=sum(map(len, splits.values())), unit="pair", desc="export") as bar:
-        for outcome in run(_write, _tasks(source, folder, target, splits), memory_bytes=_WORKER_BYTES):
-            if isinstance(outcome, Died):
-                raise ShardError(f"{folder}: {outcome.why}.", cure="Free some memory.")
+        outcomes = run(_write, _tasks(source, folder, target, splits), memory_bytes=_WORKER_BYTES)
+        for outcome in require_done(outcomes, where=lambda _: str(folder)):
             files |= outcome.result
             lost += outcome.lost
             bar.update(len(outcome.task.entries))

@@ -6,7 +6,6 @@ An answer is written, and synced, before anything uses it.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from threading import Lock
 from typing import Any
 
 from actionpairs.errors import StorageError
+from actionpairs.file_lock import locked_file
 from actionpairs.language_models.questions import Answer, LanguageModel, Question
 
 
@@ -68,22 +68,8 @@ def open_cache(folder: Path, model: LanguageModel, *, prompt: str) -> Iterator[A
     digest = hashlib.sha256(f"{model.settings_digest} {prompt}".encode()).hexdigest()[:12]
     safe = re.sub(r"[^A-Za-z0-9_-]+", "-", model.name).strip("-")[:60]
     path = folder / f"{safe}-{digest}.jsonl"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    except OSError as error:
-        raise StorageError(f"{path}: {error.strerror}.", cure="Choose another folder for --cache.") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise StorageError(
-            f"{path}: another run is using this file.", cure="Wait for it, or choose another folder for --cache."
-        ) from None
-    try:
+    with locked_file(path, where=str(folder), option="--cache", flags=os.O_APPEND) as handle:
         yield AnswerCache(path, handle)
-    finally:
-        os.close(handle)
 
 
 def _load(path: Path, handle: int) -> tuple[dict[str, Answer], int]:

@@ -6,6 +6,7 @@ import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ from actionpairs.evaluation.predictions import Predictions
 from actionpairs.metrics import optical_flow
 from actionpairs.metrics.side import side_of
 from actionpairs.report import page_pictures
+
+Item = TypeVar("Item")
 
 _SIDES = (512, 384, 256, 192, 128, 96, 64)
 _CELLS, _STILL_PERCENT = 12, 1.0  # cells a side of a square; motion shorter than that share of it is left out
@@ -65,13 +68,18 @@ def load_pictures(
 ) -> list[GallerySample]:
     """The pictures of at most so many samples, evenly spread over all that every row has a prediction for."""
     whole = [sample for sample in samples if all(each.has(sample.name) for each in predictions)]
-    count = min(most, len(whole))
     pictures = []
-    for sample in (whole[i * len(whole) // count] for i in range(count)):
+    for sample in spread(whole, most):
         original, truth = examples.load_pair(sample, shape_of[sample.name])
         edits = {each.name: each.load(sample.name) for each in predictions}
         pictures.append(GallerySample(sample.name, original, edits, truth))
     return pictures
+
+
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of the items, evenly spread over all."""
+    count = min(most, len(items))
+    return [items[place * len(items) // count] for place in range(count)]
 
 
 def thumbnails(samples: Sequence[GallerySample]) -> tuple[Thumbnails, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from actionpairs.errors import ShardError
-from actionpairs.executors import Died, Done
+from actionpairs.executors import RunTasks, require_done
 from actionpairs.manifest import FileDigest
 from actionpairs.progress import Progress
 from actionpairs.records import Sample, Shard
@@ -28,8 +28,6 @@ from actionpairs.storage import Folder
 _WORKER_BYTES = 1 << 30
 _END_MARK = bytes(2 * tarfile.BLOCKSIZE)
 _MOST_BYTES = len(MEMBERS) * (MAX_MEMBER_BYTES + tarfile.BLOCKSIZE) + tarfile.RECORDSIZE  # of one sample
-
-RunTasks = Callable[..., Iterator[Done[Any, Any] | Died[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +55,8 @@ def write_merged_tars(
     tasks = (MergeTask(out, name, inputs, rows, recipe_digest) for name, rows in plan.iter_shards())
     written, lost = [], 0
     with Progress(total=len(plan.shards.names), unit="shard", desc="merge") as bar:
-        for outcome in run(write_merged_shard, tasks, memory_bytes=_WORKER_BYTES):
-            if isinstance(outcome, Died):
-                raise ShardError(f"{folder}/{outcome.task.name}: {outcome.why}.", cure="Free some memory.")
+        outcomes = run(write_merged_shard, tasks, memory_bytes=_WORKER_BYTES)
+        for outcome in require_done(outcomes, where=lambda task: f"{folder}/{task.name}"):
             lost += outcome.lost
             written.append(outcome.result)
             bar.update()

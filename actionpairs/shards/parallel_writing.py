@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from actionpairs import pairs
-from actionpairs.errors import ShardError
-from actionpairs.executors import Died, Done, Result, Task
+from actionpairs.executors import Result, RunTasks, Task, require_done
 from actionpairs.manifest import FileDigest
 from actionpairs.progress import Progress
 from actionpairs.records import ShardIndex
@@ -30,8 +28,6 @@ from actionpairs.storage import Folder
 
 _MAX_PARTS = 64  # of the files and of the shards: work for as many workers, and 64 × 64 temporary tars are few
 _WORKER_BYTES = 1 << 30
-
-RunTasks = Callable[..., Iterator[Done[Any, Any] | Died[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +106,8 @@ class _Runner:
         """The results of all tasks; raises ShardError if a worker process dies."""
         results = []
         with Progress(unit="part", desc=description) as bar:
-            for outcome in self.run(work, tasks, memory_bytes=_WORKER_BYTES):
-                if isinstance(outcome, Died):
-                    raise ShardError(f"{self.folder}: {outcome.why}.", cure="Free some memory.")
+            outcomes = self.run(work, tasks, memory_bytes=_WORKER_BYTES)
+            for outcome in require_done(outcomes, where=lambda _: str(self.folder)):
                 self.lost += outcome.lost
                 results.append(outcome.result)
                 bar.update()

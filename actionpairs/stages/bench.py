@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,14 +16,15 @@ from actionpairs.editors.sampling import device_for
 from actionpairs.errors import ScoreError
 from actionpairs.evaluation import comparisons, notes
 from actionpairs.evaluation.models import EvaluatedModel, common_multiple, own_resolution, resolve
-from actionpairs.evaluation.records import COPY, PictureShapes, Report, ReportRow, ReportSample, ShapeCount
+from actionpairs.evaluation.records import COPY, Report, ReportRow, ReportSample
+from actionpairs.evaluation.samples import summary
 from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.metrics import action_accuracy, available
 from actionpairs.metrics.disc_edit import DiscEdit
 from actionpairs.metrics.metric import AnyMetric, MetricInputs
 from actionpairs.recipe import Recipe, load
 from actionpairs.records import Entry
-from actionpairs.report import files
+from actionpairs.report import files, gallery
 from actionpairs.report.gallery import GallerySample
 from actionpairs.storage import Folder
 
@@ -142,7 +142,8 @@ def _score(questions: Questions, answered: Sequence[Answers], config: EvalConfig
     rows, sampling_notes = scoring.score_rows(answered, questions, metrics, config, device=inputs.device)
     samples, benchmark = questions.samples, questions.benchmark
     chosen, total = len(samples), len(benchmark.samples)
-    pictures = _shapes(questions, config, [each.model for each in answered if each.model is not None])
+    resolution = _resolution([each.model for each in answered if each.model is not None], config)
+    pictures = summary(questions.shape_of, resolution=resolution, square=config.square)
     by_key = sorted(samples, key=lambda sample: sample.key)
     return Report(
         dataset=benchmark.title,
@@ -202,22 +203,11 @@ def _metric_notes(
     return (*notes.metric_notes(metrics, rows), *(note for note in missing if note != of_actions))
 
 
-def _shapes(questions: Questions, config: EvalConfig, models: Sequence[EvaluatedModel]) -> PictureShapes:
-    counts = Counter(questions.shape_of.values()).most_common()
-    listed = tuple(ShapeCount(width, height, count) for (height, width), count in counts)
-    return PictureShapes(_resolution(models, config), config.square, listed)
-
-
 def _pictures(questions: Questions, rows: Sequence[Answers], *, most: int) -> list[GallerySample]:
     """The pictures of at most so many samples, evenly spread over all that every row of the table has."""
     samples = [sample for sample in questions.samples if all(each.has(sample) for each in rows)]
     with_target = [sample for sample in samples if sample.target is not None]
-    return [_gallery_sample(questions, rows, sample) for sample in _spread(with_target or samples, most)]
-
-
-def _spread(samples: Sequence[BenchmarkSample], most: int) -> list[BenchmarkSample]:
-    count = min(most, len(samples))
-    return [samples[place * len(samples) // count] for place in range(count)]
+    return [_gallery_sample(questions, rows, sample) for sample in gallery.spread(with_target or samples, most)]
 
 
 def _gallery_sample(questions: Questions, rows: Sequence[Answers], sample: BenchmarkSample) -> GallerySample:

@@ -13,7 +13,7 @@ import numpy as np
 
 from actionpairs import manifest, shards
 from actionpairs.errors import ShardError
-from actionpairs.executors import Died, local
+from actionpairs.executors import local, require_done
 from actionpairs.manifest import FileDigest
 from actionpairs.progress import Progress
 from actionpairs.records import Sample, Shard
@@ -57,10 +57,9 @@ def verify(folder_url: str, *, workers: int | None = None) -> int:
     tasks = [_Task(folder_url, shard) for shard in index.shards]
     workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
     with Progress(total=len(tasks), unit="shard", desc="verify") as bar:
-        for outcome in local.run(_verify_shard, tasks, workers=workers):
+        outcomes = local.run(_verify_shard, tasks, workers=workers)
+        for _ in require_done(outcomes, where=lambda task: f"{folder}/{task.shard.name}"):
             bar.update()
-            if isinstance(outcome, Died):
-                raise ShardError(f"{folder}/{outcome.task.shard.name}: {outcome.why}.", cure="Free some memory.")
     for name, digest in files.items():
         if not name.endswith(".tar"):
             _check_digest(folder, name, digest)
