@@ -52,5 +52,5 @@ $(VENV)/installed: setup.cfg constraints.txt
 		"Name another, for example: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12" >&2; exit 1; }
 	$(if $(IS_BROKEN),@echo "$(VENV) is of another Python or place: it is made again."; rm -rf $(VENV))
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,mpii,ray,test]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train,mpii,ray,app,trackers,docs,test]"
 	touch $@
