@@ -36,11 +36,12 @@ class Questions:
         """The input at the sample's shape: H W 3 uint8."""
         return pictures.fit_as_input(decoded(sample.original), self.size_of[sample.key], self.shape_of[sample.key])
 
-    def target(self, sample: BenchmarkSample) -> np.ndarray:
-        """The target at the sample's shape; raises ValueError if it has none."""
+    def target(self, sample: BenchmarkSample, shape: Shape | None = None) -> np.ndarray:
+        """The target at a shape, or at the sample's; raises ValueError if it has none."""
         if sample.target is None:
             raise ValueError(f"{sample.key} has no target")
-        return pictures.fit_as_input(decoded(sample.target), self.size_of[sample.key], self.shape_of[sample.key])
+        shape = shape or self.shape_of[sample.key]
+        return pictures.fit_as_input(decoded(sample.target), self.size_of[sample.key], shape)
 
     def edit(self, sample: BenchmarkSample, pixels: np.ndarray) -> np.ndarray:
         """The edit alone, of a picture that may show the input on its left: H W 3 uint8, of its own size."""

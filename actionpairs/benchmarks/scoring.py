@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,15 +16,18 @@ from actionpairs.editors import families
 from actionpairs.editors import sampling as editing
 from actionpairs.editors.editor import Editor
 from actionpairs.evaluation import batching, comparisons, notes, scorecard
+from actionpairs.evaluation.calibration import KnownSample
+from actionpairs.evaluation.gaps import ColumnGaps, refuse
 from actionpairs.evaluation.records import COPY, EditScores, Kind, ReportPart, ReportRow
 from actionpairs.evaluation.rows import sampling_of
 from actionpairs.metrics.disc_edit import DiscEdit
 from actionpairs.metrics.metric import AnyMetric, EditBatch
+from actionpairs.metrics.vlm_judge import VlmJudge
 from actionpairs.progress import Progress
 
 TARGET = "the benchmark's target"  # the name of the row of the truth
-_WITHOUT_TARGET = (DiscEdit,)  # metrics that do not look at the target, not even to find what should stay
 EditOf = Callable[[BenchmarkSample], np.ndarray]
+OnGaps = Callable[[ColumnGaps], None]
 
 
 def score_rows(
@@ -33,11 +37,19 @@ def score_rows(
     config: EvalConfig,
     *,
     device: str,
+    on_gaps: OnGaps = refuse,
 ) -> tuple[tuple[ReportRow, ...], tuple[str, ...]]:
     """Make the missing edits and score all rows. Also returns how each model's edits were sampled, in words.
 
     The rows of edits, the best in the first score first, then the copy, then the target where there is one.
+    on_gaps: as in `scorecard.score_row`.
     """
+
+    def score(
+        name: str, kind: Kind, samples: Sequence[BenchmarkSample], edit_of: EditOf, editor: Editor | None = None
+    ) -> ReportRow:
+        return _row(_Scorer(name, kind, samples, edit_of, editor), questions, metrics, config, on_gaps)
+
     rows, sampling_notes = [], []
     for each in answers:
         editor = None
@@ -47,12 +59,12 @@ def score_rows(
             sampling_notes.append(make_missing(each, editor, config))
         each.copy_missing()
         chosen = [sample for sample in questions.samples if each.has(sample)]
-        rows.append(_row(_Scorer(each.name, "model", chosen, each.load, editor), questions, metrics, config))
+        rows.append(score(each.name, "model", chosen, each.load, editor))
     rows.sort(key=lambda row: -row.scores[0].value if row.scores else 0.0)
-    rows.append(_row(_Scorer(COPY, "copy", questions.samples, questions.original), questions, metrics, config))
+    rows.append(score(COPY, "copy", questions.samples, questions.original))
     with_target = [sample for sample in questions.samples if sample.target is not None]
     if with_target:
-        rows.append(_row(_Scorer(TARGET, "truth", with_target, questions.target), questions, metrics, config))
+        rows.append(score(TARGET, "truth", with_target, questions.target))
     return tuple(rows), tuple(sampling_notes)
 
 
@@ -127,7 +139,9 @@ def category(sample: BenchmarkSample) -> str:
     return sample.categories[0] if sample.categories else ""
 
 
-def _row(scorer: _Scorer, questions: Questions, metrics: Sequence[AnyMetric], config: EvalConfig) -> ReportRow:
+def _row(
+    scorer: _Scorer, questions: Questions, metrics: Sequence[AnyMetric], config: EvalConfig, on_gaps: OnGaps
+) -> ReportRow:
     """The scores of one row: those that need a target on the samples that have one, the others on all."""
     parts = []
     for with_targets in (True, False):
@@ -135,7 +149,7 @@ def _row(scorer: _Scorer, questions: Questions, metrics: Sequence[AnyMetric], co
         wanted = [metric for metric in metrics if needs_target(metric) == with_targets]
         if chosen and wanted:
             batches = scorer.batches(questions, chosen, size=config.batch_size, with_targets=with_targets)
-            parts.append(scorecard.score_row(scorer.name, scorer.kind, batches, wanted))
+            parts.append(scorecard.score_row(scorer.name, scorer.kind, batches, wanted, on_gaps=on_gaps))
     edits = {sample.key: EditScores(sample.key, {}, {}) for sample in scorer.samples}
     for part in parts:
         for edit in part.edits:
@@ -147,7 +161,15 @@ def _row(scorer: _Scorer, questions: Questions, metrics: Sequence[AnyMetric], co
 
 def needs_target(metric: AnyMetric) -> bool:
     """Whether a metric looks at the target."""
-    return not isinstance(metric, _WITHOUT_TARGET)
+    return metric.shows_truth if isinstance(metric, VlmJudge) else not isinstance(metric, DiscEdit)
+
+
+def known_samples(questions: Questions) -> Iterator[KnownSample]:
+    """What known pairs for a judge are made of. Each instruction is an action of its own."""
+    for sample in questions.samples:
+        after = None if sample.target is None else partial(questions.target, sample)
+        own = sample.instruction
+        yield KnownSample(sample.key, own, own, partial(questions.original, sample), after)
 
 
 def _batches(

@@ -47,8 +47,6 @@ def judge_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         chosen = None
         if judge_source is not None:
-            if options.get("bench"):
-                raise click.UsageError("--judge goes with a split. A benchmark's own scorer asks its own judge.")
             from actionpairs.configs import JudgeOptions
 
             chosen = JudgeOptions(judge_source, judge_model, judge_cache, judge_concurrency, judge_allow_gaps)
@@ -63,8 +61,13 @@ def judge_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def judge_cost(recipe: str | None, *, models: tuple[str, ...], folders: int, **options: Any) -> Any:
     """What a judge would cost with these options of `eval`; a UsageError says what is missing."""
+    if options["bench"] is not None and options["data"] is not None:
+        from actionpairs.stages.judge_dry_run import plan_benchmark
+
+        inputs = {name: options[name] for name in ("vlm_judge", "data", "limit", "square")}
+        return plan_benchmark(options["bench"], recipe=recipe, models=models, folders=folders, **inputs)
     if recipe is None or options["shards"] is None or options["split"] is None:
-        raise click.UsageError("--judge-dry-run needs RECIPE, --shards and --split.")
+        raise click.UsageError("--judge-dry-run needs RECIPE, --shards and --split; or --bench and --data.")
     from actionpairs.stages.judge_dry_run import plan
 
     inputs = {name: options[name] for name in ("vlm_judge", "shards", "split", "limit", "square")}

@@ -47,6 +47,34 @@ _LARGEST_P = 0.05
 
 
 @dataclass(frozen=True, slots=True)
+class KnownSample:
+    """A sample that known pairs are made of.
+
+    action: another sample of the same one has no wrong answer for this. before, after: the first and the last
+    frame at a shape, or at the sample's own: H W 3 uint8. after: None where the sample has no last frame.
+    """
+
+    key: str
+    instruction: str
+    action: str
+    before: Callable[[], np.ndarray]
+    after: Callable[[Shape | None], np.ndarray] | None
+
+
+def of_split(samples: Sequence[Example], shape_of: Mapping[str, Shape]) -> Iterator[KnownSample]:
+    """The samples of a split of shards."""
+    for sample in samples:
+        own = shape_of[sample.name]
+        yield KnownSample(
+            sample.name,
+            sample.entry.instruction,
+            sample.entry.action,
+            lambda sample=sample, own=own: examples.load_pair(sample, own)[0],  # type: ignore[misc]
+            lambda shape, sample=sample, own=own: examples.load_pair(sample, shape or own)[1],  # type: ignore[misc]
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class KnownKind:
     """How often a judge is right about one kind of known pairs.
 
@@ -74,19 +102,18 @@ class Calibration:
     gaps: tuple[ColumnGaps, ...]
 
 
-def calibrate(
-    judging: VlmJudge, samples: Sequence[Example], shape_of: Mapping[str, Shape], *, count: int
-) -> Calibration:
+def calibrate(judging: VlmJudge, samples: Sequence[KnownSample], *, count: int) -> Calibration:
     """Ask a judge about `count` pairs of each kind, or as many as there are, the first in hash order."""
-    chosen = sorted(samples, key=lambda sample: splits.rank(sample.name, seed=0))
+    chosen = sorted(samples, key=lambda sample: splits.rank(sample.key, seed=0))
     kinds: list[KnownKind] = []
     gaps: list[ColumnGaps] = []
-    pairs_of = {kind: list(_known_pairs(kind, chosen, shape_of, count)) for kind in EXPECTED}
+    pairs_of = {kind: list(_known_pairs(kind, chosen, count)) for kind in EXPECTED}
     total = sum(map(len, pairs_of.values())) * len(judging.rubrics)
     with Progress(total=total, unit="pair", desc="known pairs of the judge") as bar:
         for rubric in judging.rubrics:
             yes: dict[tuple[Aspect, str], dict[str, float]] = {}
-            for kind, edits in pairs_of.items():
+            for kind, pairs in pairs_of.items():
+                edits = [each for each in pairs if each.truth is not None or not rubric.shows_truth]
                 columns = [column for column in rubric.columns if column.checks in EXPECTED[kind]]
                 if not edits or not columns:
                     continue
@@ -136,48 +163,63 @@ def _gaps(row: str, column: RubricColumn, values: Sequence[float | Gap]) -> Iter
         yield ColumnGaps.of(row, column.name, reasons)
 
 
-def _known_pairs(
-    kind: str, chosen: Sequence[Example], shape_of: Mapping[str, Shape], count: int
-) -> Iterator[JudgedEdit]:
+def _known_pairs(kind: str, chosen: Sequence[KnownSample], count: int) -> Iterator[JudgedEdit]:
     """At most `count` pairs of a kind, from the samples that can make one."""
     made = 0
     for number, sample in enumerate(chosen):
         if made == count:
             return
-        shape, entry = shape_of[sample.name], sample.entry
-        before, after = examples.load_pair(sample, shape)
         following = (*chosen[number + 1 :], *chosen[:number])
-        other = next((each for each in following if each.entry.action != entry.action), None)
-        pair = _MAKERS[kind](before, after, other, shape)
+        others = (each for each in following if each.action != sample.action and each.after is not None)
+        pair = _MAKERS[kind](sample, next(others, None))
         if pair is not None:
             made += 1
-            yield JudgedEdit(ROW + kind, sample.name, entry.instruction, *pair, after)
+            truth = None if sample.after is None else sample.after(None)
+            yield JudgedEdit(ROW + kind, sample.key, sample.instruction, *pair, truth)
 
 
 Pair = tuple[np.ndarray, np.ndarray]  # the input and the edit that are shown
-Maker = Callable[[np.ndarray, np.ndarray, Example | None, Shape], Pair | None]
+Maker = Callable[[KnownSample, KnownSample | None], Pair | None]  # a sample, and one of another action
 
 
-def _another(before: np.ndarray, _: np.ndarray, other: Example | None, shape: Shape) -> Pair | None:
-    return None if other is None else (before, examples.load_pair(other, shape)[1])
+def _real(sample: KnownSample, _: KnownSample | None) -> Pair | None:
+    return None if sample.after is None else (sample.before(), sample.after(None))
 
 
-def _still(before: np.ndarray, after: np.ndarray, *_: object) -> Pair | None:
+def _copy(sample: KnownSample, _: KnownSample | None) -> Pair:
+    before = sample.before()
+    return before, before
+
+
+def _another(sample: KnownSample, other: KnownSample | None) -> Pair | None:
+    if other is None or other.after is None:
+        return None
+    before = sample.before()
+    return before, other.after((before.shape[0], before.shape[1]))
+
+
+def _reversed(sample: KnownSample, other: KnownSample | None) -> Pair | None:
+    pair = _real(sample, other)
+    return pair and pair[::-1]
+
+
+def _still(sample: KnownSample, other: KnownSample | None) -> Pair | None:
     """None where the camera moves, or the unchanged part is too small or too flat to tell."""
-    return (before, after) if can_tell(before, after, background.unchanged(before, after)) else None
+    pair = _real(sample, other)
+    return pair if pair and can_tell(*pair, background.unchanged(*pair)) else None
 
 
-def _shifted(before: np.ndarray, after: np.ndarray, *_: object) -> Pair | None:
+def _shifted(sample: KnownSample, other: KnownSample | None) -> Pair | None:
     """The last frame with the unchanged part moved to the right, where `_still` holds."""
-    mask = background.unchanged(before, after)
-    return (before, shift_background(after, mask)) if can_tell(before, after, mask) else None
+    pair = _still(sample, other)
+    return pair and (pair[0], shift_background(pair[1], background.unchanged(*pair)))
 
 
 _MAKERS: Mapping[str, Maker] = {
-    REAL["action"]: lambda before, after, *_: (before, after),
-    "a copy of the input": lambda before, after, *_: (before, before),
+    REAL["action"]: _real,
+    "a copy of the input": _copy,
     "another action's last frame": _another,
-    "the action reversed": lambda before, after, *_: (after, before),
+    "the action reversed": _reversed,
     REAL["surroundings"]: _still,
     "the background shifted": _shifted,
 }
@@ -215,6 +257,11 @@ def _verdict(column: str, kinds: Sequence[KnownKind]) -> str:
     unclear = [
         f"{each.kind} (p = {1.0 if each.p is None else each.p:.2g})" for each in tested if not each.is_told_apart
     ]
+    if len(tested) == len(kinds):
+        return (
+            f"WARNING: no sample has a real last frame, so nothing shows that this judge ever says yes rightly. "
+            f"Calibrate it where there are some before you rely on {column}."
+        )
     if not tested:
         return f"No known pair of this split could show that {column} is wrong, so it is not calibrated."
     if unclear:

@@ -93,6 +93,11 @@ class Rubric(Config):
                     raise ValueError(f"call {call.name!r}: <{mark}> is none of its pictures")
         return self
 
+    @property
+    def shows_truth(self) -> bool:
+        """Whether a question shows the real last frame."""
+        return any("truth" in call.pictures for call in self.calls)
+
     def calls_of(self, columns: Sequence[RubricColumn]) -> tuple[RubricCall, ...]:
         """The calls that these columns need."""
         names = {name.partition(".")[0] for column in columns for name in column.of}

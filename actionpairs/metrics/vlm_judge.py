@@ -27,14 +27,14 @@ _LONGEST_REASON = 200  # characters of a gap in a report; judge.parquet has all 
 
 @dataclass(frozen=True, slots=True)
 class JudgedEdit:
-    """One edit to be judged. original, edit, truth: H W 3 uint8 RGB."""
+    """One edit to be judged. original, edit, truth: H W 3 uint8 RGB; truth is None where there is none."""
 
     row: str
     key: str
     instruction: str
     original: np.ndarray
     edit: np.ndarray
-    truth: np.ndarray
+    truth: np.ndarray | None
 
 
 Replies = Mapping[str, tuple[JudgeScores | Gap, ...]]  # call → its scores for each order of pictures
@@ -47,6 +47,16 @@ class VlmJudge:
         self.asking, self.rubrics = asking, tuple(rubrics)
         self._config = config
         self.columns = tuple(column for rubric in rubrics for column in _columns(rubric))
+
+    @property
+    def shows_truth(self) -> bool:
+        """Whether a question shows the real last frame: then `score` needs `truths`."""
+        return any(rubric.shows_truth for rubric in self.rubrics)
+
+    def parts(self) -> tuple[VlmJudge, ...]:
+        """The same judge in at most two parts: rubrics that show the real last frame, and the others."""
+        by_truth = ([each for each in self.rubrics if each.shows_truth is shows] for shows in (True, False))
+        return tuple(VlmJudge(self.asking, rubrics, self._config) for rubrics in by_truth if rubrics)
 
     @property
     def note(self) -> str:
@@ -72,8 +82,12 @@ class VlmJudge:
         return judge_digest(self.asking.model.settings_digest, self.rubrics, self._config)
 
     def score(self, batch: EditBatch) -> BatchScores:
-        """The scores of every edit, NaN for gaps, and what the judge says of the first score of each rubric."""
-        pictures = zip(batch.originals, batch.edits, batch.truths, strict=True)
+        """The scores of every edit, NaN for gaps, and what the judge says of the first score of each rubric.
+
+        `truths` may be empty if no question shows them.
+        """
+        truths = batch.truths if len(batch.truths) or self.shows_truth else [None] * len(batch)
+        pictures = zip(batch.originals, batch.edits, truths, strict=True)
         edits = [
             JudgedEdit(batch.row, key, instruction, *each)
             for key, instruction, each in zip(batch.keys, batch.instructions, pictures, strict=True)

@@ -9,7 +9,7 @@ from actionpairs import benchmarks, manifest
 from actionpairs.benchmarks import answers, scoring
 from actionpairs.benchmarks.answers import Answers, Questions
 from actionpairs.benchmarks.benchmark import Benchmark, BenchmarkSample, check_pictures, sizes_of
-from actionpairs.configs import EvalConfig
+from actionpairs.configs import EvalConfig, JudgeOptions
 from actionpairs.curation import splits
 from actionpairs.data import shapes
 from actionpairs.editors.sampling import device_for
@@ -19,19 +19,21 @@ from actionpairs.evaluation.models import EvaluatedModel, common_multiple, own_r
 from actionpairs.evaluation.records import COPY, Report, ReportRow, ReportSample
 from actionpairs.evaluation.samples import summary
 from actionpairs.manifest import FileDigest, StageSpec
-from actionpairs.metrics import action_accuracy, available
+from actionpairs.metrics import action_accuracy, available, judge_rubrics
 from actionpairs.metrics.disc_edit import DiscEdit
 from actionpairs.metrics.metric import AnyMetric, MetricInputs
+from actionpairs.metrics.vlm_judge import VlmJudge
 from actionpairs.recipe import Recipe, load
 from actionpairs.records import Entry
 from actionpairs.report import files, gallery
 from actionpairs.report.gallery import GallerySample
+from actionpairs.stages import judged
 from actionpairs.storage import Folder
 
 _RESOLUTION = 512  # pixels: where no model says at which size to score
 
 
-# 11 parameters: this is the command `eval --bench` in Python, with one parameter for each of its options
+# 12 parameters: this is the command `eval --bench` in Python, with one parameter for each of its options
 def evaluate_benchmark(
     bench: str,
     *,
@@ -45,34 +47,40 @@ def evaluate_benchmark(
     limit: int | None = None,
     square: bool = False,
     allow_missing: bool = False,
+    vlm_judge: JudgeOptions | None = None,
 ) -> Report:
     """Let models answer a benchmark of the field, write what its scorer takes, and score what can be scored here.
 
     bench: motionedit, bytemorph, aurora, risebench, gedit or imgedit. data: its files as released. models,
-    predictions, features, limit, square, allow_missing: as in `evaluate`. recipe: its `eval` section says how
-    edits are sampled; without one, each model's own way. The same call again continues. Raises ActionpairsErrors.
+    predictions, features, limit, square, allow_missing, vlm_judge: as in `evaluate`. recipe: its `eval` section
+    says how edits are sampled; without one, each model's own way. The same call again continues. Raises
+    ActionpairsErrors.
     """
-    name, config = _config(recipe, square=square)
+    name, config = load_config(recipe, square=square)
     folder, weights, benchmark = Folder(out), _weights(features), benchmarks.load(bench, data)
     resolved = resolve(models)
-    questions = _questions(benchmark, resolved, config, limit)
+    questions = load_questions(benchmark, resolved, config, limit)
     rows = answers.of_models(resolved, questions, folder)
     taken = [COPY, scoring.TARGET, *(each.name for each in rows)]
     rows += answers.of_folders(predictions or {}, questions, folder, taken=taken, allow_missing=allow_missing)
     inputs = MetricInputs(weights, _entries(questions), config.seed, device_for(device))
-    spec = StageSpec("eval", name, config, _spec_inputs(bench, questions, rows, weights))
+    judging = judged.Judging(vlm_judge, config.vlm_judge, folder, inputs.device)
+    made_of = {**_spec_inputs(bench, questions, rows, weights), **judging.spec_inputs()}
+    spec = StageSpec("eval", name, config, made_of)
     with manifest.working(folder, spec) as finished:
         if finished:
             return files.load(folder)
+        if vlm_judge is not None:
+            check_rubrics(questions, config)
         check_pictures(benchmark.title, questions.samples)
-        report = _score(questions, rows, config, inputs)
+        report = _score(questions, rows, config, inputs, judging)
         files.write(folder, report, _pictures(questions, rows, most=config.gallery))
         counts = {"samples": len(questions.samples), "models": len(rows), "raters": 0}
         manifest.finish(folder, spec, counts=counts, files=_digests(folder))
     return report
 
 
-def _config(recipe: str | Path | Recipe | None, *, square: bool) -> tuple[str, EvalConfig]:
+def load_config(recipe: str | Path | Recipe | None, *, square: bool) -> tuple[str, EvalConfig]:
     """The name of the recipe and its `eval` section; the defaults where there is no recipe."""
     if recipe is None:
         return "benchmark", EvalConfig(square=square)
@@ -92,7 +100,18 @@ def _weights(features: Mapping[str, str] | None) -> dict[str, str]:
     return dict(features or {})
 
 
-def _questions(
+def check_rubrics(questions: Questions, config: EvalConfig) -> None:
+    """Raise ScoreError if a rubric of the judge shows targets, and the benchmark has none."""
+    for rubric in judge_rubrics.load(config.vlm_judge.rubrics):
+        if rubric.shows_truth and not _has_targets(questions):
+            raise ScoreError(
+                f"`eval.vlm_judge.rubrics`: {rubric.name} shows the target of a sample, and "
+                f"{questions.benchmark.title} has none.",
+                cure="Choose others: --set 'eval.vlm_judge.rubrics=[paper, gedit]'.",
+            )
+
+
+def load_questions(
     benchmark: Benchmark, models: Sequence[EvaluatedModel], config: EvalConfig, limit: int | None
 ) -> Questions:
     """The samples in the order of the files; with a limit, those that come first in hash order."""
@@ -136,10 +155,21 @@ def _spec_inputs(
     }
 
 
-def _score(questions: Questions, answered: Sequence[Answers], config: EvalConfig, inputs: MetricInputs) -> Report:
-    """Make the missing edits, score every row, and compare the rows."""
-    metrics = _metrics(questions, inputs)
-    rows, sampling_notes = scoring.score_rows(answered, questions, metrics, config, device=inputs.device)
+def _score(
+    questions: Questions,
+    answered: Sequence[Answers],
+    config: EvalConfig,
+    inputs: MetricInputs,
+    judging: judged.Judging,
+) -> Report:
+    """Calibrate the judge, make the missing edits, score every row, and compare the rows."""
+    with judging.opened() as judge_of:
+        metrics = _metrics(questions, inputs, judge_of.metric)
+        judge_notes = judge_of.calibrate(scoring.known_samples(questions))
+        rows, sampling_notes = scoring.score_rows(
+            answered, questions, metrics, config, device=inputs.device, on_gaps=judge_of.gaps.append
+        )
+        judge_notes += judge_of.gap_notes()
     samples, benchmark = questions.samples, questions.benchmark
     chosen, total = len(samples), len(benchmark.samples)
     resolution = _resolution([each.model for each in answered if each.model is not None], config)
@@ -157,6 +187,7 @@ def _score(questions: Questions, answered: Sequence[Answers], config: EvalConfig
             *(f"{each.origin}, digest {each.digest}." for each in answered),
             *sampling_notes,
             notes.shapes_note(pictures),
+            *judge_notes,
             *_metric_notes(questions, metrics, rows, inputs),
         ),
         recipe_digest=config.digest(),
@@ -164,16 +195,20 @@ def _score(questions: Questions, answered: Sequence[Answers], config: EvalConfig
     )
 
 
-def _metrics(questions: Questions, inputs: MetricInputs) -> tuple[AnyMetric, ...]:
+def _metrics(questions: Questions, inputs: MetricInputs, judging: VlmJudge | None) -> tuple[AnyMetric, ...]:
     contrasts = {sample.key: sample.contrast for sample in questions.samples}
     texts = {key: (each.fulfilled, each.unfulfilled) for key, each in contrasts.items() if each is not None}
     own = (DiscEdit(texts, seed=inputs.seed),) if texts else ()
-    return (*own, *(each for each in available.load_all(inputs) if _applies(each, questions)))
+    by_truth = judging.parts() if judging else ()
+    return (*own, *by_truth, *(each for each in available.load_all(inputs) if _applies(each, questions)))
 
 
 def _applies(metric: AnyMetric, questions: Questions) -> bool:
-    has_targets = any(sample.target is not None for sample in questions.samples)
-    return has_targets or not scoring.needs_target(metric)
+    return _has_targets(questions) or not scoring.needs_target(metric)
+
+
+def _has_targets(questions: Questions) -> bool:
+    return any(sample.target is not None for sample in questions.samples)
 
 
 def _benchmark_notes(questions: Questions) -> tuple[str, ...]:
@@ -197,8 +232,7 @@ def _metric_notes(
     questions: Questions, metrics: Sequence[AnyMetric], rows: Sequence[ReportRow], inputs: MetricInputs
 ) -> tuple[str, ...]:
     """The methods of the scores that there are, and which weights would give more."""
-    has_targets = any(sample.target is not None for sample in questions.samples)
-    missing = available.missing_notes(inputs.weights) if has_targets else ()
+    missing = available.missing_notes(inputs.weights) if _has_targets(questions) else ()
     of_actions = action_accuracy.LOADER.without
     return (*notes.metric_notes(metrics, rows), *(note for note in missing if note != of_actions))
 
@@ -218,6 +252,7 @@ def _gallery_sample(questions: Questions, rows: Sequence[Answers], sample: Bench
 
 
 def _digests(folder: Folder) -> dict[str, FileDigest]:
-    """Every file of a finished report: the edits too."""
+    """Every file of a finished report: the edits too, and no answers that only help the next run."""
     own = {manifest.RECIPE_FILE, manifest.MANIFEST_FILE, manifest.LOCK_FILE}
-    return {name: FileDigest.of_file(folder, name) for name in folder.names() if name not in own}
+    names = [name for name in folder.names() if not name.startswith(f"{judged.CACHE_FOLDER}/")]
+    return {name: FileDigest.of_file(folder, name) for name in names if name not in own}

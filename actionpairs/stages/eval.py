@@ -14,7 +14,7 @@ from actionpairs.data import examples
 from actionpairs.data.examples import Example
 from actionpairs.editors.sampling import device_for
 from actionpairs.errors import ScoreError
-from actionpairs.evaluation import comparisons, human_eval, notes, samples
+from actionpairs.evaluation import calibration, comparisons, human_eval, notes, samples
 from actionpairs.evaluation.models import EvaluatedModel, common_multiple, own_resolution, resolve
 from actionpairs.evaluation.predictions import FolderPredictions, ModelPredictions, open_folders
 from actionpairs.evaluation.records import Report, ReportSample
@@ -143,7 +143,7 @@ def _score(
     """Calibrate the judge, make the missing predictions, score every row, and compare the rows."""
     with judging.opened() as judge_of:
         metrics = available.load_all(replace(inputs, vlm_judge=judge_of.metric))
-        judge_notes = judge_of.calibrate(compared.samples, compared.shape_of)
+        judge_notes = judge_of.calibrate(calibration.of_split(compared.samples, compared.shape_of))
         rows, sampling_notes = score_rows(
             compared, metrics, config, device=inputs.device, on_gaps=judge_of.gaps.append
         )

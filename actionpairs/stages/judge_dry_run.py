@@ -5,13 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from actionpairs import benchmarks
 from actionpairs.configs import JudgeOptions
 from actionpairs.evaluation import judge_cost, samples
 from actionpairs.evaluation.judge_cost import JudgeCost
 from actionpairs.evaluation.models import common_multiple, own_resolution, resolve
 from actionpairs.metrics import judge_models, judge_rubrics
 from actionpairs.recipe import Recipe, load
+from actionpairs.stages.bench import check_rubrics, load_config, load_questions
 from actionpairs.storage import Folder
+
+
+# 8 parameters: those of `eval --bench` that decide what is asked
+def plan_benchmark(
+    bench: str,
+    *,
+    vlm_judge: JudgeOptions,
+    data: str,
+    recipe: str | Path | Recipe | None = None,
+    models: Sequence[str] = (),
+    folders: int = 0,
+    limit: int | None = None,
+    square: bool = False,
+) -> JudgeCost:
+    """As `plan`, of a benchmark. Where only some samples have a target, a rubric that shows it asks less."""
+    _, config = load_config(recipe, square=square)
+    judge_models.settings_digest(vlm_judge, config.vlm_judge)
+    questions = load_questions(benchmarks.load(bench, data), resolve(models), config, limit)
+    check_rubrics(questions, config)
+    has_targets = any(sample.target is not None for sample in questions.samples)
+    return judge_cost.estimate(
+        [each.instruction for each in questions.samples],
+        list(questions.shape_of.values()),
+        judge_rubrics.load(config.vlm_judge.rubrics),
+        config.vlm_judge,
+        rows=len(models) + folders + (2 if has_targets else 1),  # the copy of the input, and the target
+    )
 
 
 # 8 parameters: those of `eval` that decide what is asked

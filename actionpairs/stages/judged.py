@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from actionpairs.configs import JudgeConfig, JudgeOptions
-from actionpairs.data.examples import Example, Shape
 from actionpairs.errors import StorageError
 from actionpairs.evaluation import calibration, gaps
+from actionpairs.evaluation.calibration import KnownSample
 from actionpairs.evaluation.gaps import ColumnGaps
 from actionpairs.language_models import open_cache
 from actionpairs.metrics import judge_models, judge_records, judge_rubrics
@@ -21,7 +21,7 @@ from actionpairs.metrics.vlm_judge import VlmJudge, judge_digest
 from actionpairs.storage import Folder
 
 FILE = "judge.parquet"
-_CACHE_FOLDER = "judge"
+CACHE_FOLDER = "judge"
 
 
 @dataclass
@@ -33,11 +33,11 @@ class Judged:
     config: JudgeConfig = field(default_factory=JudgeConfig)
     gaps: list[ColumnGaps] = field(default_factory=list)
 
-    def calibrate(self, samples: Sequence[Example], shape_of: Mapping[str, Shape]) -> tuple[str, ...]:
+    def calibrate(self, samples: Iterable[KnownSample]) -> tuple[str, ...]:
         """Ask about known pairs, before anything is scored. Returns what a report says of it."""
         if self.metric is None:
             return ()
-        made = calibration.calibrate(self.metric, samples, shape_of, count=self.config.calibration)
+        made = calibration.calibrate(self.metric, tuple(samples), count=self.config.calibration)
         self.gaps += made.gaps
         return tuple(calibration.notes(made, self.metric.rubrics))
 
@@ -90,4 +90,4 @@ def _cache_folder(folder: Folder, options: JudgeOptions) -> Path:
             f"{folder}: a judge's answers are kept on this machine's disk.",
             cure="Give a folder for them: --judge-cache DIR.",
         )
-    return folder.local_path(_CACHE_FOLDER)
+    return folder.local_path(CACHE_FOLDER)

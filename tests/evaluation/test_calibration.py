@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,15 @@ import pytest
 from actionpairs.data import examples
 from actionpairs.data.examples import Example
 from actionpairs.evaluation import calibration, samples
-from actionpairs.evaluation.calibration import EXPECTED, ROW, Calibration, calibrate, shift_background
+from actionpairs.evaluation.calibration import (
+    EXPECTED,
+    ROW,
+    Calibration,
+    KnownSample,
+    calibrate,
+    of_split,
+    shift_background,
+)
 from actionpairs.language_models import Failure, Gap, Question
 from actionpairs.metrics import judge_rubrics
 from actionpairs.metrics.background import unchanged
@@ -40,7 +49,7 @@ def oracle(split: tuple[Example, ...]) -> Oracle:
 def ask(folder: Path, split: tuple[Example, ...], answer: object, *rubrics: str, count: int = 16) -> Calibration:
     shape_of = {sample.name: (SIDE, SIDE) for sample in split}
     with judging(folder, answer, *rubrics) as made:  # type: ignore[arg-type]
-        return calibrate(made, split, shape_of, count=count)
+        return calibrate(made, tuple(of_split(split, shape_of)), count=count)
 
 
 def notes_of(made: Calibration) -> list[str]:
@@ -133,7 +142,7 @@ def test_graded_rubrics_are_checked_by_the_middle_of_their_scale(
 def test_only_the_calls_that_are_checked_are_asked(tmp_path: Path, split: tuple[Example, ...]) -> None:
     shape_of = {sample.name: (SIDE, SIDE) for sample in split}
     with judging(tmp_path, lambda _: YES) as made:
-        calibrate(made, split, shape_of, count=3)
+        calibrate(made, tuple(of_split(split, shape_of)), count=3)
         calls = [record.place for record in made.asking.records]
     assert {place.call for place in calls} == {"action", "surroundings"}
     assert len(calls) == 6 * 3 * 2
@@ -144,6 +153,17 @@ def test_a_split_of_one_action_has_no_pair_of_another(tmp_path: Path, split: tup
     same = tuple(sample for sample in split if sample.entry.action == "move left")
     made = ask(tmp_path, same, lambda _: YES)
     assert OTHER not in {each.kind for each in made.kinds}
+
+
+def test_without_real_last_frames_only_copies_are_asked_about_and_the_note_warns(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+    some = tuple(KnownSample(f"k{n}", "open it", f"a{n}", partial(np.copy, pictures[n]), None) for n in range(4))
+    with judging(tmp_path, lambda _: NO) as made:
+        result = calibrate(made, some, count=3)
+    assert [(each.kind, each.hits.value, each.hits.count) for each in result.kinds] == [(COPY, 1, 3)]
+    [note] = notes_of(result)
+    assert "a copy of the input (no): 100 %" in note
+    assert "WARNING: no sample has a real last frame" in note
 
 
 def test_a_shifted_background_is_shifted_by_an_eighth_and_the_changed_part_stays() -> None:

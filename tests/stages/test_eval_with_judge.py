@@ -236,7 +236,6 @@ def test_a_dry_run_counts_what_is_then_asked(world: Path, tmp_path: Path, yes_sa
     [
         (["--judge-model", "m"], "go with --judge"),
         (["--judge-dry-run"], "go with --judge"),
-        (["--judge", "local:x", "--bench", "gedit"], "own judge"),
     ],
 )
 def test_options_that_do_not_fit_are_wrong_usage(world: Path, options: list[str], words: str) -> None:
