@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -157,11 +158,24 @@ def widen_input(unet: UNet2DConditionModel) -> None:
 _PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
 
 
+_ZERO_SNR = "rescale_betas_zero_snr"
+
+
+def _with_key(key: str) -> list[str]:
+    return [name for name in _SCHEDULERS if key in inspect.signature(getattr(diffusers, name)).parameters]
+
+
 def _scheduler(name: str, config: Any) -> Any:
     """Latents may leave [-1, 1]. DDIM and others clip them by default, so clipping is off unless the model's own
-    scheduler has it.
+    scheduler has it. A schedule that ends in noise alone (arXiv 2305.08891) needs a scheduler that has it too:
+    diffusers would leave the key out without a word, and sample with another schedule.
     """
     if name in _SCHEDULERS:
+        if config.get(_ZERO_SNR) and name not in _with_key(_ZERO_SNR):
+            raise ModelError(
+                f"{name} has no `{_ZERO_SNR}`, and this model was trained with it.",
+                cure=f"Set `eval.scheduler` to one of {', '.join(_with_key(_ZERO_SNR))}.",
+            )
         return getattr(diffusers, name).from_config({"clip_sample": False, **config})
     similar = difflib.get_close_matches(name, _SCHEDULERS, n=1)
     raise ModelError(

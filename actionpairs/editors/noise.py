@@ -96,9 +96,13 @@ class Diffusion:
         return ratio.clamp(max=gamma) / (ratio + 1)
 
     def debiased_weights(self, times: Tensor) -> Tensor:
-        """1/√SNR for ε; √SNR/(SNR + 1) = √(ᾱ·(1−ᾱ)) for v, which is the same loss."""
+        """1/√SNR for ε; √SNR/(SNR + 1) = √(ᾱ·(1−ᾱ)) for v, which is the same loss.
+
+        Where ᾱ is 0, and 1/√SNR has no value, ᾱ is 2⁻²⁴, as in diffusers' Euler schedulers.
+        """
         alphas = self._alphas(times)
         if self.prediction_type == "epsilon":
+            alphas = alphas.clamp(min=2**-24)
             return ((1 - alphas) / alphas).sqrt()
         return (alphas * (1 - alphas)).sqrt()
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from diffusers import DDPMScheduler, FlowMatchEulerDiscreteScheduler
+from diffusers import DDIMScheduler, DDPMScheduler, FlowMatchEulerDiscreteScheduler
 from scipy.stats import kstest, norm
 
 from actionpairs.configs import TimesConfig
@@ -53,6 +53,20 @@ def test_min_snr_weights_agree_with_the_paper() -> None:
     assert np.allclose(noise, np.minimum(ratio, 5.0) / ratio)
     assert np.allclose(velocity, np.minimum(ratio, 5.0) / (ratio + 1))
     assert noise[-1] == 1.0
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+def test_every_weight_is_finite_where_a_schedule_ends_in_noise_alone(prediction_type: str) -> None:
+    scheduler = DDIMScheduler(
+        beta_schedule="scaled_linear", rescale_betas_zero_snr=True, prediction_type=prediction_type
+    )
+    process, last = Diffusion.of(scheduler), torch.tensor([0, 998, 999])
+    assert process.alphas[-1] == 0
+    assert process.min_snr_weights(last, gamma=5.0).isfinite().all()
+    assert process.debiased_weights(last).isfinite().all()
+    clean, noise = torch.randn(2, 3, 4, 3, 3).unbind(0)
+    expected = noise if prediction_type == "epsilon" else scheduler.get_velocity(clean, noise, last)
+    assert torch.allclose(process.target(clean, noise, last), expected)
 
 
 def test_an_unknown_prediction_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import diffusers
 import numpy as np
 import pytest
 import torch
@@ -55,6 +56,46 @@ def test_agrees_with_the_pipeline_of_diffusers(editor: Editor, name: str) -> Non
     edits = edit(editor, [0, 1], replace(ANCESTRAL, scheduler=name))
     assert edits.dtype == np.uint8
     assert gap(edits, (expected * 255).round().astype(np.uint8)) <= 1
+
+
+@pytest.mark.parametrize("name", ["DDIMScheduler", "EulerAncestralDiscreteScheduler", "UniPCMultistepScheduler"])
+@pytest.mark.parametrize("spacing", ["trailing", "leading"])
+def test_a_model_of_v_and_noise_alone_at_the_end_is_sampled_as_diffusers_samples_it(
+    editor: Editor, name: str, spacing: str
+) -> None:
+    """Zero terminal SNR (arXiv 2305.08891): the schedule that the model was trained with is kept."""
+    own = DDIMScheduler.from_config(
+        editor.pipeline.scheduler.config,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing=spacing,
+        clip_sample=False,
+    )
+    assert own.alphas_cumprod[-1] == 0
+    other = type(editor)(rebuilt(editor.pipeline, scheduler=own))
+    pipeline = rebuilt(other.pipeline, scheduler=getattr(diffusers, name).from_config(own.config))
+    pipeline.set_progress_bar_config(disable=True)
+    expected = pipeline(
+        TEXTS[:2],
+        image=torch.from_numpy(PICTURES[:2]).permute(0, 3, 1, 2).float() / 255,
+        num_inference_steps=3,
+        image_guidance_scale=1.5,
+        guidance_scale=7.5,
+        generator=[torch.Generator("cpu").manual_seed(10 + i) for i in range(2)],
+        output_type="np",
+    ).images
+    edits = edit(other, [0, 1], replace(ANCESTRAL, scheduler=name, steps=3))
+    assert gap(edits, (expected * 255).round().astype(np.uint8)) <= 1
+    assert gap(edits, edit(editor, [0, 1], replace(ANCESTRAL, scheduler=name, steps=3))) > 1
+
+
+@pytest.mark.parametrize("name", ["PNDMScheduler", "HeunDiscreteScheduler", "DPMSolverSinglestepScheduler"])
+def test_a_scheduler_that_would_drop_zero_terminal_snr_is_refused(editor: Editor, name: str) -> None:
+    own = DDIMScheduler.from_config(editor.pipeline.scheduler.config, rescale_betas_zero_snr=True)
+    other = type(editor)(rebuilt(editor.pipeline, scheduler=own))
+    with pytest.raises(ModelError, match=f"{name} has no `rescale_betas_zero_snr`") as caught:
+        edit(other, [0], replace(ANCESTRAL, scheduler=name))
+    assert "DDIMScheduler" in caught.value.cure
 
 
 def test_negatives_are_the_negative_prompt_of_diffusers(editor: Editor) -> None:
