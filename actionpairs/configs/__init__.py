@@ -1,6 +1,6 @@
 """The sections of a recipe: one frozen config per stage. recipe.py makes them from YAML."""
 
-from actionpairs.configs.evaluate import EvalConfig
+from actionpairs.configs.evaluate import EvalConfig, RecognitionConfig
 from actionpairs.configs.extract import ExtractConfig, PictureConfig, ReleasedFramesConfig, SelectConfig
 from actionpairs.configs.frames import FramesConfig
 from actionpairs.configs.instructions import InstructionsConfig, RewrittenInstructions, TemplateInstructions
@@ -46,6 +46,7 @@ __all__ = [
     "LoraConfig",
     "PictureConfig",
     "PretrainedModel",
+    "RecognitionConfig",
     "RecognizerConfig",
     "RegularizationConfig",
     "ReleasedFramesConfig",

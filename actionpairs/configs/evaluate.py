@@ -8,6 +8,17 @@ from actionpairs.configs.judges import JudgeConfig
 from actionpairs.keys import Config, Positive, Weight
 
 
+class RecognitionConfig(Config):
+    """How the classes of `--recognizer` are understood as actions of the shards.
+
+    labels: which of its labels each of our actions is, `our action: its label`, or the path of a YAML or JSON file
+    with such lines; an action that is not named is the label of the same name. A recognizer that was trained
+    elsewhere is refused unless every action has a label.
+    """
+
+    labels: dict[str, str] | str | None = None
+
+
 class EvalConfig(Config):
     """How edits are sampled and scored.
 
@@ -16,7 +27,8 @@ class EvalConfig(Config):
     steps, guidance and scheduler: null takes each model's own; a scheduler is one of diffusers' classes.
     negatives: edits are guided away from another action's instruction, drawn so, in place of the null text.
     quantize: as `model.quantize` in training. gallery: number of samples on the report's page. rater_samples:
-    number of samples on the page for raters. vlm_judge: how `--judge` asks a vision-language model.
+    number of samples on the page for raters. recognizer: how its classes are understood. vlm_judge: how `--judge`
+    asks a vision-language model.
     """
 
     resolution: Positive | None = None
@@ -31,4 +43,5 @@ class EvalConfig(Config):
     quantize: Literal["nf4", "int8"] | None = None
     gallery: Positive = 60
     rater_samples: Positive = 30
+    recognizer: RecognitionConfig = RecognitionConfig()
     vlm_judge: JudgeConfig = JudgeConfig()

@@ -232,18 +232,21 @@ class EditorConfig(LoopConfig):
 
 
 class RecognizerConfig(LoopConfig):
-    """Fine-tuning of a TimeSformer that scores pairs, as clips of [first frame × half, last frame × half].
+    """Fine-tuning of a video classifier that scores pairs, as clips of [first frame × half, last frame × half].
 
-    clips: train on such "pairs", or on `frames` frames of the whole "segments", which are read from the videos
-    (--videos). input: "changes" makes both pictures gray where they are equal, so that a recognizer with random
-    weights need not learn to compare first. flip: probability that a pair is mirrored; "move left" then becomes
-    "move right". shift: the largest random shift, as a share of the picture's side. balanced: every action has the
-    same weight in the loss. held_out: the share of the training pairs kept for scoring if the shards have no test
-    split.
+    source: a folder or hub id of transformers; null builds one from the sizes below. family: what is built, by
+    default a TimeSformer; a source is of its own. clips: train on such "pairs", or on `frames` frames of the whole
+    "segments", which are read from the videos (--videos). input: "changes" makes both pictures gray where they are
+    equal, so that a recognizer with random weights need not learn to compare first. flip: probability that a pair
+    is mirrored; "move left" then becomes "move right". shift: the largest random shift, as a share of the
+    picture's side. balanced: every action has the same weight in the loss. held_out: the share of the training
+    pairs kept for scoring if the shards have no test split. calibration: the share of them that the temperature of
+    its confidence is fitted on, and that it is not trained on; fewer than 30 pairs are not kept, and 0 fits none.
     """
 
     task: Literal["recognizer"]
-    source: str | None = None  # a folder or hub id; null builds one from the sizes below
+    source: str | None = None
+    family: Literal["timesformer", "videomae", "vjepa2"] | None = None
     steps: Positive = 5000
     batch_size: Positive = 16
     learning_rate: Annotated[float, Field(gt=0)] = 5e-5
@@ -259,6 +262,7 @@ class RecognizerConfig(LoopConfig):
     shift: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     balanced: bool = False
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    calibration: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
     @model_validator(mode="after")
     def _published_weights_know_pictures(self) -> RecognizerConfig:

@@ -12,7 +12,8 @@ from actionpairs.evaluation.records import PictureShapes, Report
 MODEL_INPUT = "model "  # how the manifest of `eval` names a row's weights or edits: "model NAME"
 _WEIGHTS = ("features ", "judge")  # inputs that give a score its meaning, on any data set
 # Pages are not scores; batches change scores by rounding alone; sizes are compared as they came out.
-_WITHOUT_EFFECT = {"gallery", "rater_samples", "batch_size", "resolution", "square"}
+# The recognizer's labels count by their digest, split by split: each data set has actions of its own.
+_WITHOUT_EFFECT = {"gallery", "rater_samples", "batch_size", "resolution", "square", "recognizer"}
 _OWN = "each model's own"
 
 
@@ -122,7 +123,7 @@ def _facts_of_split(one: ScoredReport) -> Iterator[Fact]:
     yield Fact("samples", "--limit", one.inputs.get("limit", "none"))
     for name, digest in sorted(one.inputs.items()):
         if not name.startswith((MODEL_INPUT, *_WEIGHTS)) and name != "limit":
-            yield Fact("weights" if name == "recognizer" else "samples", f"the digest of {name}", digest)
+            yield Fact("weights" if name.startswith("recognizer") else "samples", f"the digest of {name}", digest)
     samples = [(sample.key, sample.instruction, sample.action) for sample in one.report.samples]
     digest = hashlib.sha256(repr(samples).encode()).hexdigest()[:16]
     yield Fact("samples", "the list of samples", f"{len(samples)} (digest {digest})")

@@ -123,14 +123,16 @@ AnyMetric = Metric | SetMetric
 class MetricInputs:
     """What a loader can use: the weights that the user gave, and the samples that will be scored.
 
-    weights: kind → path, URL or hub id, as --recognizer and --features give them. seed: the recipe's. vlm_judge: a
-    vision-language model that is ready to be asked.
+    weights: kind → path, URL or hub id, as --recognizer and --features give them. seed: the recipe's.
+    recognizer_labels: our action → the recognizer's label. vlm_judge: a vision-language model that is ready to be
+    asked.
     """
 
     weights: Mapping[str, str]
     entries: Sequence[Entry] = ()
     seed: int = 0
     device: str = "cpu"
+    recognizer_labels: Mapping[str, str] = field(default_factory=dict)
     vlm_judge: Metric | None = None
     _loaded: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 

@@ -10,20 +10,20 @@ from actionpairs.metrics import action_accuracy, inception
 from actionpairs.metrics.distances import frechet, kernel_distance
 from actionpairs.metrics.features import CachedEncoder, FeatureDistance
 from actionpairs.metrics.metric import AnyMetric, MetricInputs, MetricLoader
-from actionpairs.recognition.timesformer import Recognizer
+from actionpairs.recognition.recognizer import Recognizer
 
 COLUMNS = inception.columns("FD (recognizer)", "KD (recognizer)")
-_CITATION = "The formulas of FID (arXiv 1706.08500) and KID (arXiv 1801.01401) on a TimeSformer (arXiv 2102.05095)"
+_CITATION = "The formulas of FID (arXiv 1706.08500) and KID (arXiv 1801.01401)"
 
 
 class RecognizerEncoder:
-    """The recognizer's class token for a clip in which nothing moves."""
+    """The recognizer's pooled features, which its last layer gets, for a clip in which nothing moves."""
 
-    name = "the recognizer's class token"
     resizing = "the center square of every picture"
 
     def __init__(self, recognizer: Recognizer, *, digest: str) -> None:
         self._recognizer, self.digest = recognizer, digest
+        self.name = f"the pooled features of the recognizer ({recognizer.family.name})"
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """B H W 3 uint8 → B D float32."""
@@ -36,7 +36,7 @@ def _load(inputs: MetricInputs) -> Sequence[AnyMetric]:
     recognizer, digest = action_accuracy.load_recognizer(inputs)
     encoder = CachedEncoder(RecognizerEncoder(recognizer, digest=digest))
     distances = zip(COLUMNS, (frechet, kernel_distance), strict=True)
-    return (FeatureDistance(encoder, dict(distances), _CITATION),)
+    return (FeatureDistance(encoder, dict(distances), f"{_CITATION}; {recognizer.family.citation}"),)
 
 
 LOADER = MetricLoader(_load)

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from actionpairs.data import rng
 from actionpairs.data.batches import EpochOrder, TrainRow, is_flipped, is_sided
 from actionpairs.data.examples import Example
-from actionpairs.recognition.timesformer import Recognizer
+from actionpairs.recognition import calibration
+from actionpairs.recognition.recognizer import Recognizer
 from actionpairs.training.task import Losses, Prefetch, sum_and_count
 
 _SIDE = re.compile(r"\b(left|right)\b")
@@ -117,10 +118,13 @@ def mirrored_action(action: str, actions: Sequence[str]) -> int | None:
 
 
 def hold_out(
-    examples: Sequence[Example], *, share: float, seed: int
+    examples: Sequence[Example], *, share: float, seed: int, purpose: str = "held out"
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """Divide pairs into a training set and a test set of about this share. A pair's name decides where it goes."""
-    held_out = {example.name for example in examples if rng.uniform(seed, "held out", example.name) < share}
+    """Divide pairs into a training set and a held-out set of about this share. A pair's name decides its set.
+
+    purpose: what the held-out set is for; sets for different purposes are drawn independently.
+    """
+    held_out = {example.name for example in examples if rng.uniform(seed, purpose, example.name) < share}
     train = tuple(example for example in examples if example.name not in held_out)
     return train, tuple(example for example in examples if example.name in held_out)
 
@@ -130,13 +134,20 @@ class RecognizerScore:
     """How many samples a recognizer names right.
 
     top_1: as its first choice. top_5: among its first five. confusion: A A, samples by true action (row) and
-    predicted action (column).
+    predicted action (column). logits: N A; labels: N, the true actions.
     """
 
     samples: int
     top_1: int
     top_5: int
     confusion: np.ndarray
+    logits: np.ndarray
+    labels: np.ndarray
+
+    def calibration_error(self, temperature: float) -> float:
+        """The expected calibration error where logits are divided by a temperature: in [0, 1]."""
+        confidences = calibration.confidence(self.logits, temperature)
+        return calibration.expected_error(confidences, self.logits.argmax(axis=1) == self.labels)
 
 
 def score_recognizer(recognizer: Recognizer, examples: Sequence[Example], pictures: np.ndarray) -> RecognizerScore:
@@ -147,7 +158,7 @@ def score_recognizer(recognizer: Recognizer, examples: Sequence[Example], pictur
     confusion = np.zeros((len(recognizer.actions),) * 2, dtype=int)
     np.add.at(confusion, (labels, ranking[:, 0]), 1)
     top_5 = int((ranking[:, :5] == labels[:, None]).any(1).sum())
-    return RecognizerScore(len(examples), int(np.trace(confusion)), top_5, confusion)
+    return RecognizerScore(len(examples), int(np.trace(confusion)), top_5, confusion, logits, labels)
 
 
 def confusion_csv(score: RecognizerScore, actions: Sequence[str]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from actionpairs.data.batches import EpochOrder
 from actionpairs.data.clips import SegmentClip, decode_clips, find_clips
 from actionpairs.data.examples import Example
 from actionpairs.errors import TrainingError
-from actionpairs.recognition import timesformer
-from actionpairs.recognition.timesformer import Recognizer, Sizes
+from actionpairs.recognition import calibration, families
+from actionpairs.recognition.recognizer import Recognizer, Sizes
 from actionpairs.training import cache, checkpoints, metric_log
 from actionpairs.training.model_card import ModelCard
 from actionpairs.training.recognizer_task import (
@@ -34,16 +34,26 @@ _CLIP_WORDS = {
     "pairs": "pairs, each as a clip of its first and its last frame",
     "segments": "segments, each as a clip of frames from its first to its last",
 }
-_USAGE = """from actionpairs.recognition import timesformer
-model = timesformer.load("this folder")
-logits = model.predict(originals, edits)  # N H W 3 uint8 each; N A, in the order of model.actions"""
+_USAGE = """from actionpairs.recognition import families
+model = families.load("this folder")
+logits = model.predict(originals, edits)  # N H W 3 uint8 each; N A, in the order of model.actions
+probabilities = model.probabilities(logits)  # with the temperature of calibration.json"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Pairs to train on, to fit the temperature on, and to score. No pair is in two of them."""
+
+    train: tuple[Example, ...]
+    calibration: tuple[Example, ...]
+    test: tuple[Example, ...]
 
 
 def train_recognizer(run: TrainRun, config: RecognizerConfig) -> TrainResult:
-    """Hold out test pairs, load or build the recognizer, decode all clips once, train, score, and publish it."""
-    train, test = _split(run, held_out=config.held_out, seed=config.seed)
-    clips = find_clips(train, run.videos) if run.videos else ()
-    train = tuple(clip.example for clip in clips) or train
+    """Hold out pairs, load or build the recognizer, decode all clips once, train, calibrate, score, publish."""
+    parts = _split(run, config)
+    clips = find_clips(parts.train, run.videos) if run.videos else ()
+    train = tuple(clip.example for clip in clips) or parts.train
     actions = sorted({pair.entry.action for pair in train})
     recognizer = _load_or_build(config, actions)
     with run.accelerator.main_process_first():
@@ -57,38 +67,63 @@ def train_recognizer(run: TrainRun, config: RecognizerConfig) -> TrainResult:
         balanced=config.balanced,
     )
     state = prepare(run.accelerator, recognizer.model, config, ema_decay=0)
-    step = run_loop(task, state, config, run.out, stop_after=run.stop_after)
+    step = run_loop(task, state, config, run.out, stop_after=run.stop_after, trackers=run.trackers)
     counts = {"pairs": len(train), "steps": step, "actions": len(actions)}
     if step < config.steps:
         return TrainResult(step, counts, card=None)
     trained = replace(recognizer, model=state.unwrapped_model.eval())
-    scored = [pair for pair in test if pair.entry.action in set(actions)]
-    score = score_recognizer(trained, scored, np.stack(list(examples.iter_pairs(scored, config.resolution))))
+    if parts.calibration:
+        fitted = _score(trained, parts.calibration, config)
+        trained = replace(trained, calibration=calibration.fit(fitted.logits, fitted.labels))
+    scored = [pair for pair in parts.test if pair.entry.action in set(actions)]
+    score = _score(trained, scored, config)
     if run.accelerator.is_main_process:
         _publish(run, trained, score)
+    shares = {"top_1": score.top_1 / score.samples, "top_5": score.top_5 / score.samples}
+    run.trackers.log_final(step, shares)
     counts |= {"scored": score.samples, "top_1": score.top_1, "top_5": score.top_5}
-    counts["unknown_action"] = len(test) - len(scored)
-    return TrainResult(step, counts, _card(run, config.clips, len(train), actions, score))
+    counts |= {"unknown_action": len(parts.test) - len(scored), "calibration": len(parts.calibration)}
+    return TrainResult(step, counts, _card(run, config.clips, len(train), trained, score))
 
 
-def _split(run: TrainRun, *, held_out: float, seed: int) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """The training and the test pairs. Without test splits, a share of the training pairs is held out."""
+def _score(recognizer: Recognizer, pairs: Sequence[Example], config: RecognizerConfig) -> RecognizerScore:
+    return score_recognizer(recognizer, pairs, np.stack(list(examples.iter_pairs(pairs, config.resolution))))
+
+
+def _split(run: TrainRun, config: RecognizerConfig) -> _Parts:
+    """The pairs of each part. Without test splits, a share of the training pairs is held out for scoring.
+
+    The temperature is fitted on training pairs that are held out too, never on those that are scored; none are
+    held out where they would be too few.
+    """
     train, test = examples.load_train(run.shards), examples.load_test(run.shards)
     if not test:
-        train, test = hold_out(train, share=held_out, seed=seed)
+        train, test = hold_out(train, share=config.held_out, seed=config.seed)
+    rest, held_out = hold_out(train, share=config.calibration, seed=config.seed, purpose="calibration")
+    trained = {pair.entry.action for pair in rest}
+    fitted = tuple(pair for pair in held_out if pair.entry.action in trained)
+    if len(fitted) >= calibration.LEAST_SAMPLES:
+        train = rest
+    else:
+        fitted = ()
     actions = {pair.entry.action for pair in train}
     if not any(pair.entry.action in actions for pair in test):
         raise TrainingError(
             f"There are {len(train)} pairs to train on, and none of the same actions to score with.",
             cure="Give more pairs, or set `held_out` higher.",
         )
-    return train, test
+    return _Parts(train, fitted, test)
 
 
 def _load_or_build(config: RecognizerConfig, actions: Sequence[str]) -> Recognizer:
     if config.source is not None:
-        return timesformer.from_pretrained(
-            config.source, actions, resolution=config.resolution, frames=config.frames, seed=config.seed
+        return families.from_pretrained(
+            config.source,
+            actions,
+            resolution=config.resolution,
+            frames=config.frames,
+            seed=config.seed,
+            family=config.family,
         )
     sizes = Sizes(
         resolution=config.resolution,
@@ -99,7 +134,7 @@ def _load_or_build(config: RecognizerConfig, actions: Sequence[str]) -> Recogniz
         heads=config.heads,
         input=config.input,
     )
-    return timesformer.build(actions, sizes, seed=config.seed)
+    return families.build(actions, sizes, seed=config.seed, family=config.family or families.DEFAULT)
 
 
 def _decode(
@@ -127,17 +162,32 @@ def _publish(run: TrainRun, trained: Recognizer, score: RecognizerScore) -> None
     checkpoints.publish_contents(folder, run.out)
 
 
-def _card(run: TrainRun, clips: str, count: int, actions: Sequence[str], score: RecognizerScore) -> ModelCard:
-    top_1, top_5 = score.top_1 / score.samples, score.top_5 / score.samples
+def _card(run: TrainRun, clips: str, count: int, trained: Recognizer, score: RecognizerScore) -> ModelCard:
+    top_1, top_5, actions = score.top_1 / score.samples, score.top_5 / score.samples, trained.actions
     return ModelCard(
         title="Action recognizer",
         library="transformers",
         tag="video-classification",
         usage=_USAGE,
         facts=[
-            f"Trained on {len(actions)} actions, from {count} {_CLIP_WORDS[clips]}.",
+            f"A {trained.family.name}, trained on {len(actions)} actions, from {count} {_CLIP_WORDS[clips]}.",
             f"On {score.samples} pairs of first and last frame that it was not trained on: top-1 {top_1:.1%}, "
             f"top-5 {top_5:.1%} (chance is {1 / len(actions):.1%}). `confusion.csv` has the confusion matrix.",
+            _calibration_fact(trained, score),
         ],
         losses=metric_log.final_means(run.out / metric_log.TABLE_FILE),
+    )
+
+
+def _calibration_fact(trained: Recognizer, score: RecognizerScore) -> str:
+    before = score.calibration_error(1.0)
+    if trained.calibration is None:
+        return (
+            f"Its confidence on these pairs is off by {before:.1%} (expected calibration error, 15 bins). No "
+            f"temperature was fitted: that needs {calibration.LEAST_SAMPLES} training pairs to hold out."
+        )
+    return (
+        f"Its confidence on these pairs is off by {before:.1%} (expected calibration error, 15 bins), and by "
+        f"{score.calibration_error(trained.temperature):.1%} with the temperature {trained.temperature:.2f}, "
+        f"fitted on {trained.calibration.samples} other pairs (`calibration.json`)."
     )

@@ -16,7 +16,8 @@ from actionpairs.data.examples import Shape
 from actionpairs.editors import tiny
 from actionpairs.editors.editor import Editor
 from actionpairs.manifest import StageSpec
-from actionpairs.recognition import timesformer as recognizers
+from actionpairs.recognition import families as recognizers
+from actionpairs.recognition.recognizer import Recognizer, Sizes
 from actionpairs.records import Sample, SampleMetadata, Segment
 from actionpairs.storage import Folder
 from tests.measures.measured import measured
@@ -86,9 +87,9 @@ def make_editor(*, seed: int = 0) -> Editor:
     return tiny.build(sizes, vae, list(MOVES), resolution=pictures.shape[1], seed=seed)
 
 
-def make_recognizer(*, actions: tuple[str, ...] = tuple(MOVES)) -> recognizers.Recognizer:
+def make_recognizer(*, actions: tuple[str, ...] = tuple(MOVES)) -> Recognizer:
     """A recognizer of random weights."""
-    sizes = recognizers.Sizes(resolution=32, frames=4, patch_size=16, width=16, layers=1, heads=2)
+    sizes = Sizes(resolution=32, frames=4, patch_size=16, width=16, layers=1, heads=2)
     made = recognizers.build(actions, sizes, seed=0)
     made.model.eval()
     return made

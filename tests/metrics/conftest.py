@@ -16,7 +16,7 @@ from actionpairs.editors.editor import Editor
 from actionpairs.evaluation import samples
 from actionpairs.metrics import lpips
 from actionpairs.metrics.metric import EditBatch
-from actionpairs.recognition.timesformer import Recognizer
+from actionpairs.recognition.recognizer import Recognizer
 from actionpairs.storage import Folder
 from tests.evaluation.conftest import MOVES, SPLIT, make_editor, make_recognizer, make_shards
 

@@ -12,7 +12,7 @@ import torch
 from actionpairs.metrics import action_accuracy
 from actionpairs.metrics.action_accuracy import TOP_1, TOP_5, ActionAccuracy
 from actionpairs.metrics.metric import EditBatch
-from actionpairs.recognition import timesformer
+from actionpairs.recognition import families
 from tests.evaluation.conftest import MOVES, make_recognizer, moved
 
 
@@ -81,4 +81,4 @@ def test_actions_follow_the_numbers_of_their_labels_and_not_their_order_in_the_f
     config["label2id"] = dict(sorted(config["label2id"].items()))
     assert list(config["id2label"])[:3] == ["0", "1", "10"]
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert timesformer.load(str(tmp_path)).actions == actions
+    assert families.load(str(tmp_path)).actions == actions

@@ -19,7 +19,7 @@ from actionpairs.metrics.inception import TorchScriptEncoder
 from actionpairs.metrics.metric import AnyMetric, EditBatch, Metric, MetricInputs, SetMetric
 from actionpairs.metrics.recognizer_distance import RecognizerEncoder
 from actionpairs.metrics.side import side_of
-from actionpairs.recognition import timesformer
+from actionpairs.recognition import families
 from tests.evaluation.conftest import MOVES, moved
 from tests.metrics.test_drift import texture
 
@@ -166,7 +166,7 @@ def test_a_batch_scores_as_its_samples_alone(metrics: tuple[AnyMetric, ...]) -> 
 
 def encoder(kind: str, weights: Mapping[str, str]) -> Encoder:
     if kind == "recognizer":
-        return RecognizerEncoder(timesformer.load(weights[kind]), digest="abc")
+        return RecognizerEncoder(families.load(weights[kind]), digest="abc")
     kinds = {"clip": ClipEncoder, "dinov2": Dinov2Encoder, "inception": TorchScriptEncoder}
     made: Encoder = kinds[kind](weights[kind])
     return made

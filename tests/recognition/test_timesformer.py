@@ -13,8 +13,8 @@ import torch
 from actionpairs.data.batches import EpochOrder
 from actionpairs.data.examples import Example
 from actionpairs.errors import ModelError
-from actionpairs.recognition import timesformer
-from actionpairs.recognition.timesformer import Recognizer, Sizes
+from actionpairs.recognition import families
+from actionpairs.recognition.recognizer import Recognizer, Sizes
 from actionpairs.training.recognizer_task import (
     ClipAugmentation,
     RecognizerTask,
@@ -31,7 +31,7 @@ SIZES = Sizes(resolution=SIDE, frames=4, patch_size=8, width=16, layers=1, heads
 
 @pytest.fixture
 def small() -> Recognizer:
-    return timesformer.build(ACTIONS, SIZES, seed=0)
+    return families.build(ACTIONS, SIZES, seed=0)
 
 
 def test_a_clip_is_half_original_and_half_edit(small: Recognizer) -> None:
@@ -43,13 +43,13 @@ def test_a_clip_is_half_original_and_half_edit(small: Recognizer) -> None:
 
 
 def test_the_input_changes_is_gray_where_nothing_changes_and_is_saved(tmp_path: Path) -> None:
-    built = timesformer.build(ACTIONS, replace(SIZES, input="changes"), seed=0)
+    built = families.build(ACTIONS, replace(SIZES, input="changes"), seed=0)
     built.save(tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["input"] == "changes"
     originals = torch.full((2, SIDE, SIDE, 3), 255, dtype=torch.uint8)
     edits = originals.clone()
     edits[:, :8, :8] = 0
-    for one in (built, timesformer.load(str(tmp_path))):
+    for one in (built, families.load(str(tmp_path))):
         clips = one.to_clips(torch.stack([originals, edits], 1))
         assert clips[:, :2, :, :7, :7].eq(1).all()
         assert clips[:, 2:, :, :7, :7].eq(-1).all()
@@ -61,13 +61,13 @@ def test_the_input_changes_is_gray_where_nothing_changes_and_is_saved(tmp_path: 
 @pytest.mark.parametrize("value", ["pictures", "changes"])
 def test_a_recognizer_saved_by_version_0_1_has_its_input_as_shown(tmp_path: Path, value: str) -> None:
     """Version 0.1 wrote the input into config.json as `shown`."""
-    built = timesformer.build(ACTIONS, replace(SIZES, input=value), seed=0)
+    built = families.build(ACTIONS, replace(SIZES, input=value), seed=0)
     built.save(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     config["shown"] = config.pop("input")
     (tmp_path / "config.json").write_text(json.dumps(config))
     pictures = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (2, 2, SIDE, SIDE, 3), np.uint8))
-    clips = timesformer.load(str(tmp_path)).to_clips(pictures)
+    clips = families.load(str(tmp_path)).to_clips(pictures)
     assert torch.equal(clips, built.to_clips(pictures))
 
 
@@ -84,7 +84,7 @@ def test_before_and_after_differ_from_the_first_step_on(small: Recognizer) -> No
 
 def test_position_embeddings_start_as_large_as_time_embeddings() -> None:
     """With transformers' own first weights, left and right are confused for thousands of steps."""
-    embeddings = timesformer.build(ACTIONS, replace(SIZES, width=96), seed=0).model.timesformer.embeddings
+    embeddings = families.build(ACTIONS, replace(SIZES, width=96), seed=0).model.timesformer.embeddings
     position, time = embeddings.position_embeddings.std().item(), embeddings.time_embeddings.std().item()
     assert position == pytest.approx(time, rel=0.2)
     assert position > 0.4
@@ -93,7 +93,7 @@ def test_position_embeddings_start_as_large_as_time_embeddings() -> None:
 def test_a_saved_recognizer_has_the_same_logits(small: Recognizer, tmp_path: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 255, (2, 20, 40, 50, 3), np.uint8)
     small.save(tmp_path)
-    again = timesformer.load(str(tmp_path))
+    again = families.load(str(tmp_path))
     assert again.actions == ACTIONS
     small.model.eval()
     logits = again.predict(*pictures)
@@ -104,7 +104,7 @@ def test_a_saved_recognizer_has_the_same_logits(small: Recognizer, tmp_path: Pat
 
 def test_published_weights_get_a_last_layer_for_our_actions(small: Recognizer, tmp_path: Path) -> None:
     small.save(tmp_path)
-    started = timesformer.from_pretrained(str(tmp_path), ["open", "close"], resolution=SIDE, frames=4, seed=0)
+    started = families.from_pretrained(str(tmp_path), ["open", "close"], resolution=SIDE, frames=4, seed=0)
     assert started.actions == ("open", "close")
     assert started.model.classifier.out_features == 2
     body = small.model.timesformer.state_dict()
@@ -114,17 +114,17 @@ def test_published_weights_get_a_last_layer_for_our_actions(small: Recognizer, t
 def test_published_weights_of_another_clip_length_are_refused(small: Recognizer, tmp_path: Path) -> None:
     small.save(tmp_path)
     with pytest.raises(ModelError, match="takes 4 frames of 32; the recipe says 8 of 32"):
-        timesformer.from_pretrained(str(tmp_path), ["open"], resolution=SIDE, frames=8, seed=0)
+        families.from_pretrained(str(tmp_path), ["open"], resolution=SIDE, frames=8, seed=0)
 
 
 def test_a_folder_without_recognizer_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="not a TimeSformer"):
-        timesformer.load(str(tmp_path))
+    with pytest.raises(ModelError, match="not a recognizer"):
+        families.load(str(tmp_path))
 
 
 def test_sizes_that_do_not_divide_are_refused() -> None:
     with pytest.raises(ModelError, match="cannot be divided into patches of 7"):
-        timesformer.build(ACTIONS, Sizes(32, 4, 7, 16, 1, 2), seed=0)
+        families.build(ACTIONS, Sizes(32, 4, 7, 16, 1, 2), seed=0)
 
 
 def test_a_mirror_swaps_left_and_right_where_both_are_actions() -> None:

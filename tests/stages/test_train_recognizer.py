@@ -8,7 +8,7 @@ import pytest
 
 from actionpairs import manifest
 from actionpairs.errors import TrainingError
-from actionpairs.recognition import timesformer
+from actionpairs.recognition import families
 from actionpairs.storage import Folder
 from tests.stages.training_runs import RECOGNIZER, recipe, run
 from tests.training.conftest import without_curves as without_curves
@@ -30,7 +30,7 @@ def test_a_recognizer_is_trained_scored_and_saved(squares: Path, tmp_path: Path)
     summary = run(path, squares, tmp_path / "model")
     assert summary.counts["scored"] == 4
     assert summary.counts["top_5"] == 4
-    trained = timesformer.load(str(tmp_path / "model"))
+    trained = families.load(str(tmp_path / "model"))
     assert trained.actions == ("move away", "move left", "move near", "move right")
     table = (tmp_path / "model/confusion.csv").read_text().splitlines()
     assert len(table) == 5
