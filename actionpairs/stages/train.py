@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -17,16 +17,17 @@ from actionpairs.errors import TrainingError
 from actionpairs.manifest import FileDigest, Manifest, StageSpec
 from actionpairs.recipe import Recipe, load
 from actionpairs.storage import Folder
-from actionpairs.training import devices, metric_log, model_card
+from actionpairs.training import devices, metric_log, model_card, trackers
 from actionpairs.training.model_card import ModelCard
 from actionpairs.training.run import TrainResult, TrainRun
+from actionpairs.training.trackers import Trackers
 from actionpairs.training.train_editor import train_editor
 from actionpairs.training.train_recognizer import train_recognizer
 
 CARD_FILE = "README.md"
 _CACHE = "cache"
 _WORK_FOLDERS = (_CACHE, "checkpoints")  # needed to resume, not to use the model; removed at the end
-_LOGS = (metric_log.TABLE_FILE, metric_log.EVENTS_FOLDER)  # they hold speeds, so their bytes vary from run to run
+_LOGS = (metric_log.TABLE_FILE, *trackers.FOLDERS)  # they hold speeds, so their bytes vary from run to run
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class TrainSummary:
     losses: Mapping[str, float]
 
 
-# 9 parameters: the options of the command.
+# 10 parameters: the options of the command.
 def train(
     recipe: str | Path | Recipe,
     *,
@@ -54,6 +55,7 @@ def train(
     stop_after: int | None = None,
     square: bool = False,
     cache: str | None = None,
+    tracker: Sequence[str] = trackers.DEFAULT,
 ) -> TrainSummary:
     """Train the recipe's model on the training splits of one or several shards folders.
 
@@ -61,9 +63,10 @@ def train(
     `extract` read, for a recipe that trains on whole segments. workers: threads that decode pictures. stop_after:
     stop after so many steps, with a checkpoint. square: crop every picture to a square, whatever the recipe says.
     cache: a local folder of encoded pairs that several runs share and that stays; by default each has its own.
+    tracker: "tensorboard", "wandb", "trackio", or "none" alone; losses.csv and curves.png are written anyway.
     Raises subclasses of ActionpairsError.
     """
-    recipe = load(recipe, square=square)
+    chosen, recipe = trackers.choose(tracker), load(recipe, square=square)
     config, folder, sources = recipe.train, Folder(out), tuple(Folder(url) for url in shards)
     videos_folder = _videos_folder(config, videos)
     spec = StageSpec("train", recipe.name, config, _inputs(sources))
@@ -72,10 +75,8 @@ def train(
         if done is None:
             out_path = folder.local_path()
             encoded = Path(cache) if cache else out_path / _CACHE
-            if accelerator.is_main_process:
-                _warn_of_warmup(config)
             run = TrainRun(sources, videos_folder, out_path, encoded, accelerator, workers, stop_after)
-            result = _train_task(run, config)
+            result = _train_task(run, config, Trackers.of(chosen, spec))
             if result.card is None:
                 return _summary(folder, config, result.step, result.counts)
             if accelerator.is_main_process:
@@ -132,10 +133,18 @@ def _inputs(sources: Sequence[Folder]) -> dict[str, str]:
     return {f"shards {number}": digest for number, digest in enumerate(digests)}
 
 
-def _train_task(run: TrainRun, config: EditorConfig | RecognizerConfig) -> TrainResult:
-    if isinstance(config, EditorConfig):
-        return train_editor(run, config)
-    return train_recognizer(run, config)
+def _train_task(run: TrainRun, config: EditorConfig | RecognizerConfig, tracking: Trackers) -> TrainResult:
+    """Train, and close the trackers, which only the main process has."""
+    if run.accelerator.is_main_process:
+        _warn_of_warmup(config)
+    else:
+        tracking = Trackers()
+    with tracking:
+        run = replace(run, trackers=tracking)
+        result = train_editor(run, config) if isinstance(config, EditorConfig) else train_recognizer(run, config)
+        if result.card is not None:
+            tracking.log_final(result.step, result.card.losses)
+    return result
 
 
 @contextmanager

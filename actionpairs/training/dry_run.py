@@ -68,11 +68,12 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a run would take."""
+    """What a run would take. trackers: where each would write."""
 
     work: Work
     memory: Memory
     sizes: Sizes
+    trackers: tuple[str, ...] = ()
 
     def flat(self) -> dict[str, Any]:
         """All values in one mapping, with the peak of each phase."""
@@ -81,7 +82,7 @@ class DryRun:
         peak = max(self.memory.phases, key=lambda name: self.memory.phases[name])
         training = self.memory.phases["training"]
         most = {"peak": peak, "bytes_peak_estimated": self.memory.phases[peak]}
-        return {**values, "bytes_training_phase_estimated": training, **most}
+        return {**values, "bytes_training_phase_estimated": training, **most, "trackers": list(self.trackers)}
 
 
 def plan(config: EditorConfig, pairs: Sequence[Example], *, on_gpu: bool = True) -> DryRun:
@@ -175,7 +176,9 @@ def _output(measured: Memory, config: EditorConfig, encoders: int) -> int:
 
 def describe(run: DryRun) -> str:
     """A plan as a text table."""
-    return "\n".join([*_describe_work(run), *_describe_memory(run), *_describe_disk(run.sizes), *_NOTES])
+    trackers = ["trackers", *(f"{'':>18}{line}" for line in run.trackers or ["none"])]
+    parts = [*_describe_work(run), *_describe_memory(run), *_describe_disk(run.sizes), *trackers, *_NOTES]
+    return "\n".join(parts)
 
 
 _NOTES = (

@@ -10,6 +10,7 @@ from actionpairs.configs import EditorConfig, TinyModel
 from actionpairs.data.examples import Example
 from actionpairs.editors import lora
 from actionpairs.editors.editor import Editor
+from actionpairs.model_files import sources
 from actionpairs.training import metric_log
 from actionpairs.training.model_card import ModelCard
 from actionpairs.training.publishing import base_of
@@ -60,6 +61,7 @@ def card_of(
         ),
         facts=facts,
         losses=metric_log.final_means(out / metric_log.TABLE_FILE),
+        base=sources.hub_id(base_of(config)),
     )
 
 

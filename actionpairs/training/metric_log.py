@@ -1,4 +1,4 @@
-"""The metrics of a run: losses.csv and discrimination.csv, TensorBoard events, and a picture of the curves."""
+"""The metrics of a run: losses.csv and discrimination.csv, a picture of the curves, and what trackers are told."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import csv
 import io
 import math
 import os
-import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
-from torch.utils.tensorboard import SummaryWriter
-
 from actionpairs.training import curves
+from actionpairs.training.trackers import Trackers
 
-TABLE_FILE, PICTURE_FILE, EVENTS_FOLDER = "losses.csv", "curves.png", "tensorboard"
+TABLE_FILE, PICTURE_FILE = "losses.csv", "curves.png"
 DISCRIMINATION_FILE = "discrimination.csv"
 _SPEED = "images_per_second"
 _POINT_COLUMNS = "step", "kind", "discrimination", "pairs"
@@ -25,70 +23,77 @@ class MetricLog:
     """Writes one row per step. Rows after `start_step`, from a run that was killed, are removed first.
 
     A value that a step does not have is NaN, and an empty cell. Where it is not `enabled`, it writes nothing: one
-    process writes for all.
+    process writes for all. trackers: get what the tables get, and the sample grids; they are started here.
     """
 
-    def __init__(self, folder: Path, *, start_step: int, enabled: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, start_step: int, enabled: bool = True, trackers: Trackers | None = None
+    ) -> None:
         self._folder = folder
         self._start_step = start_step
         self._enabled = enabled
         self._rows: list[dict[str, float]] = []
         self._points: list[dict[str, str]] = []
-        self._clock = time.perf_counter()
+        self._trackers = trackers or Trackers()
 
     def __enter__(self) -> MetricLog:
         if self._enabled:
             self._folder.mkdir(parents=True, exist_ok=True)
             path = self._folder / TABLE_FILE
-            self._rows = load_rows(path, limit=self._start_step) if path.exists() else []
+            lines = path.read_bytes().count(b"\n") if path.exists() else 0
+            self._rows = load_rows(path, limit=self._start_step) if lines else []
             _replace(path, _csv(self._rows).encode())
             self._file = path.open("a", encoding="utf-8", newline="")
             points = self._folder / DISCRIMINATION_FILE
             if points.exists():
                 self._points = _load_points(points, last_step=self._start_step)
                 self._write_points()
-            self._events = SummaryWriter(str(self._folder / EVENTS_FOLDER), purge_step=self._start_step + 1)
-        self._clock = time.perf_counter()
+            self._trackers.start(self._folder, start_step=self._start_step, logged_steps=max(0, lines - 1))
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._enabled:
             self._file.close()
-            self._events.close()
 
-    def record(self, step: int, metrics: Mapping[str, float], *, images: int) -> None:
-        """Write the row of a step, counted from 1. images: how many the step trained on."""
-        now = time.perf_counter()
-        row = {"step": float(step), **metrics, _SPEED: images / (now - self._clock)}
-        row = {name: _parse(_format(value)) for name, value in row.items()}  # as a resumed run loads it
-        self._clock = now
+    def record(
+        self,
+        step: int,
+        metrics: Mapping[str, float],
+        *,
+        images: int,
+        seconds: float,
+        costs: Mapping[str, float] | None = None,
+    ) -> None:
+        """Write the row of a step, counted from 1, which trained on so many images in so many seconds.
+
+        costs: what trackers get besides.
+        """
         if not self._enabled:
             return
+        row = {"step": float(step), **metrics, _SPEED: images / seconds}
+        row = {name: _parse(_format(value)) for name, value in row.items()}  # as a resumed run loads it
         self._file.write(_csv([row], header=not self._rows))
         self._file.flush()
         self._rows.append(row)
-        for name, value in row.items():
-            if name != "step" and math.isfinite(value):
-                self._events.add_scalar(name, value, step)
+        self._trackers.log(
+            step, {name: value for name, value in row.items() if name != "step"} | dict(costs or {})
+        )
 
-    def record_discrimination(self, step: int, shares: Mapping[str, tuple[float, int]]) -> None:
-        """Write the rows of a sample point into discrimination.csv, which is synced to disk at once.
+    def record_samples(self, step: int, grid: Path, shares: Mapping[str, tuple[float, int]]) -> None:
+        """Send the grid of a sample point, and write its rows into discrimination.csv, which is synced at once.
 
         shares: by kind of negatives, the share of pairs with d⁺ < d⁻, and how many pairs it is of.
         """
-        if not self._enabled or not shares:
+        if not self._enabled:
+            return
+        self._trackers.log_picture(step, grid)
+        if not shares:
             return
         for kind, (share, pairs) in shares.items():
             values = str(step), kind, _format(share), str(pairs)
             self._points.append(dict(zip(_POINT_COLUMNS, values, strict=True)))
-            self._events.add_scalar(_point_name(kind), share, step)
+        self._trackers.log(step, {_point_name(kind): share for kind, (share, _) in shares.items()})
         self._write_points()
-
-    def last_row(self) -> dict[str, str]:
-        """The last row, short enough for a progress bar: without details, which are in brackets."""
-        last = self._rows[-1] if self._rows else {}
-        names = [name for name in last if name not in {"step", "learning_rate"} and "(" not in name]
-        return {name: f"{last[name]:.3g}" for name in names if math.isfinite(last[name])}
 
     def sync(self) -> None:
         """Sync the rows to disk, so that a checkpoint never has more steps than the table."""
@@ -140,7 +145,7 @@ def _load_points(path: Path, *, last_step: int) -> list[dict[str, str]]:
 
 
 def _point_name(kind: str) -> str:
-    """The name of a kind's discrimination at sample points, in TensorBoard and in the curves."""
+    """The name of a kind's discrimination at sample points, for trackers and in the curves."""
     return f"discrimination of fixed pairs ({kind})"
 
 

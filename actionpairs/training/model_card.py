@@ -17,7 +17,7 @@ _FRONT_MATTER = """---
 library_name: {library}
 pipeline_tag: {tag}
 tags: [actionpairs, {kind}]
----
+{base}---
 """
 
 
@@ -25,7 +25,8 @@ tags: [actionpairs, {kind}]
 class ModelCard:
     """The parts of a card that depend on the model. facts: sentences. usage: Python code. losses: final means.
 
-    library, tag: `library_name` and `pipeline_tag` of the Hugging Face hub.
+    library, tag, base: `library_name`, `pipeline_tag` and `base_model` of the Hugging Face hub; base is None if
+    training did not start from a model there.
     """
 
     title: str
@@ -34,13 +35,19 @@ class ModelCard:
     usage: str
     facts: Sequence[str]
     losses: Mapping[str, float]
+    base: str | None = None
 
 
 def render(card: ModelCard, spec: StageSpec) -> bytes:
     """The card as Markdown, with the front matter that the Hugging Face hub reads."""
     recipe = yaml.safe_dump(spec.config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     lines = [
-        _FRONT_MATTER.format(library=card.library, tag=card.tag, kind=card.title.lower().replace(" ", "-")),
+        _FRONT_MATTER.format(
+            library=card.library,
+            tag=card.tag,
+            kind=card.title.lower().replace(" ", "-"),
+            base=f"base_model: {card.base}\n" if card.base else "",
+        ),
         f"# {card.title}: {spec.recipe}",
         "",
         *(f"- {fact}" for fact in card.facts),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelerate import Accelerator
 
 from actionpairs.storage import Folder
 from actionpairs.training.model_card import ModelCard
+from actionpairs.training.trackers import Trackers
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class TrainRun:
 
     videos: the folder that the pairs were extracted from, if the recipe trains on whole segments. cache: the
     folder of latents, embeddings and decoded pictures. workers: threads that decode pictures. stop_after: stop
-    after so many steps, with a checkpoint.
+    after so many steps, with a checkpoint. trackers: told of every step, in the main process alone.
     """
 
     shards: tuple[Folder, ...]
@@ -28,6 +29,7 @@ class TrainRun:
     accelerator: Accelerator
     workers: int
     stop_after: int | None
+    trackers: Trackers = field(default_factory=Trackers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 from actionpairs.configs import LoopConfig
 from actionpairs.errors import StoppedError, TrainingError
-from actionpairs.progress import Progress
 from actionpairs.training import checkpoints, fsdp
 from actionpairs.training.metric_log import MetricLog
 from actionpairs.training.state import TrainState
+from actionpairs.training.step_progress import StepClock, StepProgress, peak_memory
 from actionpairs.training.stop_signals import StopSignals
 from actionpairs.training.task import Task
+from actionpairs.training.trackers import Trackers
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Snapshots:
     measure: Callable[[nn.Module], Mapping[str, tuple[float, int]]] | None = None
 
 
+# 7 parameters: the task, its state, its config, and what happens around a step
 def run_loop(
     task: Task,
     state: TrainState,
@@ -46,38 +48,54 @@ def run_loop(
     *,
     snapshots: Snapshots | None = None,
     stop_after: int | None = None,
+    trackers: Trackers | None = None,
 ) -> int:
     """Train to config.steps, or for `stop_after` more steps. Returns the number of steps done in all.
 
-    Files are written below `folder`. Raises TrainingError if the loss is not finite, StoppedError on a signal.
+    Files are written below `folder`. trackers: started here, and told of every step. Raises TrainingError if the
+    loss is not finite, StoppedError on a signal.
     """
     is_main = state.accelerator.is_main_process
     step = first = checkpoints.resume(state, folder / "checkpoints")
     last = config.steps if stop_after is None else min(config.steps, first + stop_after)
+    clock = StepClock(config, first=first, sample_every=snapshots.every if snapshots else 0)
+    log = MetricLog(folder, start_step=first, enabled=is_main, trackers=trackers)
     metrics: dict[str, float] = {}
-    with (
-        StopSignals() as signals,
-        MetricLog(folder, start_step=first, enabled=is_main) as log,
-        Progress(initial=first, total=config.steps, unit="step", disable=not is_main) as bar,
-    ):
+    with StopSignals() as signals, log, StepProgress(clock, disable=not is_main) as bar:
         while True:
             if metrics:
-                log.record(step, metrics, images=config.batch_size)
-                bar.set_postfix(log.last_row(), refresh=False)
-                bar.update()
+                _report(step, metrics, clock, log, bar, state)
             stopping = step >= last or bool(signals.received_anywhere(state.accelerator))
             if metrics and snapshots and (step % snapshots.every == 0 or step == config.steps):
-                log.record_discrimination(step, draw_snapshot(snapshots, state, folder / "samples", step))
+                with clock.sample_point():
+                    _sample(step, snapshots, state, folder, log)
             if metrics and (stopping or step % config.checkpoint_every == 0):
                 log.sync()
                 checkpoints.save(state, folder / "checkpoints", step, keep=config.keep_checkpoints)
             if stopping:
                 break
-            metrics, step = train_step(task, state, config, step), step + 1
+            with clock.step():
+                metrics, step = train_step(task, state, config, step), step + 1
         log.draw_curves()
     if signals.received and step < last:
         raise _stopped(step, config.steps, signals.received)
     return step
+
+
+def _report(
+    step: int, metrics: Mapping[str, float], clock: StepClock, log: MetricLog, bar: StepProgress, state: TrainState
+) -> None:
+    """Write and show what a step did and what it cost."""
+    peak = peak_memory(state.accelerator.device)
+    costs = {"seconds_per_step": clock.last_seconds, "peak_memory_gib": peak / 2**30}
+    log.record(step, metrics, images=clock.batch_size, seconds=clock.last_seconds, costs=costs)
+    bar.report(metrics, peak_bytes=peak)
+
+
+def _sample(step: int, snapshots: Snapshots, state: TrainState, folder: Path, log: MetricLog) -> None:
+    """Draw and measure what the model can do, and write it."""
+    path = folder / "samples" / f"step-{step:06d}.png"
+    log.record_samples(step, path, draw_snapshot(snapshots, state, path))
 
 
 def train_step(task: Task, state: TrainState, config: LoopConfig, step: int) -> dict[str, float]:
@@ -134,16 +152,14 @@ def learning_rate(step: int, config: LoopConfig) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def draw_snapshot(
-    snapshots: Snapshots, state: TrainState, folder: Path, step: int
-) -> Mapping[str, tuple[float, int]]:
+def draw_snapshot(snapshots: Snapshots, state: TrainState, path: Path) -> Mapping[str, tuple[float, int]]:
     """Draw and measure with the averaged weights, then restore the trained ones. Returns what was measured."""
     measured: Mapping[str, tuple[float, int]] = {}
     is_main = state.accelerator.is_main_process
     if is_main or state.is_sharded:
         model = state.unwrapped_model.eval()
         with state.ema.average_parameters(model) if state.ema else torch.no_grad():
-            snapshots.draw(model, folder / f"step-{step:06d}.png" if is_main else None)
+            snapshots.draw(model, path if is_main else None)
             if snapshots.measure:
                 measured = snapshots.measure(model)
             fsdp.reshard(model)

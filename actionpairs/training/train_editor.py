@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from actionpairs.data.examples import Example
 from actionpairs.editors import families, freezing, interpolation, lora
 from actionpairs.editors.editor import Denoiser, Editor
 from actionpairs.errors import TrainingError
+from actionpairs.progress import print_note
 from actionpairs.training import checkpoints, fsdp, tiny_editors
 from actionpairs.training.conditionings import cached_conditionings
 from actionpairs.training.diagnostics import Diagnostics
@@ -50,7 +50,7 @@ def train_editor(run: TrainRun, config: EditorConfig) -> TrainResult:
     start = interpolation.weights_of(editor.denoiser) if config.interpolation < 1 else {}
     editor.denoiser.to(device)
     if run.accelerator.is_main_process:
-        print(f"frozen: {len(frozen)} tensors: {describe_frozen(frozen, config, editor)}", file=sys.stderr)
+        print_note(f"frozen: {len(frozen)} tensors: {describe_frozen(frozen, config, editor)}")
     weights = LossWeights.of(config)
     task = EditorTask(
         editor,
@@ -81,7 +81,10 @@ def _run(
     state = prepare(run.accelerator, editor.denoiser, config, ema_decay=config.ema_decay)
     if config.lora:
         checkpoints.keep_only_trained(run.accelerator)
-    return run_loop(task, state, config, run.out, snapshots=snapshots, stop_after=run.stop_after), state
+    step = run_loop(
+        task, state, config, run.out, snapshots=snapshots, stop_after=run.stop_after, trackers=run.trackers
+    )
+    return step, state
 
 
 def _load_or_build(run: TrainRun, config: EditorConfig, pairs: Sequence[Example]) -> Editor:
@@ -118,7 +121,7 @@ def _encode(run: TrainRun, config: EditorConfig, editor: Editor, pairs: Sequence
     if run.accelerator.is_main_process:
         notes = [shapes.describe(sides) if len(set(sides)) > 1 else "", sampler.note()]
         for note in filter(None, notes):
-            print(note, file=sys.stderr)
+            print_note(note)
     latents = cached_latents(
         editor,
         pairs,
