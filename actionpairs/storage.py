@@ -21,6 +21,7 @@ from fsspec.registry import known_implementations
 
 from actionpairs import stores
 from actionpairs.errors import MissingExtraError, StorageError, without_secrets
+from actionpairs.hub.address import is_repository
 from actionpairs.ranges import RangedFile
 
 __all__ = ["Folder", "located"]
@@ -36,8 +37,9 @@ class Folder:
     """A folder at a local path or URL. Methods raise StorageError, which names it without secrets."""
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
-        self.url = os.fspath(url).rstrip("/") or "/"
+        self._name = self.url = os.fspath(url).rstrip("/") or "/"
         try:
+            self.url = stores.pinned(self._name)
             self._system, self._root = stores.connect(self.url)
         except ImportError as error:
             raise _missing_package(self.url, error) from None
@@ -50,11 +52,11 @@ class Folder:
         self._descriptors = lru_cache(_FILES_KEPT_OPEN)(lambda name: _Descriptor(self.local_path(name)))
 
     def __reduce__(self) -> tuple[type[Folder], tuple[str]]:
-        """Pickle the URL only: another process opens its own files."""
+        """Pickle the URL only: another process opens its own files, of the same commit if it is on the hub."""
         return Folder, (self.url,)
 
     def __str__(self) -> str:
-        return without_secrets(self.url)
+        return without_secrets(self._name)
 
     def local_path(self, name: str = "") -> Path:
         """The path on the local disk; raises StorageError for a remote folder."""
@@ -151,6 +153,7 @@ class Folder:
     def create(self, name: str) -> Iterator[BinaryIO]:
         """Write a file that appears under its name when the block ends without an exception, else not at all."""
         with self._translate_errors(name):
+            self._refuse_hub()
             if self.is_local:
                 with _write_atomically(self.local_path(name)) as file:
                     yield file
@@ -166,6 +169,7 @@ class Folder:
     def remove(self, name: str) -> None:
         """Remove a file if it exists."""
         with self._translate_errors(name), suppress(FileNotFoundError):
+            self._refuse_hub()
             self._call(name, lambda: self._system.rm(self._store_path(name)))
 
     def remove_partials(self) -> None:
@@ -173,6 +177,14 @@ class Folder:
         if self.is_local and self.exists():
             for path in self.local_path().rglob(f"*{_PARTIAL}"):
                 path.unlink(missing_ok=True)
+
+    def _refuse_hub(self) -> None:
+        """Raise StorageError if this is a repository: each file would be a commit, and those are limited."""
+        if is_repository(self.url):
+            raise StorageError(
+                f"{self}: a repository on the hub is for reading.",
+                cure=f"Give a folder here for --out; `actionpairs push` then sends it to {self}.",
+            )
 
     def _store_path(self, name: str) -> str:
         return f"{self._root}/{name}" if name else str(self._root)
@@ -271,6 +283,8 @@ def _missing_package(url: str, error: ImportError) -> MissingExtraError:
     protocol = url.partition("://")[0]
     if protocol in {"s3", "s3a", "http", "https"}:
         return MissingExtraError.of("s3", needed_for=url)
+    if protocol == "hf":
+        return MissingExtraError.of("hub", needed_for=url)
     cure = known_implementations.get(protocol, {}).get("err") or stores.error_text(error)
     return MissingExtraError(f"{url} needs a package that is not installed here.", cure=f"{cure}.")
 

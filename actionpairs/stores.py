@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 import fsspec
 from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from actionpairs.errors import ActionpairsError, StorageError, UnreachableError, one_line, without_secrets
+from actionpairs.hub import address
 
 Result = TypeVar("Result")
 
@@ -47,11 +49,25 @@ _TEMPORARY_STATUSES = frozenset({408, 425, 429})  # HTTP statuses after which a 
 _logger = logging.getLogger(__name__)
 
 
+def pinned(url: str) -> str:
+    """The URL of the state that a folder has now: of a repository on the hub, its commit; else the URL itself.
+
+    Raises StorageError if there is no such repository, UnreachableError if the hub cannot be asked.
+    """
+    if not address.is_repository(url):
+        return url
+    from actionpairs.hub import files
+
+    return retry(lambda: files.pin(url), where=url)
+
+
 def connect(url: str) -> tuple[AbstractFileSystem, str]:
     """The fsspec file system of a path or URL, and the path in it.
 
     Raises StorageError if the URL holds credentials, ImportError if a library is not installed.
     """
+    if address.is_repository(url):
+        return _connect_to_hub(url)
     protocol = url.partition("://")[0] if "://" in url else "file"
     if protocol in _BUCKETS and without_secrets(url) != url.partition("?")[0]:
         raise StorageError(f"{without_secrets(url)}: credentials stand in the URL.", cure=CREDENTIALS)
@@ -66,6 +82,15 @@ def connect(url: str) -> tuple[AbstractFileSystem, str]:
     if protocol in _S3:
         system.retries = 1  # `retry` does it
     return system, path
+
+
+def _connect_to_hub(url: str) -> tuple[Any, str]:
+    from actionpairs.hub import client, files
+
+    if client.is_offline():
+        return LocalFileSystem(), files.cached_folder(url)
+    hub = files.HubFiles(url)
+    return hub, hub.root
 
 
 def is_web(url: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +11,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
+from tests.fake_hub import FakeHub, fake_hub, used
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Several processes with several threads each wait for one another most of the time.
@@ -132,6 +134,13 @@ def make_noise(tmp_path: Path) -> MakeNoise:
         return path
 
     return make
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    """A hub on this machine, which `hf://` means while the test runs."""
+    with fake_hub() as server, used(server, tmp_path / "hf-home", monkeypatch):
+        yield server
 
 
 HEADER = "segment_id,video,start_seconds,stop_seconds,instruction,verb,noun,participant\n"

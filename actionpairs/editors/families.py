@@ -56,6 +56,7 @@ def load(
     None takes float32, and on a GPU what the family was released in. device: where it will run. Raises ModelError
     if there is no such model, or it is of no family that is known.
     """
+    source = released.with_adapters_downloaded(source, adapters.FOLDER, adapters.FILE)
     base = _base_of(Path(source))
     if base is None:
         editor = _load_whole(source, widen=widen, dtype=dtype, quantize=quantize, device=torch.device(device))
@@ -87,6 +88,7 @@ def _load_whole(
 
 def _add_lora(editor: Editor, source: str) -> None:
     """Load adapters onto an editor. Those that it has already are merged first."""
+    source = released.with_adapters_downloaded(source, adapters.FOLDER, adapters.FILE)
     folder = Path(source)
     path = folder / adapters.FOLDER if (folder / adapters.FOLDER / adapters.FILE).is_file() else folder
     adapters.merge(editor)
@@ -97,6 +99,7 @@ def _add_lora(editor: Editor, source: str) -> None:
 
 def located(source: str) -> Path:
     """The file or folder of a model on this machine; a hub id is downloaded first. Raises ModelError."""
+    source = released.with_adapters_downloaded(source, adapters.FOLDER, adapters.FILE)
     folder = Path(source)
     return folder if _base_of(folder) is not None else released.located(source)
 
@@ -110,6 +113,7 @@ def defaults(source: str) -> Defaults:
 
 def base_of(source: str) -> str:
     """The model with all parts: the one that a folder's adapters belong to, or the source itself."""
+    source = released.with_adapters_downloaded(source, adapters.FOLDER, adapters.FILE)
     base = _base_of(Path(source))
     return source if base is None else base_of(base)
 

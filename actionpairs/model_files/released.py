@@ -68,6 +68,23 @@ def located(source: str) -> Path:
         return _from_hub(source)
 
 
+def with_adapters_downloaded(source: str, folder: str, file: str) -> str:
+    """For a hub id that has FOLDER/FILE, adapters, and no whole model: its folder here. Else the source itself.
+
+    Raises ModelError.
+    """
+    if sources.locate(source) is not None:
+        return source
+    names = hub.names(source)
+    if names is None:
+        kept = hub.snapshot(source, None)
+        names = [path.relative_to(kept).as_posix() for path in kept.rglob("*")]
+    if INDEX in names or f"{folder}/{file}" not in names:
+        return source
+    wanted = [name for name in names if name.startswith(f"{folder}/") or name == RECIPE_FILE]
+    return str(hub.snapshot(source, wanted))
+
+
 def _from_hub(source: str) -> Path:
     """The cache's folder of a model, with all that is needed of it."""
     index = folders.load_index(hub.fetch(source, INDEX), source=source)

@@ -6,7 +6,9 @@ import difflib
 import re
 from pathlib import Path
 
-from actionpairs.errors import ModelError
+from actionpairs.errors import ModelError, StorageError
+from actionpairs.hub import address
+from actionpairs.hub.address import HubAddress
 
 _SHIPPED = Path(__file__).parents[1] / "weights"
 _FILES = (".safetensors", ".ckpt", ".bin", ".pt", ".pth", ".gguf")
@@ -15,6 +17,28 @@ _FILES = (".safetensors", ".ckpt", ".bin", ".pt", ".pth", ".gguf")
 def shipped() -> list[str]:
     """The names of the models that come with the package."""
     return sorted(path.parent.name for path in _SHIPPED.glob("*/model_index.json"))
+
+
+def hub_address(source: str) -> HubAddress:
+    """The repository of a hub id: OWNER/NAME or hf://OWNER/NAME, with @REVISION and /SUBFOLDER if wanted.
+
+    Raises ModelError for an address that is none, or is of a data set.
+    """
+    try:
+        where = address.parse(source if source.startswith(address.PROTOCOL) else f"{address.PROTOCOL}{source}")
+    except StorageError as error:
+        raise ModelError(f"{source}: no such folder here, and not a hub id.", cure=error.cure) from None
+    if where.kind != "model":
+        raise ModelError(f"{source}: a {where.kind}, not a model.", cure="Give a model: hf://OWNER/NAME.")
+    return where
+
+
+def hub_id(source: str) -> str | None:
+    """OWNER/NAME of a model on the hub; None for a shipped model, a file, a folder or anything else."""
+    try:
+        return hub_address(source).repository if locate(source) is None else None
+    except ModelError:
+        return None
 
 
 def resolve(source: str) -> str:
@@ -27,6 +51,8 @@ def locate(source: str) -> Path | None:
 
     Raises ModelError if it is a path, and nothing is there: the hub is not asked for a mistyped path.
     """
+    if source.startswith(address.PROTOCOL):
+        return None
     path = Path(resolve(source)).expanduser()
     if path.exists():
         return path

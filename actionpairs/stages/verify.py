@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -13,7 +12,7 @@ import numpy as np
 
 from actionpairs import manifest, shards
 from actionpairs.errors import ShardError
-from actionpairs.executors import local, require_done
+from actionpairs.executors import local, require_done, usable_cores
 from actionpairs.manifest import FileDigest
 from actionpairs.progress import Progress
 from actionpairs.records import Sample, Shard
@@ -53,9 +52,9 @@ def verify(folder_url: str, *, workers: int | None = None) -> int:
     """
     folder = Folder(folder_url)
     files, index = manifest.load(folder, stage="shard").files, shards.load_index(folder)
-    _check_file_list(folder, files, index.shards)
-    tasks = [_Task(folder_url, shard) for shard in index.shards]
-    workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
+    check_file_list(folder, files, index.shards)
+    tasks = [_Task(folder.path(), shard) for shard in index.shards]
+    workers = min(workers or usable_cores(), len(tasks))
     with Progress(total=len(tasks), unit="shard", desc="verify") as bar:
         outcomes = local.run(_verify_shard, tasks, workers=workers)
         for _ in require_done(outcomes, where=lambda task: f"{folder}/{task.shard.name}"):
@@ -72,7 +71,7 @@ class _Task:
     shard: Shard
 
 
-def _check_file_list(folder: Folder, files: Mapping[str, FileDigest], listed: tuple[Shard, ...]) -> None:
+def check_file_list(folder: Folder, files: Mapping[str, FileDigest], listed: tuple[Shard, ...]) -> None:
     """Raise ShardError for a missing file, a tar that is not listed, or a manifest and index that disagree."""
     present = set(folder.names())
     for name in sorted({*files, *(shard.name for shard in listed)} - present):

@@ -13,12 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fsspec.implementations.local import LocalFileSystem
-from fsspec.registry import _registry
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +25,7 @@ from actionpairs.errors import AnnotationError, MissingExtraError
 from actionpairs.records import Segment
 from tests.annotations.conftest import config, rows_of, segments_of
 from tests.annotations.examples.tables import COLUMNS, arrow_stream, workbook
+from tests.fake_hub import FakeHub
 
 HEADER = "video,start,stop,instruction\n"
 
@@ -260,31 +258,13 @@ def test_a_data_set_that_datasets_saves_is_read_with_the_names_of_its_classes(tm
         assert (good.instruction, "no instruction" in str(bad)) == ("put cup", True)
 
 
-class LocalHub(LocalFileSystem):
-    """A hub whose repositories are folders of this machine."""
-
-    protocol = "hf"
-    root = Path()
-
-    @classmethod
-    def _strip_protocol(cls, path: Any) -> str:
-        return str(cls.root / str(path).removeprefix("hf://"))
-
-
-def test_a_parquet_file_on_the_hub_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "datasets/someone/actions/data").mkdir(parents=True)
-    pq.write_table(pa.table(COLUMNS), tmp_path / "datasets/someone/actions/data/train-00000.parquet")
-    monkeypatch.setattr(LocalHub, "root", tmp_path)
-    monkeypatch.setitem(_registry, "hf", LocalHub)
+def test_a_parquet_file_on_the_hub_is_read(hub: FakeHub) -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(COLUMNS), sink)
+    hub.create("someone/actions").commit({"data/train-00000.parquet": sink.getvalue()})
     url = "hf://datasets/someone/actions/data/train-00000.parquet"
     assert list_files(url) == [url]
     assert next(iter(read([url], config(format="table")))).video == "a"
-
-
-def test_the_hubs_own_file_system_takes_our_urls() -> None:
-    hub = pytest.importorskip("huggingface_hub")
-    system, path = fsspec.core.url_to_fs("hf://datasets/someone/actions/data", use_listings_cache=False)
-    assert (type(system), path) == (hub.HfFileSystem, "datasets/someone/actions/data")
 
 
 @pytest.mark.parametrize(

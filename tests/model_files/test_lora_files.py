@@ -404,13 +404,13 @@ def test_a_hub_id_fetches_the_adapters_alone(make: Make, tmp_path: Path, monkeyp
     save_file(state_of(make, "ip2p", "diffusers"), tmp_path / "style.safetensors")
     asked: list[Any] = []
     names = ["style.safetensors", "old/step-1.safetensors", "a.png"]
-    monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda repository: names)
+    monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda repository, revision: names)
     monkeypatch.setattr(
         huggingface_hub, "snapshot_download", lambda repository, **options: asked.append(options) or str(tmp_path)
     )
     pipeline = make("ip2p")
     load_lora(pipeline, "someone/style")
-    assert asked == [{"allow_patterns": ["style.safetensors", "adapter_config.json"]}]
+    assert asked == [{"revision": None, "allow_patterns": ["style.safetensors", "adapter_config.json"]}]
     assert (predict(pipeline) - predict(make("ip2p"))).abs().max() > 1e-2
 
 

@@ -535,7 +535,7 @@ def test_a_hub_model_opens_and_only_what_is_needed_is_downloaded(
     local = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     asked: list[Any] = []
 
-    def names(repository: str) -> list[str]:
+    def names(repository: str, revision: str | None) -> list[str]:
         if not is_reachable:
             raise ConnectionError("no route")
         return [*local, *extra]
@@ -544,7 +544,7 @@ def test_a_hub_model_opens_and_only_what_is_needed_is_downloaded(
         asked.append(options)
         return str(folder)
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda repository, name: str(folder / name))
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda repository, name, revision: str(folder / name))
     monkeypatch.setattr(huggingface_hub, "list_repo_files", names)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
     assert pipeline_class_name("someone/model") == CLASS
@@ -553,4 +553,4 @@ def test_a_hub_model_opens_and_only_what_is_needed_is_downloaded(
     if is_reachable:
         assert sorted(asked[0]["allow_patterns"]) == sorted(local)
     else:
-        assert asked == [{"local_files_only": True}]
+        assert asked == [{"revision": None, "local_files_only": True}]

@@ -108,6 +108,8 @@ def test_of_a_model_on_the_hub_only_configs_are_fetched(
     def refuse(*arguments: Any, **options: Any) -> None:
         raise AssertionError("no other download")
 
+    listed = [str(file.relative_to(tmp_path / "hub")) for file in (tmp_path / "hub").rglob("*") if file.is_file()]
+    monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda *_, **__: listed)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
     path = recipe(tmp_path, EDITOR, model={"source": "someone/kontext"}, lora={"rank": 2}, resolution=64)
