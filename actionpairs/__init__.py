@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from actionpairs.stages.measure import measure
     from actionpairs.stages.merge import merge
     from actionpairs.stages.mix import mix
+    from actionpairs.stages.push import push
     from actionpairs.stages.shard import shard
     from actionpairs.stages.stats import stats
     from actionpairs.stages.train import train
@@ -37,6 +38,7 @@ __all__ = [
     "mix",
     "stats",
     "export",
+    "push",
     "train",
     "evaluate",
     "evaluate_benchmark",
@@ -60,6 +62,7 @@ _HOMES = {
     "mix": ("actionpairs.stages.mix", "mix"),
     "stats": ("actionpairs.stages.stats", "stats"),
     "export": ("actionpairs.stages.export", "export"),
+    "push": ("actionpairs.stages.push", "push"),
     "demo": ("actionpairs.stages.demo", "demo"),
     "load_recipe": ("actionpairs.recipe", "load"),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ RECIPE_FILE = "recipe.json"
 MANIFEST_FILE = "manifest.json"
 LOCK_FILE = ".lock"
 STAGING_FOLDER = ".measure"  # where `measure` puts the files that will replace those of a pairs folder
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,10 @@ def working(folder: Folder, spec: StageSpec) -> Iterator[Manifest | None]:
     with locked(folder):
         folder.remove_partials()
         if folder.exists(MANIFEST_FILE):
+            _logger.info("%s: `%s` has finished here before", folder, spec.stage)
             yield load(folder, stage=spec.stage)
             return
+        _logger.info("%s: `%s` of the recipe %s begins or goes on", folder, spec.stage, spec.recipe)
         owner = {
             "stage": spec.stage,
             "recipe": spec.recipe,
@@ -139,6 +143,7 @@ def finish(
     )
     folder.remove_partials()  # of workers that were lost
     folder.write_bytes(MANIFEST_FILE, json_bytes(asdict(manifest)))
+    _logger.info("%s: `%s` is finished", folder, spec.stage)
     return manifest
 
 

@@ -129,10 +129,15 @@ def load(
         name, where, layers = path.stem, str(path), tuple(load_layers(path, seen=()))
     if changes:
         layers = (*layers, Layer("--set", nested(changes)))
+    merged = merge(layers)
     try:
-        return Recipe(name, _Content.model_validate(merge(layers)), layers)
+        return Recipe(name, _Content.model_validate(merged), layers)
     except ValidationError as error:
-        raise RecipeError(f"{where}: {'; '.join(_problems(error))}.", cure=CURE) from None
+        problems = "; ".join(_problems(error, merged))
+        places = [_place(problem["loc"], merged) for problem in error.errors()]
+        if changes and all(_is_stated(place, nested(changes)) for place in places):
+            raise RecipeError(f"--set: {problems}.", cure="docs/recipes.md lists every key.") from None
+        raise RecipeError(f"{where}: {problems}.", cure=CURE) from None
 
 
 def _having(section: str) -> str:
@@ -140,13 +145,39 @@ def _having(section: str) -> str:
     return ", ".join(name for name in names if section in merge(load_layers(builtin_path(name), seen=())))
 
 
-def _problems(error: ValidationError) -> Iterator[str]:
+def _problems(error: ValidationError, merged: Mapping[str, Any]) -> Iterator[str]:
     for problem in error.errors():
-        place = [str(part) for part in problem["loc"]]
+        place = _place(problem["loc"], merged)
         if problem["type"] == "extra_forbidden":
             yield f"unknown key `{'.'.join(place)}`{did_you_mean(place[-1], _all_keys(_Content))}"
         else:
             yield f"`{'.'.join(place)}`: {problem['msg']}"
+
+
+def _place(place: Sequence[str | int], merged: Mapping[str, Any]) -> list[str]:
+    """A key as one writes it: without the kinds that pydantic puts between keys, such as `editor` in `train`."""
+    written: list[str] = []
+    values: Any = merged
+    for number, part in enumerate(place):
+        is_mapping = isinstance(values, Mapping)
+        if is_mapping and part not in values and number + 1 < len(place):
+            continue
+        written.append(str(part))
+        is_inside = isinstance(part, int) if isinstance(values, list) else is_mapping and part in values
+        values = values[part] if is_inside else None
+    return written
+
+
+def _is_stated(place: Sequence[str], keys: Mapping[str, Any]) -> bool:
+    """Whether these keys have this place, or a value above it."""
+    values: Any = keys
+    for part in place:
+        if not isinstance(values, Mapping):
+            break
+        if part not in values:
+            return False
+        values = values[part]
+    return True
 
 
 def _all_keys(model: type[BaseModel]) -> list[str]:

@@ -55,8 +55,8 @@ def find(name: str) -> Path:
     if name in names:
         return builtin_path(name)
     raise RecipeError(
-        f"{name}: no such recipe.{did_you_mean(path.stem, names)}",
-        cure=f"Give a path to a YAML file or one of: {', '.join(names)}.",
+        f"{name}: no such recipe{did_you_mean(path.stem, names)}.",
+        cure=f"Give a path to a YAML file or one of: {', '.join(each for each in names if '/' not in each)}.",
     )
 
 

@@ -39,11 +39,14 @@ def invoke(*arguments: object):  # type: ignore[no-untyped-def]
         "mix",
         "stats",
         "export",
+        "push",
         "train",
         "eval",
         "compare",
         "edit",
+        "app",
         "demo",
+        "doctor",
     ],
 )
 def test_every_command_explains_itself(command: str) -> None:
@@ -178,7 +181,7 @@ def test_the_api_and_the_command_write_the_same_bytes_and_the_same_summary(
 
 
 COMMANDS = {"extract": "extract", "measure": "measure", "shard": "shard", "train": "train", "evaluate": "eval"}
-SAME_NAMES = {name: name for name in ("compare", "edit", "verify", "merge", "mix", "stats", "export")}
+SAME_NAMES = {name: name for name in ("compare", "edit", "verify", "merge", "mix", "stats", "export", "push")}
 
 
 @pytest.mark.parametrize(("function", "command"), {**COMMANDS, **SAME_NAMES}.items())
@@ -187,6 +190,7 @@ def test_every_option_of_a_command_is_a_parameter_of_its_function(function: str,
 
     parameters = set(inspect.signature(getattr(actionpairs, function)).parameters)
     only_the_command = {
+        *("quiet", "verbose", "debug"),
         "as_json",
         "dry_run",
         "executor_name",

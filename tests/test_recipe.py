@@ -150,12 +150,12 @@ def test_values_by_key_replace_those_of_the_recipe() -> None:
 
 
 def test_a_key_that_does_not_exist_is_named_with_the_most_similar_one() -> None:
-    with pytest.raises(RecipeError, match=r"train\.editor\.stps.*did you mean `steps`"):
+    with pytest.raises(RecipeError, match=r"train\.stps.*did you mean `steps`"):
         recipe.load("editaction", changes={"train.stps": 7})
 
 
 def test_a_value_of_another_type_is_refused() -> None:
-    with pytest.raises(RecipeError, match=r"train\.editor\.steps"):
+    with pytest.raises(RecipeError, match=r"train\.steps"):
         recipe.load("editaction", changes={"train.steps": "many"})
 
 
@@ -183,6 +183,34 @@ def test_a_resolved_recipe_names_the_origin_of_each_key_and_is_a_recipe(tmp_path
     assert origins["max_rejected"] == "default"
     again = recipe.load(write(tmp_path, text))
     assert dumped(again) == dumped(loaded)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"train.stepz": 3}, r"^--set: unknown key `train\.stepz` \(did you mean `steps`\?\)"),
+        ({"train.steps": "many"}, r"^--set: `train\.steps`: Input should be a valid integer"),
+        ({"shard.filters": {"min_chang": 1}}, r"^--set: unknown key `shard\.filters\.min_chang`"),
+    ],
+)
+def test_a_wrong_key_of_set_is_named_as_it_was_written_and_the_recipe_is_not_blamed(
+    changes: dict[str, object], words: str
+) -> None:
+    with pytest.raises(RecipeError, match=words):
+        recipe.load("table", changes=changes)
+
+
+def test_a_wrong_key_of_a_file_is_named_with_its_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: table\ntrain: {stepz: 3}")
+    with pytest.raises(RecipeError, match=rf"^{path}: unknown key `train\.stepz` "):
+        recipe.load(path, changes={"train.steps": 3})
+
+
+def test_the_recipes_of_the_study_are_not_listed_for_a_misspelt_name() -> None:
+    with pytest.raises(RecipeError, match=r"no such recipe \(did you mean `table`\?\)\.") as caught:
+        recipe.load("tabel")
+    assert "table-tiny" in caught.value.cure
+    assert "study/" not in caught.value.cure
 
 
 def test_a_new_recipe_is_a_commented_copy_and_overwrites_nothing(tmp_path: Path) -> None:

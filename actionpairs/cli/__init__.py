@@ -1,17 +1,17 @@
-"""The command line: commands for data, for models and for recipes, in a file each."""
+"""The command line: commands for data, for models, for recipes and for this machine, in a file each."""
 
 from __future__ import annotations
 
 import click
 
-from actionpairs.cli import data, models, recipes, sets
-from actionpairs.cli.options import CONTEXT, Commands
+from actionpairs.cli import app, data, doctor, hub, models, recipes, sets
+from actionpairs.cli.group import CONTEXT, Commands
+from actionpairs.cli.verbosity import shared_options
 
 
 @click.group(cls=Commands, context_settings=CONTEXT)
 @click.version_option(package_name="actionpairs")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def main(debug: bool) -> None:
+def main() -> None:
     """Turn annotated action videos into image-editing data sets, and train editors on them.
 
     RECIPE is a YAML file, or the name of one that comes with the package (hc, table, demo …). Every command
@@ -19,10 +19,11 @@ def main(debug: bool) -> None:
     """
 
 
+main.params += shared_options()
 for _command in (
     *(data.extract, data.measure, data.shard, data.verify, data.export),
     *(sets.merge, sets.mix, sets.stats),
-    *(models.train, models.evaluate, models.compare, models.edit, models.demo),
-    recipes.recipe,
+    *(models.train, models.evaluate, models.compare, models.edit, app.app, models.demo),
+    *(hub.push, recipes.recipe, doctor.doctor),
 ):
     main.add_command(_command)

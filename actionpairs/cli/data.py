@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
 import click
 
-from actionpairs.cli.options import (
-    executor,
-    executor_options,
-    json_option,
-    print_summary,
-    recipe_argument,
-    workers_option,
-)
+from actionpairs.cli.completion import split_names
+from actionpairs.cli.options import executor, executor_options, json_option, recipe_argument, workers_option
+from actionpairs.cli.output import print_answer, print_result, print_summary
 from actionpairs.exports import TARGETS
 
 
@@ -54,7 +48,7 @@ def extract(
         from actionpairs.extraction import plan
 
         summary = plan.summarize_plan(load(recipe), annotations, limit=options["limit"])
-        click.echo(json.dumps(dataclasses.asdict(summary), sort_keys=True) if as_json else plan.describe(summary))
+        print_answer(dataclasses.asdict(summary), plan.describe(summary), as_json)
         return
     if (options["videos"] is None) == (options["frames"] is None) or options["out"] is None:
         raise click.UsageError("--out and one of --videos and --frames are needed, except with --dry-run.")
@@ -62,8 +56,7 @@ def extract(
 
     where = executor(executor_name, address)
     result = run(recipe, annotations=annotations, executor=where, **options)
-    print_summary(result, as_json)
-    click.echo(f"{result.out}/index.html", err=as_json)
+    print_summary(result, as_json, page=f"{result.out}/index.html")
 
 
 @click.command()
@@ -85,8 +78,7 @@ def measure(pairs: str, as_json: bool, executor_name: str, address: str | None, 
     from actionpairs.stages.measure import measure as run
 
     result = run(pairs, executor=executor(executor_name, address), **options)
-    print_summary(result, as_json)
-    click.echo(f"{result.out}/index.html", err=as_json)
+    print_summary(result, as_json, page=f"{result.out}/index.html")
 
 
 @click.command()
@@ -129,19 +121,20 @@ def shard(
     workers = workers or (1 if executor_name != "ray" else None)
     where = executor(executor_name, address)
     summary = run(recipe, out=out, workers=workers, executor=where, **options)
-    print_summary(summary, as_json)
     if expected:
+        from actionpairs.progress import print_note
         from actionpairs.stages.verify import check
 
         check(out, expected)
-        click.echo(f"as {expected} says")
-    click.echo(f"{out}/index.html", err=as_json)
+        print_note(f"as {expected} says")
+    print_summary(summary, as_json, page=f"{out}/index.html")
 
 
 @click.command()
 @click.argument("shards")
 @workers_option
-def verify(shards: str, workers: int | None) -> None:
+@json_option
+def verify(shards: str, workers: int | None, as_json: bool) -> None:
     """Read every sample, open every picture, hash every file again, and name the first wrong thing.
 
     \b
@@ -150,7 +143,8 @@ def verify(shards: str, workers: int | None) -> None:
     """
     from actionpairs.stages.verify import verify as run
 
-    click.echo(f"{run(shards, workers=workers):,} samples, all whole")
+    samples = run(shards, workers=workers)
+    print_result({"shards": shards, "samples": samples}, f"{samples:,} samples, all whole", as_json)
 
 
 @click.command()
@@ -159,7 +153,13 @@ def verify(shards: str, workers: int | None) -> None:
     "--to", required=True, type=click.Choice(TARGETS), help="The layout: of a trainer, or a plain folder."
 )
 @click.option("--out", required=True, help="New folder for the pictures and the config.")
-@click.option("--split", "splits", multiple=True, help="Split to export; may be repeated. All by default.")
+@click.option(
+    "--split",
+    "splits",
+    multiple=True,
+    shell_complete=split_names,
+    help="Split to export; may be repeated. All by default.",
+)
 @workers_option
 @executor_options
 @json_option

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import inspect
-import json
 from functools import partial
 from typing import Any
 
 import click
 
+from actionpairs.cli.completion import split_names
 from actionpairs.cli.judges import judge_cost, judge_options
 from actionpairs.cli.options import (
     device_option,
     json_option,
     named_values,
-    print_summary,
     recipe_argument,
     workers_option,
 )
+from actionpairs.cli.output import print_answer, print_facts, print_result, print_summary, print_tables
 
 
 @click.command()
@@ -31,6 +31,14 @@ from actionpairs.cli.options import (
     "--cache", metavar="DIR", help="Encoded pairs that several runs share; it stays. Default: of this run."
 )
 @click.option("--square", is_flag=True, help="Crop pictures to squares, as the paper's recipes do.")
+@click.option(
+    "--tracker",
+    type=click.Choice(["tensorboard", "wandb", "trackio", "none"]),
+    multiple=True,
+    default=["tensorboard"],
+    show_default=True,
+    help="Where losses and sample grids go besides OUT; several are told alike.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what an editor's training would take; no weights are loaded.")
 @json_option
 def train(recipe: str, dry_run: bool, as_json: bool, **options: Any) -> None:
@@ -48,9 +56,9 @@ def train(recipe: str, dry_run: bool, as_json: bool, **options: Any) -> None:
         from actionpairs.stages.dry_run import plan_training
         from actionpairs.training.dry_run import describe
 
-        inputs = {name: options[name] for name in ("shards", "device", "square")}
+        inputs = {name: options[name] for name in ("shards", "device", "square", "tracker")}
         plan = plan_training(recipe, **inputs)
-        click.echo(json.dumps(plan.flat(), sort_keys=True) if as_json else describe(plan))
+        print_answer(plan.flat(), describe(plan), as_json)
         return
     if options["out"] is None:
         raise click.UsageError("--out is needed, except with --dry-run.")
@@ -75,7 +83,7 @@ _BENCHMARKS = "motionedit", "bytemorph", "aurora", "risebench", "gedit", "imgedi
     help="Edits made with other tools: DIR/KEY.png.",
 )
 @click.option("--shards", help="Folder that `shard` wrote.")
-@click.option("--split", help="Which split to score, for example LCtest500.")
+@click.option("--split", shell_complete=split_names, help="Which split to score, for example LCtest500.")
 @click.option(
     "--bench",
     type=click.Choice(_BENCHMARKS),
@@ -126,16 +134,12 @@ def evaluate(
     if not models and not predictions:
         raise click.UsageError("Give a --model or --predictions.")
     if options.pop("judge_dry_run"):
-        print_summary(judge_cost(recipe, models=models, folders=len(predictions), **options), as_json)
+        print_facts(judge_cost(recipe, models=models, folders=len(predictions), **options), as_json)
         return
     report = _report(recipe, models=models, predictions=predictions, out=out, **options)
-    if as_json:
-        print_summary(report, as_json)
-    else:
-        from actionpairs.report import terminal
+    from actionpairs.report import terminal
 
-        terminal.print_table(report)
-    click.echo(f"{out}/index.html", err=as_json)
+    print_tables(report, partial(terminal.print_table, report), as_json, page=f"{out}/index.html")
 
 
 def _report(
@@ -174,7 +178,8 @@ def _report(
 @click.command()
 @click.argument("reports", nargs=-1, required=True, metavar="REPORT...")
 @click.option("--out", required=True, help="Folder for the leaderboard.")
-def compare(reports: tuple[str, ...], out: str) -> None:
+@json_option
+def compare(reports: tuple[str, ...], out: str, as_json: bool) -> None:
     """Put reports of `eval` side by side: models in rows, splits in groups of columns, and tests between models.
 
     Reports that were not scored alike are refused, with what differs in which of them.
@@ -188,8 +193,8 @@ def compare(reports: tuple[str, ...], out: str) -> None:
     board = run(reports, out=out)
     from actionpairs.report import compare_page
 
-    compare_page.print_tables(board)
-    click.echo(f"{out}/index.html")
+    draw = partial(compare_page.print_tables, board)
+    print_tables(board, draw, as_json, page=f"{out}/index.html", out=out)
 
 
 @click.command()
@@ -210,7 +215,8 @@ def compare(reports: tuple[str, ...], out: str) -> None:
 @click.option("--quantize", type=click.Choice(["nf4", "int8"]), help="Keep the denoiser in 4 or 8 bits.")
 @click.option("--grid", is_flag=True, help="A sheet of four seeds by three text guidances, where not given.")
 @device_option
-def edit(model: str, image: str, instruction: str, **options: Any) -> None:
+@json_option
+def edit(model: str, image: str, instruction: str, as_json: bool, **options: Any) -> None:
     """Edit one picture by an instruction; several seeds or scales make a labeled sheet.
 
     What is left out is taken from the model: the size that it was trained at, its steps and its guidance.
@@ -222,20 +228,25 @@ def edit(model: str, image: str, instruction: str, **options: Any) -> None:
     """
     from actionpairs import edit as run
 
-    click.echo(run(model, image, instruction, **options))
+    path = run(model, image, instruction, **options)
+    print_result({"out": path}, path, as_json)
 
 
 @click.command()
 @click.option("--out", default="out/demo", show_default=True, help="Folder for everything the demo makes.")
 @workers_option
 @click.option("--editor", metavar="NAME", help="Train the editor of the recipe demo-NAME instead.")
-def demo(out: str, workers: int | None, editor: str | None) -> None:
+@click.option("--only-videos", is_flag=True, help="Render twelve clips and a table of their actions, and stop.")
+@json_option
+def demo(out: str, workers: int | None, editor: str | None, only_videos: bool, as_json: bool) -> None:
     """Run all four commands on videos that the package renders itself; ends with a page to look at.
 
     \b
-    Example:
+    Examples:
       actionpairs demo --out out/demo
+      actionpairs demo --only-videos --out my-clips
     """
     from actionpairs import demo as run
 
-    click.echo(run(out=out, workers=workers, editor=editor))
+    path = run(out=out, workers=workers, editor=editor, only_videos=only_videos)
+    print_result({"out": out, "table" if only_videos else "page": path}, "", as_json, page=path)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from actionpairs.cli.options import recipe_argument
+from actionpairs.cli.completion import package_recipes
+from actionpairs.cli.options import json_option, recipe_argument
+from actionpairs.cli.output import print_answer, print_result
 
 
 @click.group()
@@ -15,7 +17,8 @@ def recipe() -> None:
 
 
 @recipe.command(name="list")
-def list_recipes() -> None:
+@json_option
+def list_recipes(as_json: bool) -> None:
     """List the recipes that come with the package.
 
     \b
@@ -26,13 +29,14 @@ def list_recipes() -> None:
 
     comments = {name: text for name, text in recipe_text.first_comments().items() if "/" not in name}
     width = max(map(len, comments))
-    for name, text in comments.items():
-        click.echo(f"{name:<{width}}  {text}")
+    text = "\n".join(f"{name:<{width}}  {comment}" for name, comment in comments.items())
+    print_answer({"recipes": comments}, text, as_json)
 
 
 @recipe.command()
 @recipe_argument
-def show(recipe: str) -> None:
+@json_option
+def show(recipe: str, as_json: bool) -> None:
     """Print a whole recipe as it is resolved, and where each key comes from.
 
     A comment names the file that states the key, `--set`, or `default`. The text is a recipe itself.
@@ -45,13 +49,24 @@ def show(recipe: str) -> None:
     from actionpairs import recipe_text
     from actionpairs.recipe import load
 
-    click.echo(recipe_text.resolved(load(recipe)), nl=False)
+    loaded = load(recipe)
+    sections = {name: section.model_dump(mode="json") for name, section in loaded.sections.items()}
+    record = {"name": loaded.name, "recipe": sections, "extends": [layer.origin for layer in loaded.layers]}
+    print_answer(record, recipe_text.resolved(loaded).rstrip("\n"), as_json)
 
 
 @recipe.command()
 @click.argument("name")
-@click.option("--from", "parent", default="table", show_default=True, help="Recipe of the package to copy.")
-def new(name: str, parent: str) -> None:
+@click.option(
+    "--from",
+    "parent",
+    default="table",
+    show_default=True,
+    shell_complete=package_recipes,
+    help="Recipe of the package to copy.",
+)
+@json_option
+def new(name: str, parent: str, as_json: bool) -> None:
     """Write the recipe NAME.yaml to change: a copy of one of the package, with its comments.
 
     \b
@@ -62,12 +77,13 @@ def new(name: str, parent: str) -> None:
 
     path = Path(name).with_suffix(".yaml")
     recipe_text.write_new(path, parent)
-    click.echo(path)
+    print_result({"out": str(path)}, str(path), as_json)
 
 
 @recipe.command()
 @recipe_argument
-def check(recipe: str) -> None:
+@json_option
+def check(recipe: str, as_json: bool) -> None:
     """Check every key and value of a recipe; exit code 1 if one is wrong.
 
     \b
@@ -77,4 +93,5 @@ def check(recipe: str) -> None:
     from actionpairs.recipe import load
 
     loaded = load(recipe)
-    click.echo(f"{loaded.name}: every key of {', '.join(loaded.sections)} is known and has a valid value")
+    text = f"{loaded.name}: every key of {', '.join(loaded.sections)} is known and has a valid value"
+    print_result({"name": loaded.name, "sections": list(loaded.sections)}, text, as_json)

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from actionpairs.cli.options import (
-    executor,
-    executor_options,
-    json_option,
-    named_values,
-    print_summary,
-    workers_option,
-)
+from actionpairs.cli.options import executor, executor_options, json_option, named_values, workers_option
+from actionpairs.cli.output import print_answer, print_summary
 
 _bits_option = click.option(
     "--near-duplicate-bits",
@@ -112,9 +105,7 @@ def stats(shards: str, near_duplicate_bits: int, as_json: bool) -> None:
     from actionpairs.stages.stats import stats as run
 
     statistics = run(shards, near_duplicate_bits=near_duplicate_bits)
-    click.echo(
-        json.dumps(dataclasses.asdict(statistics), sort_keys=True) if as_json else format_statistics(statistics)
-    )
+    print_answer(dataclasses.asdict(statistics), format_statistics(statistics), as_json)
 
 
 def _weights(texts: tuple[str, ...]) -> dict[str, float]:

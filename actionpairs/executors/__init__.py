@@ -6,6 +6,7 @@ executor.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
@@ -34,6 +35,11 @@ class Died(Generic[Task]):
     why: str
     hung: bool = False
     lost: int = 0
+
+
+def usable_cores() -> int:
+    """The cores that this process may use; on systems that do not say, those of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Executor(Protocol):

@@ -10,7 +10,7 @@ from threading import Thread
 
 from pebble import ProcessExpired, ProcessPool
 
-from actionpairs.executors import Died, Done, Result, Task, watchdog
+from actionpairs.executors import Died, Done, Result, Task, usable_cores, watchdog
 from actionpairs.executors.window import under_way
 
 _TASKS_PER_WORKER = 2  # scheduled at a time: a worker never waits, and the queue stays short
@@ -27,7 +27,7 @@ def run(
 
     If a worker dies, only its own task fails. An exception in `work` is raised here and ends the run.
     """
-    count = workers or len(os.sched_getaffinity(0))
+    count = workers or usable_cores()
     processes = pool(count)
 
     def stop(running: Collection[Future[Result]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -22,6 +24,8 @@ from actionpairs.recipe import Recipe, load
 from actionpairs.records import Reason, Rejection, Segment
 from actionpairs.report import pairs_page
 from actionpairs.storage import Folder, located
+
+_logger = logging.getLogger(__name__)
 
 
 # 8 parameters: one per option of the command.
@@ -171,6 +175,7 @@ def _run(
                 rejected = outcome.result.notes.rejections
                 results.append(outcome.result)
                 failures.add(outcome.result.pairs + len(rejected), rejected)  # a segment can have several pairs
+            _logger.info("%s: %s", outcome.task.file, _in_words(outcome, rejected))
             lost += outcome.lost
             if failures.segments >= ENOUGH_SEGMENTS:
                 failures.check()
@@ -179,6 +184,17 @@ def _run(
             bar.update(len(segments))
     failures.check()
     return _RunOutcome(results, died, lost)
+
+
+def _in_words(outcome: Done[VideoTask, VideoResult] | Died[VideoTask], rejected: Sequence[Rejection]) -> str:
+    """What came of a video, for the log."""
+    reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(each.reason for each in rejected).items())
+    texts = [f"{0 if isinstance(outcome, Died) else outcome.result.pairs} pairs"]
+    if reasons:
+        texts.append(f"rejected: {reasons}")
+    if isinstance(outcome, Done) and outcome.result.notes.read_through:
+        texts.append(f"decoded from beginning to end: {outcome.result.notes.read_through}")
+    return "; ".join(texts)
 
 
 def _died(segment: Segment, outcome: Died[VideoTask]) -> Rejection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 
 from actionpairs import columns, manifest, measures, shards, synthetic
 from actionpairs.configs import ShardConfig, SplitConfig
+from actionpairs.executors import usable_cores
 from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.progress import Progress
 from actionpairs.records import Sample, SampleMetadata, Segment
@@ -86,7 +86,7 @@ def write_synthetic_shards(spec: SyntheticSet, *, out: str, workers: int | None 
         if finished:
             return
         info = DatasetInfo.of(config)
-        samples = list(_samples(spec, info.recipe_digest, workers=workers or len(os.sched_getaffinity(0))))
+        samples = list(_samples(spec, info.recipe_digest, workers=workers or usable_cores()))
         plan = ShardPlan.of_shards([(sample.metadata.split, 0) for sample in samples])
         facts = columns.table(sample.metadata for sample in samples)
         index, files = shards.write_shards(folder, samples, facts, plan, info)
