@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import product
 from pathlib import PurePath
 
@@ -17,8 +18,10 @@ from actionpairs.data import examples
 from actionpairs.editors import families
 from actionpairs.editors import sampling as editing
 from actionpairs.editors.editor import Defaults, Editor, Sampling
-from actionpairs.errors import ScoreError
-from actionpairs.progress import Progress
+from actionpairs.editors.steps import each_step
+from actionpairs.errors import ScoreError, one_line
+from actionpairs.evaluation import picture_files
+from actionpairs.stages.run_time import RunTime
 from actionpairs.storage import located
 
 _KINDS = {".png", ".jpg", ".jpeg", ".webp"}
@@ -54,27 +57,54 @@ def edit(
     ActionpairsErrors.
     """
     kind, pictures = _kind(out), [_load_picture(path) for path in (image, *references)]
-    editor = _editor(model, lora, quantize, editing.device_for(device))
+    editor = load(model, lora=lora, quantize=quantize, device=device)
     own, seeds = editor.defaults, seeds or (range(4) if grid else (0,))
     size = resolution or own.resolution
-    pictures = [fit(picture, size, multiple=editor.multiple, square=square) for picture in pictures]
+    fitted = [fit(picture, size, multiple=editor.multiple, square=square) for picture in pictures]
     scales = _scales(editor, image_guidance, text_guidance, grid=grid)
-    _warn(own, resolution, scales)
-    bar = Progress(scales, unit="row", desc="edits")
-    samplings = (own.sampling.updated(steps=steps, image_guidance=s_i, text_guidance=s_c) for s_i, s_c in bar)
-    rows = [_edits(editor, pictures, instruction, seeds, sampling) for sampling in samplings]
+    samplings = [own.sampling.updated(steps=steps, image_guidance=s_i, text_guidance=s_c) for s_i, s_c in scales]
+    _warn([*warnings(own, resolution=resolution, scales=scales), *size_warnings(own, pictures[0], fitted[0])])
+    rows = _rows(editor, fitted, instruction, seeds, samplings)
     if len(rows) == len(seeds) == 1:
         return _write(out, kind, rows[0][0])
-    return _write(out, kind, sheet(pictures[0], rows, _labels(editor, scales), seeds))
+    return _write(out, kind, sheet(fitted[0], rows, _labels(editor, scales), seeds))
 
 
-def _editor(model: str, lora: str | None, quantize: str | None, device: str) -> Editor:
+def load(model: str, *, lora: str | None = None, quantize: str | None = None, device: str = "auto") -> Editor:
+    """The editor that `edit` uses, on its device. Raises ModelError, or ScoreError if there is no such device."""
+    device = editing.device_for(device)
     return families.load(model, lora=lora, quantize=quantize, device=device).to(torch.device(device))
 
 
-def _warn(own: Defaults, resolution: int | None, scales: Sequence[tuple[float, float]]) -> None:
-    for warning in warnings(own, resolution=resolution, scales=scales):
-        print(f"warning: {warning}", file=sys.stderr)
+def _warn(texts: Sequence[str]) -> None:
+    for text in texts:
+        print(f"warning: {text}", file=sys.stderr)
+
+
+def _rows(
+    editor: Editor,
+    pictures: Sequence[np.ndarray],
+    instruction: str,
+    seeds: Sequence[int],
+    samplings: Sequence[Sampling],
+) -> list[np.ndarray]:
+    """The edits of all seeds for each sampling, N H W 3; a long run says before how long it takes."""
+    rows = []
+    with RunTime(_job(editor, pictures[0], len(seeds), samplings), sum(each.steps for each in samplings)) as run:
+        for sampling in samplings:
+            with each_step(editor, run.begin_step):
+                rows.append(edits(editor, pictures, instruction, seeds=seeds, sampling=sampling))
+    return rows
+
+
+def _job(editor: Editor, picture: np.ndarray, seeds: int, samplings: Sequence[Sampling]) -> str:
+    """What a run makes, in words: 3 seeds × 50 steps at 512 × 512 on cpu."""
+    height, width = picture.shape[:2]
+    counts = [(seeds, "seed"), (len(samplings), "guidance"), (samplings[0].steps, "step")]
+    many = [
+        f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if (count, name) != (1, "guidance")
+    ]
+    return f"{' × '.join(many)} at {width} × {height} on {editor.device}"
 
 
 def _scales(
@@ -136,6 +166,19 @@ def warnings(own: Defaults, *, resolution: int | None, scales: Sequence[tuple[fl
 _FAR = 2.0  # times
 
 
+def size_warnings(own: Defaults, picture: np.ndarray, fitted: np.ndarray) -> Iterator[str]:
+    """What the edit's size means, if it is far below that of the picture. picture, fitted: H W 3 uint8."""
+    (tall, wide), (height, width) = picture.shape[:2], fitted.shape[:2]
+    if tall * wide > (_SHRINKS * _SHRINKS) * height * width:
+        yield (
+            f"the model was trained at {own.resolution} pixels, so of this picture of {wide} × {tall} it makes "
+            f"an edit of {width} × {height}."
+        )
+
+
+_SHRINKS = 8.0  # times along a side; a phone's photo shrinks 7 times for a model of 512 pixels
+
+
 def sheet(
     picture: np.ndarray, rows: Sequence[np.ndarray], labels: Sequence[str], seeds: Sequence[int]
 ) -> np.ndarray:
@@ -155,21 +198,50 @@ def sheet(
     return np.asarray(canvas)
 
 
-def _edits(
-    editor: Editor, pictures: Sequence[np.ndarray], instruction: str, seeds: Sequence[int], sampling: Sampling
+def edits(
+    editor: Editor, pictures: Sequence[np.ndarray], instruction: str, *, seeds: Sequence[int], sampling: Sampling
 ) -> np.ndarray:
-    """One edit of the first picture per seed, made together: N H W 3 uint8."""
+    """One edit of the first picture per seed, made together: N H W 3 uint8.
+
+    pictures: of the sizes that `fit` gives. Raises ScoreError if the memory does not suffice.
+    """
     first, *more = (np.repeat(picture[None], len(seeds), axis=0) for picture in pictures)
     texts = [instruction] * len(seeds)
-    return editing.sample(editor, first, texts, seeds=seeds, sampling=sampling, more_pictures=more)
+    with _memory_errors(editor, len(seeds), pictures[0]):
+        return editing.sample(editor, first, texts, seeds=seeds, sampling=sampling, more_pictures=more)
+
+
+@contextmanager
+def _memory_errors(editor: Editor, count: int, picture: np.ndarray) -> Iterator[None]:
+    try:
+        yield
+    except (torch.OutOfMemoryError, RuntimeError) as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "DefaultCPUAllocator" not in str(error):
+            raise
+        if editor.device.type == "cuda":
+            torch.cuda.empty_cache()
+        edits_text = f"{count} edits at once" if count > 1 else "an edit"
+        raise ScoreError(
+            f"not enough memory on {editor.device} for {edits_text} of {picture.shape[1]} × {picture.shape[0]}: "
+            f"{one_line(error)}.",
+            cure="Ask for fewer seeds or a smaller --resolution, or load the model with --quantize nf4.",
+        ) from None
+
+
+def decode(data: bytes, *, name: str) -> np.ndarray:
+    """A file of any kind of picture as H W 3 uint8. name: the file's, for the ScoreError if it is none."""
+    picture = picture_files.decode(data)
+    if picture is None:
+        raise ScoreError(
+            f"{name}: {'an empty file' if not data else 'not a picture that can be read'}.",
+            cure="Give a PNG, JPEG, WebP or AVIF file; a phone's HEIC must be exported as one of them.",
+        )
+    return picture.pixels
 
 
 def _load_picture(path: str) -> np.ndarray:
     folder, name = located(path)
-    picture = cv2.imdecode(np.frombuffer(folder.read_bytes(name) or b"\0", np.uint8), cv2.IMREAD_COLOR_RGB)
-    if picture is None:
-        raise ScoreError(f"{path}: not a picture.", cure="Give a PNG, JPEG or WebP file.")
-    return picture
+    return decode(folder.read_bytes(name), name=path)
 
 
 def _write(out: str, kind: str, picture: np.ndarray) -> str:

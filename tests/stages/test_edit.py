@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import math
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
+from PIL import Image
 
 from actionpairs.cli import main
+from actionpairs.editors.editor import Defaults, Sampling
 from actionpairs.errors import ScoreError
 from actionpairs.stages import edit as stage
+from actionpairs.stages import run_time
 from tests.evaluation.conftest import make_editor, square
 
 
@@ -88,3 +94,73 @@ def test_what_is_no_picture_is_named(world: Path, tmp_path: Path) -> None:
         stage.edit(str(world / "model"), str(world / "model/model_index.json"), "x", out=str(tmp_path / "a.png"))
     with pytest.raises(ScoreError, match="not the name of a picture"):
         stage.edit(str(world / "model"), str(world / "wide.jpg"), "x", out=str(tmp_path / "a.gif"))
+
+
+def test_pictures_of_every_kind_are_read_as_a_browser_shows_them(tmp_path: Path) -> None:
+    image = Image.fromarray(np.concatenate([square(32, 32), square(32, 32)], axis=1))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    image.save(buffer, "AVIF", exif=exif)
+    assert stage.decode(buffer.getvalue(), name="phone.avif").shape == (128, 64, 3)
+
+
+def test_an_empty_file_and_a_phones_heic_say_what_to_do() -> None:
+    with pytest.raises(ScoreError, match=r"a\.png: an empty file"):
+        stage.decode(b"", name="a.png")
+    with pytest.raises(ScoreError, match="HEIC must be exported"):
+        stage.decode(b"\0\0\0\x18ftypheic", name="a.heic")
+
+
+def test_a_small_model_says_how_small_its_edit_of_a_photo_is() -> None:
+    own = Defaults(64, Sampling("", 100, 1.2, 2.5))
+    photo = np.zeros((720, 1280, 3), np.uint8)
+    [warning] = stage.size_warnings(own, photo, stage.fit(photo, 64, multiple=4))
+    assert (
+        warning
+        == "the model was trained at 64 pixels, so of this picture of 1280 × 720 it makes an edit of 84 × 48."
+    )
+    assert list(stage.size_warnings(own, photo, stage.fit(photo, 256, multiple=4))) == []
+
+
+def test_too_little_memory_is_an_error_with_a_cure(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 50.00 MiB.")
+
+    editor = stage.load(str(world / "model"), device="cpu")
+    monkeypatch.setattr(stage.editing, "sample", fail)
+    with pytest.raises(
+        ScoreError, match="not enough memory on cpu for 2 edits at once of 64 × 48: CUDA out"
+    ) as info:
+        stage.edits(
+            editor, [np.zeros((48, 64, 3), np.uint8)], "x", seeds=[0, 1], sampling=editor.defaults.sampling
+        )
+    assert "fewer seeds" in info.value.cure
+
+
+def test_other_errors_of_torch_stay_what_they_are(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("shapes do not match")
+
+    editor = stage.load(str(world / "model"), device="cpu")
+    monkeypatch.setattr(stage.editing, "sample", fail)
+    with pytest.raises(RuntimeError, match="shapes"):
+        stage.edits(editor, [np.zeros((48, 64, 3), np.uint8)], "x", seeds=[0], sampling=editor.defaults.sampling)
+
+
+def test_a_long_run_says_how_long_before_most_of_it_is_done(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(run_time.time, "perf_counter", lambda: 1.25 * next(clock))
+    out = str(tmp_path / "out.png")
+    options: dict[str, object] = {
+        "resolution": 64,
+        "seeds": [0, 1, 2],
+        "text_guidance": [5.0, 7.5],
+        "device": "cpu",
+    }
+    stage.edit(str(world / "model"), str(world / "wide.jpg"), "x", out=out, steps=50, **options)  # type: ignore[arg-type]
+    assert "about 2 min for 3 seeds × 2 guidances × 50 steps at 80 × 50 on cpu\n" in capsys.readouterr().err
+    stage.edit(str(world / "model"), str(world / "wide.jpg"), "x", out=out, steps=5, **options)  # type: ignore[arg-type]
+    assert "about" not in capsys.readouterr().err
