@@ -246,6 +246,15 @@ def notes(calibration: Calibration, rubrics: Sequence[Rubric]) -> Iterator[str]:
         yield f"Known pairs, {column.name}: right about {rates}. {_verdict(column.name, kinds)}"
 
 
+def reliable(calibration: Calibration) -> tuple[str, ...]:
+    """The columns that a judge uses better than chance on every kind of known pairs, the rubric's order."""
+    tested = {kind.column: True for kind in calibration.kinds if not kind.expects_yes}
+    for kind in calibration.kinds:
+        if not kind.expects_yes:
+            tested[kind.column] &= kind.is_told_apart
+    return tuple(name for name, is_reliable in tested.items() if is_reliable)
+
+
 def _rate(hits: Estimate) -> str:
     if hits.low is None or hits.high is None:
         return "no answer"

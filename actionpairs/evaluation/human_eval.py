@@ -6,13 +6,14 @@ import hashlib
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
 from pydantic import Field, StrictBool, ValidationError
 
 from actionpairs.errors import ScoreError
+from actionpairs.evaluation import trust
 from actionpairs.evaluation.records import HumanRating, Question, Report
 from actionpairs.keys import Config
 from actionpairs.metrics import intervals
@@ -45,8 +46,10 @@ class Answers(Config):
 def report_id(report: Report) -> str:
     """Name a report by everything that it measured. Human ratings take no part."""
     content = asdict(replace(report, human_ratings=(), raters=0))
-    if report.pictures is None:
-        del content["pictures"]  # so that answers to a report of an earlier version still find it
+    del content["trust"], content["first_to_read"]  # which follow from the ratings too
+    for name in ("pictures", "recognition"):
+        if content[name] is None:
+            del content[name]  # so that answers to a report of an earlier version still find it
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -69,7 +72,16 @@ def with_answers(report: Report, paths: Sequence[str]) -> Report:
             f"--answers: {len(doubled)} raters answered twice ({', '.join(doubled)}).",
             cure="Give one file of every rater; raters of one name need other names.",
         )
-    return replace(report, human_ratings=tuple(_ratings(report, row_of, files)), raters=len(files))
+    answers_of = _by_item(row_of, files)
+    rated = replace(
+        report, human_ratings=tuple(_ratings(report, answers_of, raters=len(files))), raters=len(files)
+    )
+    shares: dict[tuple[str, str], dict[Question, float]] = defaultdict(dict)
+    for (row, question), by_key in answers_of.items():
+        for key, votes in by_key.items():
+            shares[row, key][question] = sum(votes) / len(votes)
+    rated = replace(rated, trust=trust.of_ratings(rated, shares))
+    return replace(rated, first_to_read=trust.first_to_read(rated))
 
 
 def fleiss_kappa(counts: np.ndarray) -> float:
@@ -86,12 +98,14 @@ def fleiss_kappa(counts: np.ndarray) -> float:
     return (float(agreement.mean()) - by_chance) / (1 - by_chance) if by_chance < 1 else math.nan
 
 
-def _rows_by_item(report: Report) -> dict[str, str]:
+def _rows_by_item(report: Report) -> dict[str, tuple[str, str]]:
+    """The row and the key of every item."""
     own = report_id(report)
-    return {item_id(own, sample.key, row.name): row.name for sample in report.samples for row in report.rows}
+    places = ((row.name, sample.key) for sample in report.samples for row in report.rows)
+    return {item_id(own, key, row): (row, key) for row, key in places}
 
 
-def _load_answers(path: str, report: str, items: Mapping[str, str]) -> Answers:
+def _load_answers(path: str, report: str, items: Collection[str]) -> Answers:
     folder, name = located(path)
     try:
         loaded = Answers.model_validate_json(folder.read_bytes(name))
@@ -118,17 +132,25 @@ def _load_answers(path: str, report: str, items: Mapping[str, str]) -> Answers:
     return loaded
 
 
-def _ratings(report: Report, row_of: Mapping[str, str], files: Sequence[Answers]) -> Iterator[HumanRating]:
-    """One for each row and question; none for a row that no rater saw."""
-    answers_of: dict[tuple[str, str], dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+_Votes = Mapping[tuple[str, Question], Mapping[str, list[bool]]]  # row and question → key → what raters said
+
+
+def _by_item(row_of: Mapping[str, tuple[str, str]], files: Sequence[Answers]) -> _Votes:
+    votes: dict[tuple[str, Question], dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for file in files:
         for answer in file.answers:
+            row, key = row_of[answer.item]
             for question in QUESTIONS:
-                answers_of[row_of[answer.item], question][answer.item].append(getattr(answer, question))
+                votes[row, question][key].append(getattr(answer, question))
+    return votes
+
+
+def _ratings(report: Report, votes: _Votes, *, raters: int) -> Iterator[HumanRating]:
+    """One for each row and question; none for a row that no rater saw."""
     for row in report.rows:
         for question in QUESTIONS:
-            if by_item := answers_of.get((row.name, question)):
-                yield _rating(row.name, question, list(by_item.values()), raters=len(files))
+            if by_key := votes.get((row.name, question)):
+                yield _rating(row.name, question, list(by_key.values()), raters=raters)
 
 
 def _rating(row: str, question: Question, answers: Sequence[Sequence[bool]], *, raters: int) -> HumanRating:

@@ -10,6 +10,7 @@ from actionpairs.metrics.metric import About, Better
 
 Kind = Literal["model", "copy", "truth"]
 Question = Literal["action", "environment", "objects"]
+TruthKind = Literal["action", "rest"]
 COPY, TRUTH = "copy of the input", "the real last frame"  # the names of the rows of these kinds
 
 
@@ -108,6 +109,26 @@ class HumanRating:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreTrust:
+    """How far a score follows what raters say of the action, or of the rest that should stay.
+
+    Spearman's ρ with its 95 % interval, 1 where they agree entirely: over single edits, and over the means of
+    rows. None where there are too few; `edits` and `rows` are how many there were.
+    """
+
+    score: str
+    about: TruthKind
+    edits_rho: float | None
+    edits_low: float | None
+    edits_high: float | None
+    edits: int
+    rows_rho: float | None
+    rows_low: float | None
+    rows_high: float | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class ShapeCount:
     """A width and height in pixels, and how many samples were edited and scored at it."""
 
@@ -129,12 +150,46 @@ class PictureShapes:
 
 
 @dataclass(frozen=True, slots=True)
+class RecognitionShare:
+    """A row's Acc top-1 in per cent of the real last frame's on the same samples, with its bootstrap interval.
+
+    `value` is None where the recognizer is never right on these real last frames.
+    """
+
+    row: str
+    value: float | None
+    low: float | None
+    high: float | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What the recognizer behind action accuracy does on the real last frames, which are the row `row`.
+
+    `calibration_error` (with its temperature) and `raw_calibration_error` (without) are in [0, 1]. `temperature`
+    is None, and `fitted_on` 0 samples, if none was fitted. `shares` are those of all other rows.
+    """
+
+    row: str
+    top_1: Score
+    top_5: Score | None
+    calibration_error: float
+    raw_calibration_error: float
+    temperature: float | None
+    fitted_on: int
+    shares: tuple[RecognitionShare, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """How well models do the actions of one split. `notes` say what was measured, and with what.
 
     `samples` and every row's `edits` are sorted by key. `differences` are between models, and from each model
     to the copy. `human_ratings` are those of so many `raters`; there are none before raters have answered.
-    `pictures` is None in reports of earlier versions, whose pictures are all squares.
+    `trust` is how far scores follow them. `first_to_read`: which score to read first, and why.
+    `pictures` is None in reports of earlier versions, whose pictures are all squares. `recognition` is None
+    without a recognizer, and in reports of earlier versions.
     """
 
     dataset: str
@@ -148,3 +203,6 @@ class Report:
     human_ratings: tuple[HumanRating, ...] = ()
     raters: int = 0
     pictures: PictureShapes | None = None
+    recognition: Recognition | None = None
+    trust: tuple[ScoreTrust, ...] = ()
+    first_to_read: str = ""

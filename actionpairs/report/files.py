@@ -85,6 +85,7 @@ def to_markdown(report: Report) -> str:
     lines = [
         f"# {_plain(report.dataset)} · {_plain(report.split)} · {len(report.samples)} samples",
         "",
+        *((_plain(report.first_to_read), "") if report.first_to_read else ()),
         f"| | {' | '.join(column.heading for column in columns)} |",
         f"|---|{'---:|' * len(columns)}",
     ]

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import groupby
 
 from actionpairs import templates
+from actionpairs.evaluation import recognizer_accuracy
 from actionpairs.evaluation.records import EditScores, Report, ReportRow, ReportSample
 from actionpairs.metrics.action_accuracy import TOP_1
 from actionpairs.metrics.intervals import SHARE
@@ -44,6 +45,7 @@ def render(report: Report, samples: Sequence[GallerySample]) -> str:
         columns=columns,
         rows=list(zip(report.rows, tables.cells(report, columns), strict=True)),
         actions=tables.by_action(report, TOP_1.name) if has_actions else (),
+        accuracy_texts=list(recognizer_accuracy.sentences(report.recognition)),
         comparisons=tables.comparisons(report),
         sort_labels=[f"{row.name} · {column.name}" for row, column in sortable],
         case_actions=sorted({case.action for case in cases}),

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from actionpairs.evaluation.human_eval import QUESTIONS
-from actionpairs.evaluation.records import Difference, HumanRating, Report, ReportRow, Score
+from actionpairs.evaluation.records import (
+    Difference,
+    HumanRating,
+    Recognition,
+    Report,
+    ReportRow,
+    Score,
+    ScoreTrust,
+)
+from actionpairs.metrics.action_accuracy import TOP_1
 from actionpairs.metrics.metric import About, Better
 
 
@@ -83,6 +92,8 @@ def by_action(report: Report, score: str) -> tuple[tuple[str | int, ...], ...]:
     )
 
 
+_TRUST_HEAD = "score", "about", "ρ over edits", "95 %", "edits", "ρ over rows", "95 %", "rows"
+_SHARE_HEAD = "row", "score", "% of the real last frame's", "95 % interval", "samples"
 Table = tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]  # heading, head, body
 
 
@@ -94,6 +105,11 @@ def comparisons(report: Report) -> tuple[Table, ...]:
         head = ("row", "question", "% yes", "95 % interval", "edits", "answers", "Fleiss' κ")
         raters = f"{report.raters} {'rater' if report.raters == 1 else 'raters'}"
         made.append((f"Human evaluation: {raters}", head, tuple(map(_rating, report.human_ratings))))
+    if report.trust:
+        lines = tuple(map(_trust, report.trust))
+        made.append(("How far each score follows the raters: Spearman's ρ", _TRUST_HEAD, lines))
+    if report.recognition:
+        made.append(("Action accuracy against real last frames", _SHARE_HEAD, _shares(report.recognition)))
     if report.differences:
         head = ("model", "minus", "score", "difference", "95 % interval", "samples", "McNemar p")
         lines = tuple(_difference(item, column_of[item.score]) for item in report.differences)
@@ -114,6 +130,27 @@ def _rating(item: HumanRating) -> tuple[str, ...]:
     kappa = "–" if item.kappa is None else f"{item.kappa:.2f}".replace("-", "−")
     counts = str(item.items), str(item.answers)
     return item.row, QUESTIONS[item.question], f"{item.value:.1f}", interval, *counts, kappa
+
+
+def _trust(item: ScoreTrust) -> tuple[str, ...]:
+    def cells(rho: float | None, low: float | None, high: float | None, count: int) -> tuple[str, str, str]:
+        interval = "–" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+        text = "–" if rho is None else f"{rho:.2f}"
+        return text.replace("-", "−"), interval.replace("-", "−"), str(count or "–")
+
+    edits = cells(item.edits_rho, item.edits_low, item.edits_high, item.edits)
+    rows = cells(item.rows_rho, item.rows_low, item.rows_high, item.rows)
+    return item.score, {"action": "the action", "rest": "what should stay"}[item.about], *edits, *rows
+
+
+def _shares(made: Recognition) -> tuple[tuple[str, ...], ...]:
+    """One line for each row."""
+    lines = []
+    for share in made.shares:
+        value = "–" if share.value is None else f"{share.value:.1f}"
+        interval = "–" if share.low is None or share.high is None else f"{share.low:.1f} to {share.high:.1f}"
+        lines.append((share.row, TOP_1.name, value, interval, str(share.count)))
+    return tuple(lines)
 
 
 def _difference(item: Difference, column: Column) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from actionpairs.evaluation import recognizer_accuracy
 from actionpairs.evaluation.records import Report
 from actionpairs.report import tables
 
@@ -25,6 +26,10 @@ def print_table(report: Report, console: Console | None = None) -> None:
     for number, column in enumerate(columns):
         table.add_row(column.heading, *(cell_text(cells[number], with_ranges=with_ranges) for cells in by_row))
     console.print(table)
+    for line in recognizer_accuracy.sentences(report.recognition):
+        console.print(Text(line, style="dim"))
+    if report.first_to_read:
+        console.print(Text(report.first_to_read, style="dim"))
 
 
 def new_console() -> Console:

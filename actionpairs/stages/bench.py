@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from actionpairs import benchmarks, manifest
@@ -14,7 +15,7 @@ from actionpairs.curation import splits
 from actionpairs.data import shapes
 from actionpairs.editors.sampling import device_for
 from actionpairs.errors import ScoreError
-from actionpairs.evaluation import comparisons, notes
+from actionpairs.evaluation import comparisons, notes, trust
 from actionpairs.evaluation.models import EvaluatedModel, common_multiple, own_resolution, resolve
 from actionpairs.evaluation.records import COPY, Report, ReportRow, ReportSample
 from actionpairs.evaluation.samples import summary
@@ -60,9 +61,7 @@ def evaluate_benchmark(
     folder, weights, benchmark = Folder(out), _weights(features), benchmarks.load(bench, data)
     resolved = resolve(models)
     questions = load_questions(benchmark, resolved, config, limit)
-    rows = answers.of_models(resolved, questions, folder)
-    taken = [COPY, scoring.TARGET, *(each.name for each in rows)]
-    rows += answers.of_folders(predictions or {}, questions, folder, taken=taken, allow_missing=allow_missing)
+    rows = _answers(questions, folder, resolved, predictions or {}, allow_missing=allow_missing)
     inputs = MetricInputs(weights, _entries(questions), config.seed, device_for(device))
     judging = judged.Judging(vlm_judge, config.vlm_judge, folder, inputs.device)
     made_of = {**_spec_inputs(bench, questions, rows, weights), **judging.spec_inputs()}
@@ -70,14 +69,26 @@ def evaluate_benchmark(
     with manifest.working(folder, spec) as finished:
         if finished:
             return files.load(folder)
-        if vlm_judge is not None:
-            check_rubrics(questions, config)
-        check_pictures(benchmark.title, questions.samples)
+        _check(questions, config, judging)
         report = _score(questions, rows, config, inputs, judging)
         files.write(folder, report, _pictures(questions, rows, most=config.gallery))
         counts = {"samples": len(questions.samples), "models": len(rows), "raters": 0}
         manifest.finish(folder, spec, counts=counts, files=_digests(folder))
     return report
+
+
+def _answers(
+    questions: Questions,
+    folder: Folder,
+    models: Sequence[EvaluatedModel],
+    predictions: Mapping[str, str],
+    *,
+    allow_missing: bool,
+) -> tuple[Answers, ...]:
+    """The answers of the models, then those in the user's folders."""
+    rows = answers.of_models(models, questions, folder)
+    taken = [COPY, scoring.TARGET, *(each.name for each in rows)]
+    return (*rows, *answers.of_folders(predictions, questions, folder, taken=taken, allow_missing=allow_missing))
 
 
 def load_config(recipe: str | Path | Recipe | None, *, square: bool) -> tuple[str, EvalConfig]:
@@ -98,6 +109,13 @@ def _weights(features: Mapping[str, str] | None) -> dict[str, str]:
     if features and kind in features:
         raise ScoreError(f"--features {kind}: a benchmark has no actions to recognize.", cure="Leave it out.")
     return dict(features or {})
+
+
+def _check(questions: Questions, config: EvalConfig, judging: judged.Judging) -> None:
+    """Raise ScoreError for what would stop the run in its middle."""
+    if judging.options is not None:
+        check_rubrics(questions, config)
+    check_pictures(questions.benchmark.title, questions.samples)
 
 
 def check_rubrics(questions: Questions, config: EvalConfig) -> None:
@@ -175,7 +193,7 @@ def _score(
     resolution = _resolution([each.model for each in answered if each.model is not None], config)
     pictures = summary(questions.shape_of, resolution=resolution, square=config.square)
     by_key = sorted(samples, key=lambda sample: sample.key)
-    return Report(
+    report = Report(
         dataset=benchmark.title,
         split="whole" if chosen == total else f"{chosen:,} of {total:,}",
         samples=tuple(ReportSample(sample.key, sample.instruction, scoring.category(sample)) for sample in by_key),
@@ -193,6 +211,7 @@ def _score(
         recipe_digest=config.digest(),
         pictures=pictures,
     )
+    return replace(report, first_to_read=trust.first_to_read(report, calibrated=judge_of.calibrated))
 
 
 def _metrics(questions: Questions, inputs: MetricInputs, judging: VlmJudge | None) -> tuple[AnyMetric, ...]:

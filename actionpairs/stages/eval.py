@@ -14,7 +14,7 @@ from actionpairs.data import examples
 from actionpairs.data.examples import Example
 from actionpairs.editors.sampling import device_for
 from actionpairs.errors import ScoreError
-from actionpairs.evaluation import calibration, comparisons, human_eval, notes, samples
+from actionpairs.evaluation import calibration, comparisons, human_eval, notes, recognizer_accuracy, samples, trust
 from actionpairs.evaluation.models import EvaluatedModel, common_multiple, own_resolution, resolve
 from actionpairs.evaluation.predictions import FolderPredictions, ModelPredictions, open_folders
 from actionpairs.evaluation.records import Report, ReportSample
@@ -23,6 +23,7 @@ from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.metrics import available
 from actionpairs.metrics.metric import MetricInputs
 from actionpairs.recipe import Recipe, load
+from actionpairs.recognition import labels
 from actionpairs.report import files, gallery
 from actionpairs.report import rater_page as page_for_raters
 from actionpairs.shards import load_index
@@ -58,15 +59,15 @@ def evaluate(
     lack some; its row then says how many. vlm_judge: which model judges. Raises ActionpairsError subclasses.
     """
     _refuse_several_processes()
-    recipe = load(recipe, square=square)
-    config, folder, source = recipe.eval, Folder(out), Folder(shards)
+    recipe, folder, source = load(recipe, square=square), Folder(out), Folder(shards)
+    config, names = recipe.eval, labels.load_mapping(recipe.eval.recognizer.labels)
     weights = {**({"recognizer": recognizer} if recognizer else {}), **(features or {})}
     chosen = samples.select(source, split, limit=limit)
     opened = partial(open_folders, predictions or {}, allow_missing=allow_missing)
     compared = _compared(chosen, resolve(models), opened, folder, config)
-    inputs = MetricInputs(weights, [each.entry for each in chosen], config.seed, device_for(device))
+    inputs = MetricInputs(weights, [each.entry for each in chosen], config.seed, device_for(device), names)
     judging = judged.Judging(vlm_judge, config.vlm_judge, folder, inputs.device)
-    made_of = {**_spec_inputs(source, split, limit, compared, weights), **judging.spec_inputs()}
+    made_of = {**_spec_inputs(source, split, limit, compared, inputs), **judging.spec_inputs()}
     spec = StageSpec("eval", recipe.name, config, made_of)
     score = partial(_score, source, split, compared, config, inputs, judging)
     return _finish(spec, folder, score, partial(_write, compared=compared, config=config), answers, rater_page)
@@ -119,16 +120,17 @@ def _compared(
 
 
 def _spec_inputs(
-    source: Folder, split: str, limit: int | None, compared: Compared, weights: Mapping[str, str]
+    source: Folder, split: str, limit: int | None, compared: Compared, inputs: MetricInputs
 ) -> dict[str, str]:
     """What the report is made of, by digest."""
-    digests = available.digests(weights)
+    digests, names = available.digests(inputs.weights), inputs.recognizer_labels
     return {
         "shards": manifest.load(source, stage="shard", oldest=1).digest,
         "split": split,
         **({} if limit is None else {"limit": str(limit)}),
         **{f"model {each.name}": each.digest for each in compared.predictions},
         **{kind if kind == "recognizer" else f"features {kind}": digest for kind, digest in digests.items()},
+        **({"recognizer labels": labels.digest(names)} if names else {}),
     }
 
 
@@ -151,15 +153,13 @@ def _score(
     chosen = compared.samples
     pictures = samples.summary(compared.shape_of, resolution=compared.resolution, square=config.square)
     report_samples = tuple(ReportSample(each.name, each.entry.instruction, each.entry.action) for each in chosen)
-    trained_verbs = {example.entry.verb for example in examples.load_train([source])}
-    unseen = {sample.name for sample in chosen if sample.entry.verb not in trained_verbs}
-    return Report(
+    report = Report(
         dataset=load_index(source).dataset,
         split=split,
         samples=report_samples,
         rows=rows,
         differences=comparisons.differences(rows),
-        parts=comparisons.by_verb(rows, report_samples, unseen=unseen),
+        parts=comparisons.by_verb(rows, report_samples, unseen=_unseen(source, chosen)),
         notes=(
             *(f"{each.origin}, digest {each.digest}." for each in compared.predictions),
             *sampling_notes,
@@ -171,6 +171,14 @@ def _score(
         recipe_digest=config.digest(),
         pictures=pictures,
     )
+    report = recognizer_accuracy.added(report, metrics)
+    return replace(report, first_to_read=trust.first_to_read(report, calibrated=judge_of.calibrated))
+
+
+def _unseen(source: Folder, chosen: Sequence[Example]) -> set[str]:
+    """The names of the samples whose verb has no training sample."""
+    trained_verbs = {example.entry.verb for example in examples.load_train([source])}
+    return {sample.name for sample in chosen if sample.entry.verb not in trained_verbs}
 
 
 def _write(

@@ -26,12 +26,16 @@ CACHE_FOLDER = "judge"
 
 @dataclass
 class Judged:
-    """The judge of a report, or None, and the gaps that its scores have so far."""
+    """The judge of a report, or None, and the gaps that its scores have so far.
+
+    calibrated: the columns that told right from wrong about every kind of known pairs.
+    """
 
     metric: VlmJudge | None = None
     allow_gaps: bool = False
     config: JudgeConfig = field(default_factory=JudgeConfig)
     gaps: list[ColumnGaps] = field(default_factory=list)
+    calibrated: tuple[str, ...] = ()
 
     def calibrate(self, samples: Iterable[KnownSample]) -> tuple[str, ...]:
         """Ask about known pairs, before anything is scored. Returns what a report says of it."""
@@ -39,6 +43,7 @@ class Judged:
             return ()
         made = calibration.calibrate(self.metric, tuple(samples), count=self.config.calibration)
         self.gaps += made.gaps
+        self.calibrated = calibration.reliable(made)
         return tuple(calibration.notes(made, self.metric.rubrics))
 
     def gap_notes(self) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +18,9 @@ from scipy.stats import binomtest
 from scoring import ScoredEdit
 from sizes import HELD_BACK
 
+from actionpairs.evaluation import trust
 from actionpairs.evaluation.records import COPY, TRUTH
+from actionpairs.metrics.intervals import Estimate
 from actionpairs.synthetic.synthetic_shards import SyntheticSet
 
 PAGE = "study.md"
@@ -175,22 +176,41 @@ def _count(scored: Sequence[ScoredEdit]) -> str:
 
 def _make_correlations(study: Study) -> str:
     """The rank correlation of each score of a report with the true progress: over edits, and over rows."""
-    edits, rows = defaultdict(list), defaultdict(list)
-    for spec in study.size.sets:
-        for name in _reported_names(study, spec)[1:]:
-            progress = {one.key: one.progress for one in scoring.load_scores(study.scores(spec, name))}
-            row = _load_report(study, spec, name)["rows"][0]
-            for score in row["scores"]:
-                rows[score["name"]].append((score["value"], float(np.mean(list(progress.values())))))
-            for edit in row["edits"]:
-                for score_name, value in edit["values"].items():
-                    if edit["key"] in progress and np.isfinite(value):
-                        edits[score_name].append((value, progress[edit["key"]]))
+    [spec, *_] = study.size.sets
+    rows, progress = [], []
+    for name in _reported_names(study, spec)[1:]:
+        progress.append({one.key: one.progress for one in scoring.load_scores(study.scores(spec, name))})
+        rows.append(_load_report(study, spec, name)["rows"][0])
+    if not rows:
+        return ""
+    keys = sorted(set().union(*progress))
+    truth = np.array([[of.get(key, np.nan) for key in keys] for of in progress])
     lines = ["| score | ρ over edits | edits | ρ over rows | rows |", "|---|---:|---:|---:|---:|"]
-    for name, pairs in rows.items():
-        over_edits, over_rows = (estimates.spearman(each, fewest=5) for each in (edits[name], pairs))
-        lines.append(f"| {name} | {over_edits} | {len(edits[name]) or '–'} | {over_rows} | {len(pairs)} |")
-    return "\n".join(lines) if rows else ""
+    for score in rows[0]["scores"]:
+        values = np.array([_by_key(row, score["name"], keys) for row in rows])
+        whole = np.array([_of_row(row, score["name"]) for row in rows])
+        edits = trust.over_edits(values, truth)
+        of_rows = trust.over_rows(whole if np.isnan(values).all() else values, truth)
+        count = edits.count if edits else "–"
+        lines.append(f"| {score['name']} | {_rho(edits)} | {count} | {_rho(of_rows)} | {len(rows)} |")
+    return "\n".join(lines)
+
+
+def _by_key(row: dict[str, Any], name: str, keys: Sequence[str]) -> list[float]:
+    values = {edit["key"]: edit["values"].get(name, np.nan) for edit in row["edits"]}
+    return [values.get(key, np.nan) for key in keys]
+
+
+def _of_row(row: dict[str, Any], name: str) -> float:
+    return next((score["value"] for score in row["scores"] if score["name"] == name), np.nan)
+
+
+def _rho(estimate: Estimate | None) -> str:
+    """ρ with its interval over samples."""
+    if estimate is None:
+        return "–"
+    interval = "" if estimate.low is None else f" ({estimate.low:.2f} to {estimate.high:.2f})"
+    return f"{estimate.value:.2f}{interval}".replace("-", "−")
 
 
 def _load_report(study: Study, spec: SyntheticSet, name: str) -> dict[str, Any]:

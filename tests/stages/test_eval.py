@@ -162,7 +162,7 @@ def test_another_model_does_not_fit_into_the_same_folder(world: Path, first_alon
         ({"split": "nowhere"}, ShardError, "no split 'nowhere'"),
         ({"models": ("shards",)}, ModelError, "no diffusers pipeline"),
         ({"models": ("first", "first")}, ScoreError, "given twice"),
-        ({"recognizer": "first"}, ModelError, "not a TimeSformer"),
+        ({"recognizer": "first"}, ModelError, "not a recognizer"),
         ({"features": {"inception": "small.yaml"}}, ScoreError, "not a TorchScript file"),
         ({"features": {"inception": "absent.pt"}}, StorageError, "absent.pt is not there"),
         ({"features": {"vgg": "small.yaml"}}, ScoreError, "no metric takes such weights"),
