@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist
 
-.PHONY: demo test test-slow check lint bench study clean
+.PHONY: demo test test-slow check lint bench study docs release-check first-day clean
 
 demo: $(VENV)/installed  ## run everything on videos that the package renders itself
 	$(BIN)/actionpairs demo --out $(OUT)
@@ -35,6 +35,15 @@ bench: $(VENV)/installed  ## every benchmark, as tables
 study: $(VENV)/installed  ## the study on two cores, two rows at once; SIZE=gpu for the large one, MINUTES=9 for a part of it
 	$(BIN)/python docs/study $(or $(SIZE),cpu) --out out/study/$(or $(SIZE),cpu) \
 		--jobs $(or $(JOBS),$(if $(filter gpu,$(SIZE)),1,2)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ROWS),--rows $(ROWS))
+
+first-day: $(VENV)/installed  ## the tutorial from the wheel, in fresh environments, outside of the checkout; PYTHONS="…" for others
+	$(BIN)/python tests/first_day/replay.py $(addprefix --python ,$(or $(PYTHONS),python3.11 python3.13))
+
+docs: $(VENV)/installed  ## the site, into out/site; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+release-check: $(VENV)/installed  ## wheel and sdist from HEAD, checked, and the demo from the wheel in a fresh environment
+	PYTHON=$(abspath $(BIN)/python) bash .ci/release
 
 clean:
 	rm -rf $(VENV) out build *.egg-info
