@@ -37,6 +37,7 @@ class Reason(StrEnum):
     SCENE_CUT = "scene_cut"
     CAMERA_MOVED = "camera_moved"
     MOVED_TOO_LITTLE = "moved_too_little"
+    UNSURE_DISPLACEMENT = "unsure_displacement"
     UNMEASURED = "unmeasured"
     NEAR_DUPLICATE = "near_duplicate"
 
@@ -101,7 +102,9 @@ class Measures:
     further blur removes. `dark` and `overexposed` are the shares of pixels without detail, in the worse frame.
     `cut` is near 0 within a scene and near 1 across a cut. `camera_shift`, at the picture's center, and
     `displacement`, how far things moved besides the camera, are shares of the diagonal. `camera_inliers` features
-    agree with the camera's motion. `moved_area` is the area of the largest region that moved or changed.
+    agree with the camera's motion. `displacement_confidence` is near 1 where what moved was recognized in both
+    frames, and below 0.5 where it is unsure what moved, or where it came from. `moved_area` is the area of the
+    largest region that moved or changed.
     `moved_left` … `moved_bottom` are the box around all of them, as shares of width and height; None if nothing
     moved. `hash_*` are 64-bit perceptual hashes in hexadecimal.
     """
@@ -118,6 +121,7 @@ class Measures:
     camera_zoom: float | None
     camera_inliers: int
     displacement: float | None
+    displacement_confidence: float | None
     moved_area: float
     moved_left: float | None
     moved_top: float | None

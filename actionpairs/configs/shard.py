@@ -26,6 +26,7 @@ class FilterConfig(Config):
     max_cut: Share | None = None
     max_camera_shift: Weight | None = None
     min_displacement: Weight | None = None
+    min_displacement_confidence: Share | None = None
     near_duplicate_bits: Annotated[int, Field(ge=0, le=16)] | None = None
 
 
@@ -33,12 +34,14 @@ class SubsetConfig(Config):
     """The `count` samples of the split `of` with the largest measure `by`, also written as a separate split.
 
     max_per_action: the most samples of one action; null is no limit. At a tie, the smaller id is taken.
+    min_confidence: by displacement, samples with a lower `displacement_confidence` are left out; null is no limit.
     """
 
     of: str
     count: Positive
     by: Literal["displacement", "change", "camera_shift"] = "displacement"
     max_per_action: Positive | None = None
+    min_confidence: Share | None = 0.5
 
 
 class SplitConfig(Config):

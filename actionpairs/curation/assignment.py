@@ -25,6 +25,7 @@ class SplitAssignment:
     split_numbers: NDArray[np.int16]  # per row of `facts`: index into `split_names`, -1 where the pair is dropped
     split_names: tuple[str, ...]  # the training split first
     subsets: Mapping[str, Subset]
+    unsure: Mapping[str, int]  # subset → pairs of its split that are left out, for their displacement is unsure
     dropped: tuple[Rejection, ...]
     duplicate_of: Mapping[str, str]  # id of a dropped near-duplicate → id of the pair that is kept
 
@@ -60,12 +61,18 @@ def assign_splits(
         detail = f"{item.bits} of 128 bits differ from {kept_id} ({split})"
         reasons[item.index] = Reason.NEAR_DUPLICATE, detail
         duplicate_of[dropped_id] = kept_id
-    subsets = {
+    chosen = {
         name: _subset(facts, split_numbers == split_config.names.index(subset.of), subset)
         for name, subset in split_config.subsets.items()
     }
     return SplitAssignment(
-        facts, split_numbers, split_config.names, subsets, _rejections(facts, reasons), duplicate_of
+        facts=facts,
+        split_numbers=split_numbers,
+        split_names=split_config.names,
+        subsets={name: subset for name, (subset, _) in chosen.items()},
+        unsure={name: unsure for name, (_, unsure) in chosen.items() if unsure},
+        dropped=_rejections(facts, reasons),
+        duplicate_of=duplicate_of,
     )
 
 
@@ -83,10 +90,17 @@ def _near_duplicates(facts: pa.Table, rows: NDArray[np.int64], *, max_bits: int 
     return [Duplicate(int(rows[item.index]), int(rows[item.kept_index]), item.bits) for item in near_duplicates]
 
 
-def _subset(facts: pa.Table, in_split: NDArray[np.bool_], config: SubsetConfig) -> Subset:
-    """Choose a subset. in_split: whether each row is in the split that the subset is taken from."""
-    columns = (facts[name].filter(in_split).to_pylist() for name in (config.by, "id", "action"))
-    return splits.choose_subset(zip(*columns, strict=True), config)
+def _subset(facts: pa.Table, in_split: NDArray[np.bool_], config: SubsetConfig) -> tuple[Subset, int]:
+    """Choose a subset; also returns how many pairs of the split are too unsure to be ranked.
+
+    in_split: whether each row is in the split that the subset is taken from.
+    """
+    names = (config.by, "displacement_confidence", "id", "action")
+    values, confidences, *columns = (facts[name].filter(in_split).to_pylist() for name in names)
+    least = config.min_confidence if config.by == "displacement" else None
+    unsure = [least is not None and (sure is None or sure < least) for sure in confidences]
+    ranked = (None if left_out else value for value, left_out in zip(values, unsure, strict=True))
+    return splits.choose_subset(zip(ranked, *columns, strict=True), config), sum(unsure)
 
 
 def _rejections(facts: pa.Table, reasons: Mapping[int, tuple[Reason, str]]) -> tuple[Rejection, ...]:

@@ -45,6 +45,12 @@ def thresholds(config: FilterConfig) -> list[Threshold]:
         ("overexposed", Reason.OVEREXPOSED, config.max_overexposed, False),
         ("change", Reason.NOTHING_CHANGED, config.min_change, True),
         ("displacement", Reason.MOVED_TOO_LITTLE, config.min_displacement, True),
+        (
+            "displacement_confidence",
+            Reason.UNSURE_DISPLACEMENT,
+            config.min_displacement_confidence,
+            True,
+        ),
     )
     return [
         Threshold(measure, reason, bound, is_minimum)

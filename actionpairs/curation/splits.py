@@ -57,7 +57,8 @@ def assign(
 def choose_subset(pairs: Iterable[tuple[float | None, str, str]], config: SubsetConfig) -> Subset:
     """The pairs with the largest value of a measure, at most `max_per_action` of one action.
 
-    pairs: the measure, id and action of each; pairs without the measure are left out.
+    pairs: the measure, id and action of each. The measure is None where it is missing or too unsure: those pairs
+    are left out.
     """
     measured = sorted((-value, name, action) for value, name, action in pairs if value is not None)
     taken: Counter[str] = Counter()
@@ -67,6 +68,8 @@ def choose_subset(pairs: Iterable[tuple[float | None, str, str]], config: Subset
             taken[action] += 1
             ids.append(name)
     limit = f", at most {config.max_per_action} of one action" if config.max_per_action else ""
+    if config.by == "displacement" and config.min_confidence is not None:
+        limit += f", of confidence at least {config.min_confidence:g}"
     return Subset(f"the {config.count} of {config.of} with the largest {config.by}{limit}; ties by id", tuple(ids))
 
 

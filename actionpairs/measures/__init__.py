@@ -16,6 +16,7 @@ from actionpairs.records import Measures
 __all__ = ["measure"]
 
 _HEIGHT_PIXELS = 256  # for features and hashes; half of it for what compares areas
+_MIN_WIDTH_PIXELS = 48  # optical flow needs so many, halved twice
 _DARK, _OVEREXPOSED = 16, 250  # gray levels
 
 
@@ -49,6 +50,7 @@ def measure(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Measures:
         camera_zoom=_round(camera.zoom),
         camera_inliers=camera.inliers,
         displacement=None if camera.shift is None else _round(motion.displacement),
+        displacement_confidence=None if camera.shift is None else round(motion.confidence, 4),
         moved_area=round(motion.area, 5),
         moved_left=box and round(box[0], 4),
         moved_top=box and round(box[1], 4),
@@ -69,7 +71,7 @@ def _mean(mask: NDArray[np.bool_]) -> float:
 
 def _resize(picture: NDArray[np.uint8], height_pixels: int) -> NDArray[np.uint8]:
     height, width = picture.shape[:2]
-    size = (max(round(width * height_pixels / height), 8), height_pixels)
+    size = (max(round(width * height_pixels / height), _MIN_WIDTH_PIXELS), height_pixels)
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 

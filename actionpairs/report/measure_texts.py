@@ -36,6 +36,7 @@ MEASURES = (
     MeasureText("change", "Changed area", "of the picture", (0.0, 0.02)),
     MeasureText("sharpness", "Sharpness of the less sharp frame", "0 blurred, 1 sharp", (0.5, 0.75), 1.0, ""),
     MeasureText("moved_area", "Largest moved region", "of the picture", (0.0, 0.02)),
+    MeasureText("displacement_confidence", "Confidence of the displacement", "0 unsure, 1 sure", (0, 1), 1.0, ""),
     MeasureText("cut", "Scene cut", "0 the same scene, 1 another scene", (0.0, 0.2), 1.0, ""),
     MeasureText("ssim", "Structural similarity (SSIM)", "1 no difference", (0.9, 1.0), 1.0, ""),
     MeasureText("dark", "Black pixels", "of the darker frame", (0.0, 0.1)),

@@ -139,6 +139,7 @@ def _shards_funnel(source: Folder, assignment: SplitAssignment) -> list[tuple[st
         ("left without near-duplicates", kept),
         *((f"in {name}", count) for name, count in assignment.counts.items()),
         *((f"in {name}, and in its split", len(subset.ids)) for name, subset in assignment.subsets.items()),
+        *((f"too unsure to be ranked for {name}", count) for name, count in assignment.unsure.items()),
     ]
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 class ShardSummary:
     """What came of sharding: pairs = the samples of all splits + what the filters dropped.
 
-    `subsets` counts the samples that stand in a second split besides their own, `instructions` the pairs whose
+    `subsets` counts the samples that stand in a second split besides their own, `unsure` the samples that could not
+    be ranked for it because their displacement is unsure, `instructions` the pairs whose
     instruction is not that of extract, by where it is from.
     """
 
@@ -21,3 +22,4 @@ class ShardSummary:
     subsets: Mapping[str, int]  # subset → count
     lost: int = 0  # workers and nodes of a cluster that went away, and whose part was done elsewhere
     instructions: Mapping[str, int] = field(default_factory=dict)  # source → count
+    unsure: Mapping[str, int] = field(default_factory=dict)  # subset → count

@@ -155,4 +155,5 @@ def _summarize(
         {name: len(subset.ids) for name, subset in assignment.subsets.items()},
         lost,
         instructions,
+        assignment.unsure,
     )

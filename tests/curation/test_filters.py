@@ -22,6 +22,7 @@ STRICT = FilterConfig(
     max_cut=0.5,
     max_camera_shift=0.02,
     min_displacement=0.01,
+    min_displacement_confidence=0.5,
 )
 
 
@@ -36,6 +37,7 @@ STRICT = FilterConfig(
         ({"cut": 0.9}, Reason.SCENE_CUT),
         ({"camera_shift": 0.03}, Reason.CAMERA_MOVED),
         ({"displacement": 0.0}, Reason.MOVED_TOO_LITTLE),
+        ({"displacement_confidence": 0.4}, Reason.UNSURE_DISPLACEMENT),
         ({"camera_shift": None}, Reason.UNMEASURED),
         ({"displacement": None}, Reason.UNMEASURED),
     ],

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionpairs.configs import SplitConfig, SubsetConfig
+from actionpairs import columns
+from actionpairs.configs import FilterConfig, SplitConfig, SubsetConfig
 from actionpairs.curation import splits
-from actionpairs.records import Segment
+from actionpairs.curation.assignment import assign_splits
+from actionpairs.records import PairFacts, Segment
 from tests.curation.assigned import assigned
+from tests.measures.measured import measured
 
 
 def segment(number: int, *, group: str = "", video: str = "", verb: str = "take") -> Segment:
@@ -133,6 +136,33 @@ def test_a_subset_takes_the_largest_with_so_many_of_an_action_and_ties_by_id() -
     config = SubsetConfig(of="test", count=3, max_per_action=2)
     for order in (pool, pool[::-1]):
         assert splits.choose_subset(order, config).ids == ("id1", "id2", "id4")
+
+
+def test_pairs_of_unsure_displacement_are_not_ranked_and_are_counted() -> None:
+    far = [(0.9, 0.2), (0.5, 0.5), (0.7, None), (0.4, 0.9), (0.1, 1.0)]
+    facts = columns.table(
+        PairFacts(
+            Segment(f"id{number}", "v", 0.0, 1.0, "take", "take", "cup", "take", "P1"),
+            0.0, 0.9, 0, 9, 0.0, 0.1, "planned", "", 640, 360,
+            measured(displacement=displacement, displacement_confidence=confidence),
+        )
+        for number, (displacement, confidence) in enumerate(far)
+    )  # fmt: skip
+    for least, ids, unsure in ((0.5, ("id1", "id3"), {"far": 2}), (None, ("id0", "id2"), {})):
+        subset = SubsetConfig(of="train", count=2, min_confidence=least)
+        assignment = assign_splits(
+            facts, FilterConfig(), SplitConfig(train="train", subsets={"far": subset}), where="here"
+        )
+        assert assignment.subsets["far"].ids == ids
+        assert assignment.unsure == unsure
+        assert ("confidence at least 0.5" in assignment.subsets["far"].rule) == bool(unsure)
+
+
+def test_a_subset_by_another_measure_asks_for_no_confidence() -> None:
+    assert (
+        "confidence"
+        not in splits.choose_subset([(0.1, "id", "take")], SubsetConfig(of="a", count=1, by="change")).rule
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ _GOOD = Measures(
     camera_zoom=1.0,
     camera_inliers=200,
     displacement=0.12,
+    displacement_confidence=0.9,
     moved_area=0.05,
     moved_left=0.2,
     moved_top=0.3,

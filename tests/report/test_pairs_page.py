@@ -58,6 +58,7 @@ def random_measures(rng: np.random.Generator) -> Measures:
         cut=0.6 * pick[4],
         camera_shift=None if pick[5] > 0.99 else 0.025 * pick[5],
         displacement=float(rng.random() ** 2),
+        displacement_confidence=float(rng.random()),
         hash_before=f"{number:016x}",
         hash_after=f"{number * 3 % (1 << 64):016x}",
     )
@@ -179,7 +180,8 @@ def test_every_reason_and_threshold_has_its_sheet(tmp_path: Path) -> None:
         assert f"Nearest to the threshold: {threshold} (8)" in kinds
     assert "shard.filters.min_displacement: 0.01" in page
     assert page.count('class="threshold"') == 7
-    assert "at most 2 of one action; ties by id." in page
+    assert "at most 2 of one action, of confidence at least 0.5; ties by id." in page
+    assert "too unsure to be ranked for far" in page
     assert "repeat a pair that is held out of train." in page
 
 

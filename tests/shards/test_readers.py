@@ -44,7 +44,7 @@ def jpeg(picture: np.ndarray) -> bytes:
     return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
 
 
-NOTHING_DROPPED = SplitAssignment(columns.FACTS.empty_table(), np.empty(0, np.int16), (), {}, (), {})
+NOTHING_DROPPED = SplitAssignment(columns.FACTS.empty_table(), np.empty(0, np.int16), (), {}, {}, (), {})
 
 
 def unmeasured(number: int) -> Measures:

@@ -24,7 +24,7 @@ def assignment(*ids: str, split_numbers: list[int], subset: tuple[str, ...] = ()
         for name in ids
     )
     subsets = {"subset": Subset("by hand", subset)} if subset else {}
-    return SplitAssignment(facts, np.array(split_numbers, np.int16), ("train", "test"), subsets, (), {})
+    return SplitAssignment(facts, np.array(split_numbers, np.int16), ("train", "test"), subsets, {}, (), {})
 
 
 def samples_of(plan: ShardPlan) -> set[tuple[int, str]]:
