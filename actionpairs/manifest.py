@@ -238,6 +238,8 @@ def _check_owner(folder: Folder, spec: StageSpec) -> None:
             f"{folder}: not empty, and not a folder of `actionpairs {spec.stage}`.",
             cure="Choose an empty or a new folder for --out.",
         )
+    if names == [RECIPE_FILE]:
+        return  # begun, and stopped before anything was made: by a wrong column, for example
     is_finished = MANIFEST_FILE in names
     if not is_finished:
         _check_not_half_replaced(folder)

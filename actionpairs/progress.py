@@ -28,14 +28,10 @@ class Progress(tqdm):  # type: ignore[type-arg]
     """A tqdm bar on stderr; if stderr is no terminal, a line with count, rate and time left every 10 s."""
 
     def __init__(self, iterable: Any = None, **options: Any) -> None:
-        if _silenced:
+        if _silenced or sys.stderr is None:
             options["disable"] = True  # else what the caller or TQDM_DISABLE says
-        super().__init__(
-            iterable,
-            file=sys.stderr,
-            mininterval=0.1 if sys.stderr.isatty() else _SECONDS_BETWEEN_LINES,
-            **options,
-        )
+        seconds = 0.1 if _is_terminal() else _SECONDS_BETWEEN_LINES
+        super().__init__(iterable, file=sys.stderr, mininterval=seconds, **options)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
         """Print the bar or the line."""
@@ -53,7 +49,12 @@ def print_note(text: str) -> None:
 
 def print_line(text: str) -> None:
     """Print a line on stderr, above a bar if there is one."""
-    if sys.stderr.isatty():
+    if _is_terminal():
         tqdm.write(text, file=sys.stderr)
-    else:
+    elif sys.stderr is not None:  # else `print` would take stdout
         print(text, file=sys.stderr, flush=True)
+
+
+def _is_terminal() -> bool:
+    """Whether stderr is a terminal. Python has none where the shell closed it (`2>&-`)."""
+    return sys.stderr is not None and sys.stderr.isatty()

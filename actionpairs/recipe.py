@@ -134,8 +134,7 @@ def load(
         return Recipe(name, _Content.model_validate(merged), layers)
     except ValidationError as error:
         problems = "; ".join(_problems(error, merged))
-        places = [_place(problem["loc"], merged) for problem in error.errors()]
-        if changes and all(_is_stated(place, nested(changes)) for place in places):
+        if changes and _is_valid(merge(layers[:-1])):
             raise RecipeError(f"--set: {problems}.", cure="docs/recipes.md lists every key.") from None
         raise RecipeError(f"{where}: {problems}.", cure=CURE) from None
 
@@ -147,36 +146,36 @@ def _having(section: str) -> str:
 
 def _problems(error: ValidationError, merged: Mapping[str, Any]) -> Iterator[str]:
     for problem in error.errors():
-        place = _place(problem["loc"], merged)
+        place = _place(problem["loc"], merged, is_missing=problem["type"] == "missing")
         if problem["type"] == "extra_forbidden":
             yield f"unknown key `{'.'.join(place)}`{did_you_mean(place[-1], _all_keys(_Content))}"
         else:
             yield f"`{'.'.join(place)}`: {problem['msg']}"
 
 
-def _place(place: Sequence[str | int], merged: Mapping[str, Any]) -> list[str]:
-    """A key as one writes it: without the kinds that pydantic puts between keys, such as `editor` in `train`."""
+def _place(place: Sequence[str | int], merged: Mapping[str, Any], *, is_missing: bool) -> list[str]:
+    """A key as one writes it: without the kinds that pydantic puts between keys and after them, such as `editor`.
+
+    is_missing: the last part is a key that is not there.
+    """
     written: list[str] = []
     values: Any = merged
     for number, part in enumerate(place):
-        is_mapping = isinstance(values, Mapping)
-        if is_mapping and part not in values and number + 1 < len(place):
-            continue
-        written.append(str(part))
-        is_inside = isinstance(part, int) if isinstance(values, list) else is_mapping and part in values
-        values = values[part] if is_inside else None
+        if isinstance(values, list | tuple):
+            is_inside = isinstance(part, int) and part < len(values)
+        else:
+            is_inside = isinstance(values, Mapping) and part in values
+        if is_inside or (is_missing and number + 1 == len(place)):
+            written.append(str(part))
+            values = values[part] if is_inside else None
     return written
 
 
-def _is_stated(place: Sequence[str], keys: Mapping[str, Any]) -> bool:
-    """Whether these keys have this place, or a value above it."""
-    values: Any = keys
-    for part in place:
-        if not isinstance(values, Mapping):
-            break
-        if part not in values:
-            return False
-        values = values[part]
+def _is_valid(keys: Mapping[str, Any]) -> bool:
+    try:
+        _Content.model_validate(keys)
+    except ValidationError:
+        return False
     return True
 
 

@@ -93,7 +93,10 @@ def _warn_renamed(old: str, new: str) -> None:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads only true and false as booleans, as YAML 1.2 does: `on`, `off`, `yes` and `no` are words."""
+    """Reads only true and false as booleans, as YAML 1.2 does: `on`, `off`, `yes` and `no` are words.
+
+    A key that stands twice in one mapping is an error, as in YAML 1.2; PyYAML takes the last one.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012
         first: [(tag, pattern) for tag, pattern in some if tag != "tag:yaml.org,2002:bool"]
@@ -101,6 +104,20 @@ class _Loader(yaml.SafeLoader):
     }
 
 
+def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: dict[Any, int] = {}
+    for key_node, _ in node.value:
+        key, line = key_node.value, key_node.start_mark.line + 1
+        if isinstance(key, str) and key in seen and key != "<<":
+            raise yaml.YAMLError(
+                f"the key `{key}` stands twice, in lines {seen[key]} and {line}; put both into one"
+            )
+        if isinstance(key, str):
+            seen[key] = line
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )

@@ -223,9 +223,9 @@ class Folder:
             if not self.is_local and stores.is_unauthorized(error):
                 raise StorageError(f"{where}: {stores.error_text(error)}.", cure=stores.CREDENTIALS) from None
             if isinstance(error, FileNotFoundError):
-                path = name if self.is_local else name.partition("?")[0]
+                path = (name if self.is_local else name.partition("?")[0]) or "the folder"
                 raise StorageError(
-                    f"{self}: {path or 'the folder'} is not there.",
+                    f"{path if self.url == '.' else f'{self}: {path}'} is not there.",
                     cure="Check the path, and that its stage is done.",
                 ) from None
             raise StorageError(f"{where}: {stores.error_text(error)}.", cure=_cure(error)) from None

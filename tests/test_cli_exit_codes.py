@@ -115,6 +115,16 @@ def test_a_reader_that_goes_away_is_no_error(dataset: RawDataset, closed: str) -
     assert not (result.stderr if closed == "stdout" else result.stdout)
 
 
+@pytest.mark.parametrize("words", [["stats", "/nothing", "--json"], ["nonsense", "--json"], ["--help"]])
+def test_errors_and_help_that_nobody_reads_are_a_closed_pipe_too(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = subprocess.run([*COMMAND, *words], stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert result.returncode == ExitCode.CLOSED_PIPE
+    assert "Traceback" not in result.stderr
+
+
 def test_a_broken_connection_is_not_taken_for_a_closed_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     def stats(*_: object, **__: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")

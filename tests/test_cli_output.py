@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from click.testing import CliRunner, Result
 
 import actionpairs
 from actionpairs import progress
-from actionpairs.cli import main
-from actionpairs.cli.output import emit_json
+from actionpairs.cli import main, output
+from actionpairs.cli.output import emit, emit_json
 from tests.conftest import RawDataset
 from tests.report.test_files import example
 
@@ -136,6 +137,14 @@ def test_quiet_shows_warnings_and_the_folder_of_what_has_no_page(monkeypatch: py
     assert (result.stdout, result.stderr) == ("out/both\n", "warning: is this `unit: frames`?\n")
 
 
+def test_quiet_shows_no_notes_on_methods_that_stand_in_a_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "is_quiet", lambda: True)
+    output.print_tables(_Summary("out/report", ("SSIM: a Gaussian window.",)), print, False, page="out/index.html")
+    assert capsys.readouterr() == ("out/index.html\n", "")
+
+
 def test_verbose_prints_a_line_for_each_video(dataset: RawDataset, tmp_path: Path) -> None:
     dataset.add("late,c.mp4,900.0,901.0,take cup,take,cup,c")
     result = invoke(*extraction(dataset, tmp_path / "out"), "-v", "--set", "extract.max_rejected=1")
@@ -170,3 +179,21 @@ def test_of_several_processes_one_prints(monkeypatch: pytest.MonkeyPatch) -> Non
     words = ["train", "demo", "--shards", "s", "--out", "out", "--json"]
     assert invoke(*words, WORLD_SIZE="2", RANK="1").stdout == ""
     assert the_one_line(invoke(*words, WORLD_SIZE="2", RANK="0"))["out"] == "out"
+
+
+def test_a_closed_stderr_ends_no_run_and_sends_no_line_to_stdout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after `2>&-`, where Python has no stderr."""
+    monkeypatch.setattr("sys.stderr", None)
+    assert list(progress.Progress(range(3), unit="pair")) == [0, 1, 2]
+    progress.print_note("extracting")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_folder_whose_name_is_no_text_ends_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream of UTF-8 refuses what Python makes of the byte E9 in a name."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr("sys.stdout", stream)
+    emit("out  caf\udce9")
+    assert stream.buffer.getvalue() == b"out  caf?\n"  # type: ignore[attr-defined]

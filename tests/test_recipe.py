@@ -64,6 +64,11 @@ def test_a_recipe_states_only_what_differs(tmp_path: Path) -> None:
         ("extends: editaction\ntrain: {fsdp: true, channels_last: true}", "does not go with"),
         ("extends: editaction\ntrain: {fsdp: true, precision: fp16}", "does not go with"),
         ("\x00", "cannot be read as YAML"),
+        ("extends: table\nextract: {}\nshard: {}\nextract: {}", "key `extract` stands twice, in lines 2 and 4"),
+        (
+            "extends: table\nshard:\n  filters: {min_change: 1, min_change: 2}",
+            "`min_change` stands twice, in lines 3",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, text: str, says: str) -> None:
@@ -191,6 +196,14 @@ def test_a_resolved_recipe_names_the_origin_of_each_key_and_is_a_recipe(tmp_path
         ({"train.stepz": 3}, r"^--set: unknown key `train\.stepz` \(did you mean `steps`\?\)"),
         ({"train.steps": "many"}, r"^--set: `train\.steps`: Input should be a valid integer"),
         ({"shard.filters": {"min_chang": 1}}, r"^--set: unknown key `shard\.filters\.min_chang`"),
+        ({"train.cuda_graphs": True}, r"^--set: `train`: Value error, .*set `compile: true` too"),
+        ({"train.model": 3}, r"^--set: `train\.model`: Input should be .*; `train\.model`: Input"),
+        ({"train.freeze": ["up", 1]}, r"^--set: `train\.freeze\.1`: Input should be a valid string"),
+        (
+            {"eval.recognizer.labels": [1]},
+            r"^--set: `eval\.recognizer\.labels`: [^`]*; `eval\.recognizer\.labels`: ",
+        ),
+        ({"eval.recognizer.labels": {"a": 1}}, r"^--set: `eval\.recognizer\.labels\.a`: Input should be"),
     ],
 )
 def test_a_wrong_key_of_set_is_named_as_it_was_written_and_the_recipe_is_not_blamed(
@@ -203,6 +216,9 @@ def test_a_wrong_key_of_set_is_named_as_it_was_written_and_the_recipe_is_not_bla
 def test_a_wrong_key_of_a_file_is_named_with_its_file(tmp_path: Path) -> None:
     path = write(tmp_path, "extends: table\ntrain: {stepz: 3}")
     with pytest.raises(RecipeError, match=rf"^{path}: unknown key `train\.stepz` "):
+        recipe.load(path, changes={"train.steps": 3})
+    path = write(tmp_path, "extends: editaction\ntrain: {cuda_graphs: true}")
+    with pytest.raises(RecipeError, match=rf"^{path}: `train`: Value error"):
         recipe.load(path, changes={"train.steps": 3})
 
 

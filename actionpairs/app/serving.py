@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ def serve(
 def _launch(page: Any, *, host: str, port: int, share: bool) -> None:
     _reach_without_proxy(host)
     try:
-        page.blocks.launch(server_name=host, server_port=port, share=share, **page.launch_options())
+        with redirect_stdout(sys.stderr):  # gradio prints the public address; --json makes stdout a document
+            page.blocks.launch(server_name=host, server_port=port, share=share, **page.launch_options())
     except OSError:
         raise ScoreError(
             f"--host {host} --port {port}: nothing can be served there; another program may have the port.",

@@ -31,6 +31,16 @@ def report(error: Exception, *, as_json: bool) -> ExitCode | int | None:
     """
     if isinstance(error, ClosedPipeError):
         return ExitCode.CLOSED_PIPE
+    try:
+        code = _print(error, as_json=as_json)
+    except BrokenPipeError:
+        silence_closed_streams()
+        code = ExitCode.CLOSED_PIPE
+    return code if isinstance(error, InterruptError | click.ClickException | ActionpairsError) else None
+
+
+def _print(error: Exception, *, as_json: bool) -> ExitCode | int:
+    """Print a failure, and give its exit code."""
     code: ExitCode | int = ExitCode.ERROR
     kind, message, cure = type(error).__name__, without_secrets(one_line(error)), ""
     if isinstance(error, InterruptError):
@@ -50,7 +60,7 @@ def report(error: Exception, *, as_json: bool) -> ExitCode | int | None:
             click.echo(f"error: {message}\n cure: {cure}", err=True)
     if as_json:
         emit_json({"error": message, "cure": cure, "kind": kind, "exit_code": int(code)})
-    return code if isinstance(error, InterruptError | click.ClickException | ActionpairsError) else None
+    return code
 
 
 def silence_closed_streams() -> bool:

@@ -43,17 +43,15 @@ class Commands(click.Group):
                 raise
         sys.exit(code)
 
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        """Read the command line, and print what `--help` and `--version` ask for."""
+        with _own_ends():
+            return super().make_context(*arguments, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command. What click would end in its own way gets a name that it does not know."""
-        try:
-            with _plain_warnings():
-                return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise failures.InterruptError from None
-        except BrokenPipeError as error:
-            if failures.silence_closed_streams():
-                raise failures.ClosedPipeError from None
-            raise ConnectionError(f"a connection was closed: {error}") from error
+        """Run a command."""
+        with _own_ends(), _plain_warnings():
+            return super().invoke(ctx)
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a command with the options that all have; in a group, every command of it."""
@@ -66,6 +64,19 @@ class Commands(click.Group):
 def _has(words: Sequence[str], option: str) -> bool:
     """Whether an option stands on the command line. Where parsing fails, this is all that can be asked."""
     return option in (words[: words.index("--")] if "--" in words else words)
+
+
+@contextmanager
+def _own_ends() -> Iterator[None]:
+    """What click would end in its own way gets a name that it does not know."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise failures.InterruptError from None
+    except BrokenPipeError as error:
+        if failures.silence_closed_streams():
+            raise failures.ClosedPipeError from None
+        raise ConnectionError(f"a connection was closed: {error}") from error
 
 
 @contextmanager

@@ -20,7 +20,11 @@ def print_summary(summary: Any, as_json: bool, *, page: str | None = None) -> No
 
     With --quiet only the path of the page, or of what was written, is left, and warnings.
     """
-    print_result(dataclasses.asdict(summary), "\n".join(summary_lines.format_lines(summary)), as_json, page=page)
+    record = dataclasses.asdict(summary)
+    if is_quiet() and not as_json:
+        for warning in record.get("notes", ()):
+            emit(f"warning: {warning}", err=True)
+    print_result(record, "\n".join(summary_lines.format_lines(summary)), as_json, page=page)
 
 
 def print_tables(record: Any, draw: Callable[..., None], as_json: bool, *, page: str, **also: Any) -> None:
@@ -45,9 +49,6 @@ def print_result(record: Mapping[str, Any], text: str, as_json: bool, *, page: s
         return
     if text and not is_quiet():
         emit(text, color=not os.environ.get("NO_COLOR"))  # only tables have codes, and rich knows the terminal
-    elif is_quiet():
-        for warning in record.get("notes", ()):
-            emit(f"warning: {warning}", err=True)
     path = page or (record.get("out") if is_quiet() else None)
     if path:
         emit(str(path))
@@ -74,7 +75,8 @@ def emit(text: str, *, err: bool = False, color: bool | None = None) -> None:
     color: whether escape codes in the text stay; by default they do on a terminal.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or os.environ.get("RANK", "0") == "0":
-        click.echo(text, err=err, color=color)
+        printable = text.encode(errors="replace").decode()  # a file's name may have bytes that are no letters
+        click.echo(printable, err=err, color=color)
 
 
 def _strict(value: Any) -> Any:

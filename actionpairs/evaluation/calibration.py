@@ -247,11 +247,14 @@ def notes(calibration: Calibration, rubrics: Sequence[Rubric]) -> Iterator[str]:
 
 
 def reliable(calibration: Calibration) -> tuple[str, ...]:
-    """The columns that a judge uses better than chance on every kind of known pairs, the rubric's order."""
-    tested = {kind.column: True for kind in calibration.kinds if not kind.expects_yes}
-    for kind in calibration.kinds:
-        if not kind.expects_yes:
-            tested[kind.column] &= kind.is_told_apart
+    """The columns about the action that a judge uses better than chance on every kind of known pairs, in order.
+
+    Those about the surroundings are left out: a copy of the input is right about them.
+    """
+    kinds = [kind for kind in calibration.kinds if EXPECTED[kind.kind].get("action") is False]
+    tested = {kind.column: True for kind in kinds}
+    for kind in kinds:
+        tested[kind.column] &= kind.is_told_apart
     return tuple(name for name, is_reliable in tested.items() if is_reliable)
 
 

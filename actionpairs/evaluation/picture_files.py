@@ -59,6 +59,8 @@ def size(data: bytes) -> tuple[int, int] | None:
 def _opened(data: bytes) -> Iterator[Image.Image]:
     with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
+        if image.format == "EPS":  # Pillow would start Ghostscript, which runs the file as a program
+            raise UnidentifiedImageError
         yield image
 
 

@@ -6,18 +6,18 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import norm, rankdata
 
 from actionpairs.evaluation.records import Question, Report, ReportRow, ScoreTrust, TruthKind
 from actionpairs.metrics.intervals import Estimate
 
 FEWEST_EDITS, FEWEST_ROWS = 10, 5  # below which there is no correlation
+FEWEST_SAMPLES = 8  # below which there is no interval: the bootstrap's would be too narrow, of one sample a point
 ABOUT: Mapping[TruthKind, tuple[Question, ...]] = {"action": ("action",), "rest": ("environment", "objects")}
 _RESAMPLES = 500
-_OF_NO_ONE = (
-    "Nobody has rated these edits (--rater-page), so which score is right here is not known. On rendered scenes "
-    "with a known truth, no score follows it well over single edits (docs/study.md, “Which scores to trust”), and "
-    "distances between sets can put the copy of the input first."
+_IN_GENERAL = (
+    "On rendered scenes with a known truth, no score follows it well over single edits (docs/study.md, “Which "
+    "scores to trust”), and distances between sets can put the copy of the input first."
 )
 _FIRST_WITHOUT_RATERS = "motion alignment"  # which ordered the rows of the study best
 
@@ -35,6 +35,7 @@ def spearman(values: np.ndarray, truth: np.ndarray) -> float:
 def over_edits(values: np.ndarray, truth: np.ndarray) -> Estimate | None:
     """Spearman's ρ over all edits, with the bootstrap's 95 % interval; None below FEWEST_EDITS.
 
+    There is no interval below FEWEST_SAMPLES.
     values, truth: R N float64, R rows' edits of N samples; NaN where there is no number. Samples are drawn, with
     the edits of all rows, for these are not independent. The same call gives the same.
     """
@@ -46,7 +47,7 @@ def over_edits(values: np.ndarray, truth: np.ndarray) -> Estimate | None:
         kept = inside[:, columns]
         return spearman(values[:, columns][kept], truth[:, columns][kept])
 
-    return _bootstrap(of, values.shape[1], int(inside.sum()))
+    return _bootstrap(of, inside, int(inside.sum()))
 
 
 def over_rows(values: np.ndarray, truth: np.ndarray) -> Estimate | None:
@@ -68,7 +69,7 @@ def over_rows(values: np.ndarray, truth: np.ndarray) -> Estimate | None:
         inside = ~np.isnan(ones + others)
         return spearman(ones[inside], others[inside]) if inside.sum() >= FEWEST_ROWS else math.nan
 
-    return _bootstrap(of, values.shape[1], int(rows.sum()))
+    return _bootstrap(of, ~np.isnan(values), int(rows.sum()))
 
 
 def _means(values: np.ndarray) -> np.ndarray:
@@ -76,11 +77,14 @@ def _means(values: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, np.nansum(values, axis=1) / np.maximum(counts, 1), math.nan)
 
 
-def _bootstrap(of: _Statistic, samples: int, count: int) -> Estimate | None:
-    """The value over all samples, and its percentiles where enough samples vary."""
+def _bootstrap(of: _Statistic, inside: np.ndarray, count: int) -> Estimate | None:
+    """The value over all samples, and its percentiles where there are enough and they vary. inside: R N bool."""
+    samples: int = inside.shape[1]
     value = of(np.arange(samples))
     if math.isnan(value):
         return None
+    if inside.any(axis=0).sum() < FEWEST_SAMPLES:
+        return Estimate(value, None, None, count)
     draw = np.random.default_rng(0)
     drawn = [of(draw.integers(0, samples, samples)) for _ in range(_RESAMPLES)]
     kept = [each for each in drawn if not math.isnan(each)]
@@ -145,32 +149,52 @@ def first_to_read(report: Report, *, calibrated: Sequence[str] = ()) -> str:
 
     calibrated: the columns of a judge that was right about known pairs, more often than chance.
     """
-    of_action = [each for each in report.trust if each.about == "action" and each.edits_rho is not None]
-    if of_action:
-        return _from_raters(of_action, report.raters)
+    of_action = [each for each in report.trust if each.about == "action"]
+    compared = [each for each in of_action if each.edits_rho is not None and each.edits_low is not None]
+    if compared:
+        return _from_raters(compared, report.raters)
     names = {score.name for row in report.rows for score in row.scores}
     judged = next((name for name in calibrated if name in names), None)
+    unknown = f"{_why_unknown(report.raters)} {_IN_GENERAL}"
     if judged:
         reason = "about pairs with a known answer, this judge tells right from wrong (Methods)"
-        return f"Read {judged} first: {reason}. {_OF_NO_ONE}"
+        return f"Read {judged} first: {reason}. {unknown}"
     if _FIRST_WITHOUT_RATERS in names:
-        return f"Read {_FIRST_WITHOUT_RATERS} first, and look at the pictures. {_OF_NO_ONE}"
-    return f"Look at the pictures first. {_OF_NO_ONE}" if names else ""
+        return f"Read {_FIRST_WITHOUT_RATERS} first, and look at the pictures. {unknown}"
+    return f"Look at the pictures first. {unknown}" if names else ""
 
 
-def _from_raters(of_action: Sequence[ScoreTrust], raters: int) -> str:
-    """The score whose interval begins highest, if that is above 0."""
+def _why_unknown(raters: int) -> str:
+    if raters == 0:
+        return "Nobody has rated these edits (--rater-page), so which score is right here is not known."
+    return (
+        f"What {_people(raters)} of the action is too little, or too much alike, to tell which score follows it."
+    )
+
+
+def _people(raters: int) -> str:
+    return f"{raters} rater{' says' if raters == 1 else 's say'}"
+
+
+def _from_raters(compared: Sequence[ScoreTrust], raters: int) -> str:
+    """The score whose interval begins highest, if that is above 0. compared: those with an interval.
+
+    One of many scores seems to follow by chance, so each interval is widened to Bonferroni's for so many.
+    """
+    people = _people(raters)
+    wider = float(norm.ppf(1 - 0.025 / len(compared)) / norm.ppf(0.975))
 
     def lowest(each: ScoreTrust) -> float:
-        return -math.inf if each.edits_low is None else each.edits_low
+        rho, low = each.edits_rho or 0.0, each.edits_low or 0.0
+        return rho - wider * (rho - low)
 
-    best = max(of_action, key=lowest)
-    people = f"{raters} rater{'' if raters == 1 else 's'}"
+    best = max(compared, key=lowest)
     rho, low, high = map(_signed, (best.edits_rho, best.edits_low, best.edits_high))
     numbers = f"ρ = {rho}, {low} to {high}, {best.edits} edits"
     if lowest(best) <= 0:
-        return f"No score follows what {people} say of the action ({best.score}: {numbers}). Go by the raters."
-    return f"Read {best.score} first: it follows best what {people} say of the action ({numbers})."
+        among = "" if len(compared) == 1 else f", the best of {len(compared)}"
+        return f"No score follows what {people} of the action ({best.score}: {numbers}{among}). Go by the raters."
+    return f"Read {best.score} first: it follows best what {people} of the action ({numbers})."
 
 
 def _signed(value: float | None) -> str:

@@ -23,7 +23,7 @@ _FASTER = {1e3: "`unit: milliseconds`", 1e6: "`unit: microseconds`"}
 
 @dataclass(frozen=True, slots=True)
 class _Excess:
-    """How far the last stop of a video's segments lies past its end. factor: the stop by the video's length."""
+    """How far a stop lies past the end of its video. factor: the stop by the video's length."""
 
     stop_seconds: float
     notes: VideoNotes
@@ -46,13 +46,19 @@ def noted(
 def checked(
     summary: ExtractSummary, tasks: Sequence[VideoTask], videos: Mapping[str, VideoNotes]
 ) -> ExtractSummary:
-    """The summary; raises AnnotationError if there is no pair at all, and another unit explains why."""
-    for note in () if summary.pairs else _unit_notes(tasks, videos):
+    """The summary; raises AnnotationError if there is no pair at all, with what may explain it."""
+    if summary.pairs:
+        return summary
+    for note in _unit_notes(tasks, videos):
         raise AnnotationError(
             f"{summary.out}: no pair of {summary.selected:,} segments: {note}",
             cure="State the right `unit` (or `rate`) under `extract.annotations` in the recipe.",
         )
-    return summary
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in summary.rejected.items())
+    raise AnnotationError(
+        f"{summary.out}: no pair of {summary.selected:,} segments: {reasons}.",
+        cure=f"Look at {summary.out}/index.html, which has every rejection with its reason.",
+    )
 
 
 def _unit_notes(tasks: Sequence[VideoTask], videos: Mapping[str, VideoNotes]) -> Iterator[str]:
@@ -65,20 +71,24 @@ def _unit_notes(tasks: Sequence[VideoTask], videos: Mapping[str, VideoNotes]) ->
     ]
     if not past_end or len(past_end) < _LEAST_SHARE * len(segments):
         return
-    every = [_excess(task.segments, videos[task.file]) for task in tasks if task.file in videos and task.segments]
-    worst = max((each for each in every if each is not None), key=lambda each: each.factor, default=None)
-    unit = _unit(worst, segments) if worst else ""
-    if worst and unit:
+    every = [_excess(each, videos[task.file]) for task in tasks if task.file in videos for each in task.segments]
+    ranked = sorted((each for each in every if each is not None), key=lambda each: each.factor, reverse=True)
+    # Some rows may be wrong besides: the largest that leaves out less than a tenth and that a unit explains.
+    for worst in ranked[: 1 + len(ranked) // 10]:
+        unit = _unit(worst, segments)
+        if not unit:
+            continue
         rate = f" at {worst.notes.rate:.4g} fps" if worst.notes.rate else ""
         yield (
             f"stop times run to {worst.stop_seconds:,.0f} s in a video of {worst.notes.seconds:,.0f} s{rate}: "
             f"is this {unit}?"
         )
+        return
 
 
-def _excess(segments: Sequence[Segment], notes: VideoNotes) -> _Excess | None:
-    """None if the length of the video is not known, or its segments have none."""
-    stop = max(segment.stop_seconds for segment in segments)
+def _excess(segment: Segment, notes: VideoNotes) -> _Excess | None:
+    """None if the length of the video is not known, or its segment has none."""
+    stop = segment.stop_seconds
     if not notes.seconds or stop == float("inf"):
         return None
     return _Excess(stop, notes, stop / notes.seconds)

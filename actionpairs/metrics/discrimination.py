@@ -15,6 +15,9 @@ from actionpairs.training import margins
 _NAMES = {"all": "discrimination"} | {kind: f"discrimination ({kind})" for kind in negatives.KINDS[1:]}
 
 
+_ONE_ACTION = "All {} samples have the same action, {!r}, so there is no wrong instruction to compare with. "
+
+
 class Discrimination:
     """Per sample: 100 where the model predicts the truth's noise better under the sample's own instruction than
     under a wrong one, else 0. It measures the model and does not look at the edits.
@@ -23,7 +26,7 @@ class Discrimination:
     column for any other action, and one for each kind of hard negatives that some sample has.
     """
 
-    note = (
+    _NOTE = (
         "Discrimination: how often a model predicts the real last frame's noise better under its own instruction "
         f"than under another action's, over {margins.TIMES_PER_SAMPLE} times and noises a sample; 50 % is chance. "
         "In brackets: under hard negatives, of the same verb and another noun, of the same noun and another verb, "
@@ -37,6 +40,8 @@ class Discrimination:
         self._seed = seed
         named = {entry.key: entry for entry in entries}
         self._negatives = negatives.one_of_each_kind(named, entries, seed=seed)
+        is_one_action = len({entry.action for entry in entries}) == 1
+        self.note = (_ONE_ACTION.format(len(entries), entries[0].action) if is_one_action else "") + self._NOTE
         self.columns = tuple(
             MetricColumn(name, "higher", "action", "%", SHARE)
             for kind, name in _NAMES.items()

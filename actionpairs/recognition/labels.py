@@ -49,19 +49,25 @@ def class_numbers(
     """Action → the number of its class; actions of one class are not told apart.
 
     classes: the recognizer's labels, in the order of its logits. is_ours: it was trained on shards, so an action
-    that it never learned is left out of the result; of another recognizer every action must be matched. Case and
-    the brackets of Something-Something's templates do not count. Raises ScoreError with what does not match.
+    that it never learned is left out of the result, and its classes may differ in case alone; of another
+    recognizer every action must be matched. Else case and the brackets of Something-Something's templates do not
+    count. Raises ScoreError with what does not match.
     """
-    numbers = _by_name(classes)
+    numbers, plain = _by_name(classes, is_ours=is_ours)
+
+    def number_of(label: str) -> int | None:
+        return numbers.get(label, plain.get(_plain(label)))
+
     wanted = {action: mapping.get(action, action) for action in actions}
-    unmatched = sorted({label for label in mapping.values() if _plain(label) not in numbers})
+    unmatched = sorted({label for label in mapping.values() if number_of(label) is None})
     if unmatched:
         raise ScoreError(
             f"`eval.recognizer.labels` names {len(unmatched)} labels that the recognizer does not have: "
             f"{_listed(unmatched)}.",
             cure=f"Take its own: {_nearest(unmatched[0], classes)}",
         )
-    missing = sorted(action for action, label in wanted.items() if _plain(label) not in numbers)
+    matched = {action: number_of(label) for action, label in wanted.items()}
+    missing = sorted(action for action, number in matched.items() if number is None)
     if missing and not is_ours:
         raise ScoreError(
             f"The recognizer was not trained on these shards, and {len(missing)} of {len(wanted)} actions are no "
@@ -69,18 +75,20 @@ def class_numbers(
             cure="Say which label each action is: `eval.recognizer.labels: FILE`, with lines `our action: its "
             "label`. Or train a recognizer on these shards.",
         )
-    return {action: numbers[_plain(label)] for action, label in wanted.items() if action not in missing}
+    return {action: number for action, number in matched.items() if number is not None}
 
 
-def _by_name(classes: Sequence[str]) -> dict[str, int]:
-    counts = Counter(map(_plain, classes))
-    doubled = [name for name in classes if counts[_plain(name)] > 1]
+def _by_name(classes: Sequence[str], *, is_ours: bool) -> tuple[dict[str, int], dict[str, int]]:
+    """The number of each class by its name; and by its plain name, where no other class has the same."""
+    same, alike = Counter(classes), Counter(map(_plain, classes))
+    doubled = [name for name in classes if (same[name] if is_ours else alike[_plain(name)]) > 1]
     if doubled:
         raise ScoreError(
             f"The recognizer has the label {doubled[0]!r} more than once: names do not tell its classes apart.",
             cure="Give each class its own name in `id2label` of its config.json.",
         )
-    return {_plain(name): number for number, name in enumerate(classes)}
+    numbers = {name: number for number, name in enumerate(classes)}
+    return numbers, {_plain(name): number for name, number in numbers.items() if alike[_plain(name)] == 1}
 
 
 def _plain(label: str) -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 class ShardSummary:
     """What came of sharding: pairs = the samples of all splits + what the filters dropped.
 
-    `subsets` counts the samples that stand in a second split besides their own, `unsure` the samples that could not
-    be ranked for it because their displacement is unsure, `instructions` the pairs whose
-    instruction is not that of extract, by where it is from.
+    `subsets` counts the samples that stand in a second split besides their own, `unsure` the samples that could
+    not be ranked for it because their displacement is unsure, `instructions` the pairs whose instruction is not
+    that of extract, by where it is from.
     """
 
     out: str

@@ -122,7 +122,7 @@ def _scales(
 
 def _labels(editor: Editor, scales: Sequence[tuple[float, float]]) -> list[str]:
     by_picture = editor.traits.guided_by_picture
-    return [f"s_i {s_i:g}, s_c {s_c:g}" if by_picture else f"s_c {s_c:g}" for s_i, s_c in scales]
+    return [f"s_i {s_i:.3g}, s_c {s_c:.3g}" if by_picture else f"s_c {s_c:.3g}" for s_i, s_c in scales]
 
 
 _FACTORS = 2 / 3, 1, 4 / 3  # of the model's own text guidance, on a grid
@@ -187,11 +187,14 @@ def sheet(
     picture: H W 3 uint8. rows: N H W 3 each, one edit per seed; labels: one per row. Returns one large picture.
     """
     height, width = picture.shape[:2]
-    across, down = width + _GAP, height + _LABEL_HEIGHT + _GAP
+    font = ImageFont.load_default(12)
+    texts = [[f"seed {seed}, {label}" for seed in seeds] for label in labels]
+    widest = max(math.ceil(font.getlength(text)) for line in texts for text in line)
+    across, down = max(width, widest + 4) + _GAP, height + _LABEL_HEIGHT + _GAP
     canvas = Image.new("RGB", ((len(seeds) + 1) * across - _GAP, len(rows) * down - _GAP), "white")
-    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(12)
-    for line, (edits, label) in enumerate(zip(rows, labels, strict=True)):
-        tiles = [("input", picture), *((f"seed {s}, {label}", e) for s, e in zip(seeds, edits, strict=True))]
+    pen = ImageDraw.Draw(canvas)
+    for line, (edits, row_texts) in enumerate(zip(rows, texts, strict=True)):
+        tiles = [("input", picture), *zip(row_texts, edits, strict=True)]
         for column, (text, tile) in enumerate(tiles):
             pen.text((column * across + 2, line * down + 2), text, fill="#333333", font=font)
             canvas.paste(Image.fromarray(tile), (column * across, line * down + _LABEL_HEIGHT))

@@ -52,6 +52,7 @@ def extract(
     source = video_source(videos, frames)
     spec = StageSpec("extract", recipe.name, config, _inputs(files, limit, source))
     folder, rate = Folder(out), stated_rate(config.annotations)
+    _clear_without_pairs(folder, spec)
     with manifest.working(folder, spec) as finished:
         todo = plan.make_plan(files, config, limit=limit)
         tasks, missing = video_tasks(todo.segments, source, folder, config)
@@ -80,6 +81,16 @@ def write_overview(
         manifest.RECIPE_FILE: FileDigest.of_file(folder, manifest.RECIPE_FILE),
         pairs_page.PAGE_FILE: pairs_page.write_extracted(folder, summary, rejections, segments),
     }
+
+
+def _clear_without_pairs(folder: Folder, spec: StageSpec) -> None:
+    """Remove what another spec left here if not one pair came of it, as with a wrong unit: nothing is lost."""
+    if not folder.exists(manifest.MANIFEST_FILE):
+        return
+    earlier = manifest.parse(folder.read_bytes(manifest.MANIFEST_FILE), where=f"{folder}/{manifest.MANIFEST_FILE}")
+    if earlier.stage == spec.stage and earlier.spec_digest != spec.digest and not earlier.counts.get("pairs", 1):
+        for name in (manifest.MANIFEST_FILE, *earlier.files, manifest.RECIPE_FILE):
+            folder.remove(name)
 
 
 def _inputs(annotations: Sequence[str], limit: int | None, source: VideoSource) -> dict[str, str]:

@@ -28,7 +28,7 @@ CACHE_FOLDER = "judge"
 class Judged:
     """The judge of a report, or None, and the gaps that its scores have so far.
 
-    calibrated: the columns that told right from wrong about every kind of known pairs.
+    calibrated: the columns about the action that told right from wrong about every kind of known pairs.
     """
 
     metric: VlmJudge | None = None

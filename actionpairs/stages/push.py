@@ -107,6 +107,8 @@ def _destination(pushed: PushedFolder, url: str) -> HubAddress:
     if not address.is_repository(url):
         raise StorageError(f"{url}: not on the hub.", cure=f"Write it as {address.FORM}.")
     where = address.parse(url)
+    if where.is_pinned or (where.revision or "").startswith("refs/convert"):
+        raise StorageError(f"{where.url}: a commit does not change.", cure="Name a branch after the @, or none.")
     if not where.has_kind:
         return replace(where, kind=pushed.kind)
     allowed: set[Kind] = {pushed.kind, "dataset"} if pushed.is_report else {pushed.kind}
@@ -124,7 +126,8 @@ def _files(pushed: PushedFolder, kind: Kind) -> tuple[dict[str, UploadedFile], M
     cleaned = privacy.clean(folder, names, pushed.config)
     texts = dict(cleaned.texts)
     if CARD_FILE not in names:
-        texts[CARD_FILE] = cards.for_report(pushed, kind)
+        report = texts.get("report.md") or (folder.read_bytes("report.md") if "report.md" in names else None)
+        texts[CARD_FILE] = cards.for_report(pushed, kind, report)
     cards.check(pushed, texts.get(CARD_FILE) or folder.read_bytes(CARD_FILE), kind)
     content = json.loads(texts.get(MANIFEST_FILE) or folder.read_bytes(MANIFEST_FILE))
     for name in sorted(texts.keys() & content["files"].keys()):

@@ -58,8 +58,10 @@ def choose(names: Sequence[str]) -> tuple[str, ...]:
             f"{unknown[0]!r} is no tracker here.", cure=f"Name {', '.join(KINDS)}, or {_NONE} alone."
         )
     for name in (each for each in chosen if each != _NONE):
-        if find_spec(name) is None:
-            raise MissingExtraError.of("trackers", needed_for=f"--tracker {name}")
+        spec = find_spec(name)
+        if spec is None or spec.origin is None:  # a folder of that name, such as ./wandb, is no package
+            extra = "train" if name in DEFAULT else "trackers"
+            raise MissingExtraError.of(extra, needed_for=f"--tracker {name}")
     return tuple(name for name in chosen if name != _NONE)
 
 
@@ -208,7 +210,11 @@ def _load(path: Path) -> np.ndarray:
 def _load_runs(folder: Path) -> dict[str, str]:
     """The id of each tracker's run, by the tracker's name."""
     path = folder / _RUNS_FILE
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    except (ValueError, TypeError):  # a machine that lost its power may leave an empty file
+        tqdm.write(f"warning: {path} cannot be read, so trackers begin new runs.", file=sys.stderr)
+        return {}
 
 
 def _save_runs(folder: Path, runs: Mapping[str, str]) -> None:

@@ -74,7 +74,8 @@ def train_recognizer(run: TrainRun, config: RecognizerConfig) -> TrainResult:
     trained = replace(recognizer, model=state.unwrapped_model.eval())
     if parts.calibration:
         fitted = _score(trained, parts.calibration, config)
-        trained = replace(trained, calibration=calibration.fit(fitted.logits, fitted.labels))
+        if fitted.top_1 < fitted.samples:  # else no temperature is too small, and it would be sure of everything
+            trained = replace(trained, calibration=calibration.fit(fitted.logits, fitted.labels))
     scored = [pair for pair in parts.test if pair.entry.action in set(actions)]
     score = _score(trained, scored, config)
     if run.accelerator.is_main_process:
@@ -94,7 +95,7 @@ def _split(run: TrainRun, config: RecognizerConfig) -> _Parts:
     """The pairs of each part. Without test splits, a share of the training pairs is held out for scoring.
 
     The temperature is fitted on training pairs that are held out too, never on those that are scored; none are
-    held out where they would be too few.
+    held out where they would be too few. The last pair of an action is trained on.
     """
     train, test = examples.load_train(run.shards), examples.load_test(run.shards)
     if not test:
@@ -102,10 +103,10 @@ def _split(run: TrainRun, config: RecognizerConfig) -> _Parts:
     rest, held_out = hold_out(train, share=config.calibration, seed=config.seed, purpose="calibration")
     trained = {pair.entry.action for pair in rest}
     fitted = tuple(pair for pair in held_out if pair.entry.action in trained)
-    if len(fitted) >= calibration.LEAST_SAMPLES:
-        train = rest
-    else:
+    if len(fitted) < calibration.LEAST_SAMPLES:
         fitted = ()
+    names = {pair.name for pair in fitted}
+    train = tuple(pair for pair in train if pair.name not in names)
     actions = {pair.entry.action for pair in train}
     if not any(pair.entry.action in actions for pair in test):
         raise TrainingError(
@@ -184,7 +185,8 @@ def _calibration_fact(trained: Recognizer, score: RecognizerScore) -> str:
     if trained.calibration is None:
         return (
             f"Its confidence on these pairs is off by {before:.1%} (expected calibration error, 15 bins). No "
-            f"temperature was fitted: that needs {calibration.LEAST_SAMPLES} training pairs to hold out."
+            f"temperature was fitted: that needs {calibration.LEAST_SAMPLES} training pairs to hold out, and an "
+            "error among them."
         )
     return (
         f"Its confidence on these pairs is off by {before:.1%} (expected calibration error, 15 bins), and by "

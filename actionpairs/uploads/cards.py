@@ -15,8 +15,11 @@ from actionpairs.uploads.folders import CARD_FILE, PushedFolder
 _TAGS = ["actionpairs", "image-editing"]
 
 
-def for_report(pushed: PushedFolder, kind: Kind) -> bytes:
-    """The card of a report: as a static Space, the hub shows its page; as a data set, its scores."""
+def for_report(pushed: PushedFolder, kind: Kind, report: bytes | None) -> bytes:
+    """The card of a report: as a static Space, the hub shows its page; as a data set, its scores.
+
+    report: report.md as it goes up; None if there is none.
+    """
     name = f"{pushed.manifest.recipe}: {pushed.manifest.inputs.get('split', pushed.content)}"
     front: dict[str, Any] = {"title": name[:60], "sdk": "static", "app_file": "index.html", "pinned": False}
     if kind == "dataset":
@@ -26,8 +29,8 @@ def for_report(pushed: PushedFolder, kind: Kind) -> bytes:
             front["configs"] = [{"config_name": "default", "data_files": data_files}]
     front["tags"] = [*_TAGS, "evaluation"]
     body = f"# {name}\n\n`index.html` is the page with scores and pictures."
-    if "report.md" in pushed.manifest.files:
-        body += "\n\n" + pushed.folder.read_bytes("report.md").decode()
+    if report is not None:
+        body += "\n\n" + report.decode(errors="replace")
     text = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
     return f"---\n{text}---\n\n{body.rstrip()}\n".encode()
 

@@ -21,9 +21,9 @@ from actionpairs.storage import Folder
 _TEXTS = frozenset({".json", ".md", ".tex", ".html", ".csv", ".txt", ".yaml"})
 _MOST_HEADER_BYTES = 100 << 20
 # Folders in which people keep their files. The character before it keeps web addresses and pictures in pages out.
-_COMMON = r"/(?:home|Users|root|mnt|media|scratch|workspace|srv|gpfs|lustre)"
-_REST = r"(?:/[^\s\"'`<>|,;:)\]}\\]*)"
-_BEFORE = r"(?<![\w/.:+=%-])"
+_COMMON = r"/(?:home|Users|root|mnt|media|Volumes|data|work(?:space)?|projects?|scratch|srv|nfs|fsx|gpfs|lustre)"
+_REST = r"(?:/(?:\\u[0-9a-f]{4}|[^\s\"'`<>|,;:)\]}\\])+)"  # JSON may write other letters as \uXXXX
+_BEFORE = r"(?:(?<=file://)|(?<![\w/.+%-]))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,17 @@ def _last_part(path: str) -> str:
 
 def _pattern(folder: Folder, config: Mapping[str, Any]) -> re.Pattern[str]:
     """What a path of this machine looks like: those of the recipe as they are, then those below such folders."""
-    exact = sorted({path.rstrip("/") for path in _paths(config)}, key=len, reverse=True)
+    exact = _as_written({path.rstrip("/") for path in _paths(config)})
     own = {Path.home(), Path.cwd(), folder.local_path().absolute().parent, Path(tempfile.gettempdir())}
-    below = sorted({str(path) for path in own if len(path.parts) > 1}, key=len, reverse=True)
+    below = _as_written({str(path) for path in own | {each.resolve() for each in own} if len(path.parts) > 1})
     options = [*(rf"{re.escape(path)}{_REST}?" for path in exact)]
     options += [rf"{_BEFORE}{re.escape(path)}{_REST}" for path in below]
     return re.compile("|".join([*options, rf"{_BEFORE}{_COMMON}{_REST}"]))
+
+
+def _as_written(paths: set[str]) -> list[str]:
+    """Paths in a text, and with the escapes that JSON may have; the longest first."""
+    return sorted(paths | {json.dumps(path)[1:-1] for path in paths}, key=len, reverse=True)
 
 
 def _paths(value: Any) -> Iterator[str]:

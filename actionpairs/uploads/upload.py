@@ -55,8 +55,6 @@ def open_repository(where: HubAddress, *, private: bool) -> RemoteState:
     wanted; UnreachableError.
     """
     api = client.connect(needed_for=where.url)
-    if where.is_pinned or (where.revision or "").startswith("refs/convert"):
-        raise StorageError(f"{where.url}: a commit does not change.", cure="Name a branch after the @, or none.")
     sdk = "static" if where.kind == "space" else None
 
     def create() -> None:
@@ -64,17 +62,16 @@ def open_repository(where: HubAddress, *, private: bool) -> RemoteState:
             if not api.repo_exists(where.repository, repo_type=where.kind):
                 options = {"private": private, "space_sdk": sdk, "exist_ok": True}
                 api.create_repo(where.repository, repo_type=where.kind, **options)
+            if private and not api.repo_info(where.repository, repo_type=where.kind).private:
+                raise StorageError(
+                    f"{where.url}: this repository is there, and everyone may read it.",
+                    cure="Add --public if that is meant, or choose another name.",
+                )
             if where.revision and not api.revision_exists(where.repository, where.revision, repo_type=where.kind):
                 api.create_branch(where.repository, branch=where.revision, repo_type=where.kind)
 
     stores.retry(create, where=where.url)
-    state = _state(api, where)
-    if private and not state.private:
-        raise StorageError(
-            f"{where.url}: this repository is there, and everyone may read it.",
-            cure="Add --public if that is meant, or choose another name.",
-        )
-    return state
+    return _state(api, where)
 
 
 def changed(files: Mapping[str, UploadedFile], state: RemoteState) -> dict[str, UploadedFile]:
@@ -90,7 +87,10 @@ def changed(files: Mapping[str, UploadedFile], state: RemoteState) -> dict[str, 
 def send(where: HubAddress, files: Mapping[str, UploadedFile], state: RemoteState, message: str) -> str:
     """Send the files that are not there yet, and return the commit. Raises StorageError and UnreachableError."""
     api = client.connect(needed_for=where.url)
-    batches = list(_batches(changed(files, state)))
+    missing = changed(files, state)
+    if len(missing) > _MOST_PER_COMMIT:
+        missing[MANIFEST_FILE] = files[MANIFEST_FILE]  # the first commit takes that of the repository away
+    batches = list(_batches(missing))
     for number, names in enumerate(batches):
         # Of several commits, the first takes an old manifest away: files and manifest would not match in between.
         removed = [MANIFEST_FILE] if len(batches) > 1 and number == 0 and MANIFEST_FILE in state.hashes else []

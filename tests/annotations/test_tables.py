@@ -117,6 +117,16 @@ def test_a_separator_in_a_columns_name_does_not_count(tmp_path: Path) -> None:
     assert segments_of([path], format="table", columns=columns)[0].instruction == "go, then stop"
 
 
+def test_without_a_verb_the_action_is_the_instruction_and_not_the_noun(tmp_path: Path) -> None:
+    text = "video,start,stop,instruction,verb,noun\na,1,2,put the cup,put,cup\na,1,2,take the cup,,cup\n"
+    columns = {"noun": "noun", "verb": "verb"}
+    actions = [each.action for each in segments_of([write(tmp_path, text)], format="table", columns=columns)]
+    assert actions == ["put cup", "take the cup"]
+    columns = {"noun": "noun"}
+    actions = [each.action for each in segments_of([write(tmp_path, text)], format="table", columns=columns)]
+    assert actions == ["put the cup", "take the cup"]
+
+
 def test_line_numbers_are_those_of_the_file_below_excels_first_line(tmp_path: Path) -> None:
     path = write(tmp_path, "sep=;\nvideo;start;stop;instruction\na;1;2;go\na;1;soon;go\n")
     assert "line 4" in str(rows_of([path], format="table")[1])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+from actionpairs.app import serving
 from actionpairs.app.editing import EditRequest, Runs
 from actionpairs.app.results import ResultPicture, Results, status
 from actionpairs.cli import main
@@ -33,6 +35,21 @@ def test_shards_and_split_go_together() -> None:
     result = CliRunner().invoke(main, ["app", "tabletop", "--split", "LCtest500"])
     assert result.exit_code == 2
     assert "--shards and --split go together" in result.output
+
+
+def test_what_gradio_prints_of_a_public_address_does_not_get_into_the_json(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Blocks:
+        def launch(self, **options: object) -> None:
+            print("* Running on public URL: https://x.gradio.live")
+
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    page = SimpleNamespace(blocks=Blocks(), launch_options=dict)
+    serving._launch(page, host="127.0.0.1", port=7860, share=True)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "* Running on public URL: https://x.gradio.live\n")
 
 
 def test_the_seeds_begin_at_the_first() -> None:

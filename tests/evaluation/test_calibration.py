@@ -17,15 +17,18 @@ from actionpairs.evaluation.calibration import (
     EXPECTED,
     ROW,
     Calibration,
+    KnownKind,
     KnownSample,
     calibrate,
     of_split,
+    reliable,
     shift_background,
 )
 from actionpairs.language_models import Failure, Gap, Question
 from actionpairs.metrics import judge_rubrics
 from actionpairs.metrics.background import unchanged
 from actionpairs.metrics.drift import drift
+from actionpairs.metrics.intervals import Estimate
 from actionpairs.storage import Folder
 from tests.evaluation.conftest import MOVES, SPLIT, make_shards, moved
 from tests.metrics.judges import NO, YES, Oracle, judging, original_and_edit, text_of
@@ -137,6 +140,18 @@ def test_graded_rubrics_are_checked_by_the_middle_of_their_scale(
 
     made = ask(tmp_path, split, grades, "gedit")
     assert {each.kind: each.hits.value for each in made.kinds} == dict.fromkeys((REAL, COPY, OTHER, REVERSED), 1)
+
+
+def test_a_column_is_reliable_if_it_tells_every_wrong_action_and_not_by_the_surroundings() -> None:
+    hits = Estimate(1.0, 0.8, 1.0, 20)
+
+    def made(p_reversed: float) -> Calibration:
+        kinds = [(REAL, "action", None), (COPY, "action", 0.001), (REVERSED, "action", p_reversed)]
+        kinds += [(SHIFTED, "surroundings", 0.001)]
+        return Calibration(tuple(KnownKind(kind, column, kind == REAL, hits, p) for kind, column, p in kinds), ())
+
+    assert reliable(made(0.01)) == ("action",)
+    assert reliable(made(0.2)) == ()
 
 
 def test_only_the_calls_that_are_checked_are_asked(tmp_path: Path, split: tuple[Example, ...]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import EpsImagePlugin, Image, ImageCms
 
 from actionpairs.evaluation import picture_files
 
@@ -37,6 +37,14 @@ def test_every_kind_of_file_gives_the_picture(kind: str, options: dict[str, Any]
     picture = decoded(encoded(Image.fromarray(RGB), kind, **options))
     assert np.abs(picture.pixels.astype(int) - RGB).max() <= largest
     assert picture.treatments == ()
+
+
+def test_no_file_is_given_to_another_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may open the page of `app` could send one."""
+    started: list[object] = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *a: started.append(a) or Image.fromarray(RGB).im)
+    data = encoded(Image.fromarray(RGB), "EPS")
+    assert (picture_files.decode(data), picture_files.size(data), started) == (None, None, [])
 
 
 def test_grey_has_three_equal_channels() -> None:

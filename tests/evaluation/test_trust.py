@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from actionpairs.evaluation import human_eval, trust
-from actionpairs.evaluation.records import EditScores, Report, ReportRow, ReportSample, Score
+from actionpairs.evaluation.records import EditScores, Report, ReportRow, ReportSample, Score, ScoreTrust
 from actionpairs.report import files, report_page, schema, tables
 from actionpairs.storage import Folder
 
@@ -125,7 +125,7 @@ def test_a_report_with_answers_names_the_score_that_follows_them_best(tmp_path: 
     assert fid.edits_rho is None
     assert fid.rows_rho == pytest.approx(0.878, abs=1e-3)  # 0 … 5 against three 0 and three 1
     assert report.first_to_read.startswith(("Read good first", "Read bad first"))
-    assert "1 rater say of the action (ρ = 0.8" in report.first_to_read
+    assert "1 rater says of the action (ρ = 0.8" in report.first_to_read
 
 
 def test_where_no_score_follows_the_raters_the_report_says_so(tmp_path: Path) -> None:
@@ -140,7 +140,30 @@ def test_where_no_score_follows_the_raters_the_report_says_so(tmp_path: Path) ->
         for r, row in enumerate(report.rows)
     )
     made = rated(tmp_path, replace(report, rows=rows))
-    assert made.first_to_read.startswith("No score follows what 1 rater say of the action (good: ρ = ")
+    assert made.first_to_read.startswith("No score follows what 1 rater says of the action (good: ρ = ")
+
+
+def test_few_samples_have_no_interval_however_many_rows_edited_them(tmp_path: Path) -> None:
+    """A bootstrap of one sample draws the same one each time."""
+    values = np.arange(12.0)[:, None] + np.zeros((12, 4))
+    for made in (trust.over_edits(values, values), trust.over_rows(values, values)):
+        assert made is not None
+        assert (made.value, made.low, made.high) == (1, None, None)
+    few = rated(tmp_path, made_report(), keep=2 / SAMPLES)
+    assert few.trust
+    assert "What 1 rater says of the action is too little, or too much alike" in few.first_to_read
+    assert rated(tmp_path, made_report(), keep=1 / SAMPLES).first_to_read == few.first_to_read  # 6 edits: no ρ
+    assert "Nobody" not in few.first_to_read
+
+
+def test_the_best_of_many_scores_must_follow_more_clearly_than_one_alone() -> None:
+    one = ScoreTrust("lucky", "action", 0.3, 0.03, 0.5, 90, None, None, None, 0)
+    others = [replace(one, score=f"s{n}", edits_rho=0.0, edits_low=-0.3) for n in range(11)]
+    report = replace(made_report(), raters=1)
+    assert trust.first_to_read(replace(report, trust=(one,))).startswith("Read lucky first")
+    of_many = trust.first_to_read(replace(report, trust=(one, *others)))
+    assert of_many.startswith("No score follows what 1 rater says of the action (lucky: ")
+    assert "the best of 12" in of_many
 
 
 def test_without_raters_a_calibrated_judge_comes_first_then_motion_and_the_report_says_that_it_is_not_proved() -> (

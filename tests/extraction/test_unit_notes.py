@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,35 @@ def test_a_unit_is_named_if_its_factor_fits(stops: list[float], unit: str) -> No
 def test_single_rows_past_the_end_are_not_asked_about() -> None:
     assert not notes_for([10.0, 20.0, 30.0, 2310.0], rejected=1)
     assert notes_for([10.0, 20.0, 2200.0, 2310.0], rejected=2)
+
+
+def test_a_row_that_is_wrong_besides_hides_no_unit() -> None:
+    [note] = notes_for([900.0, 2310.0] + [1500.0] * 12 + [9000.0])
+    assert note == "stop times run to 2,310 s in a video of 77 s at 30 fps: is this `unit: frames`?"
+
+
+def test_no_pair_at_all_is_an_error_that_counts_the_reasons_and_the_folder_can_be_used_again(
+    dataset: RawDataset, tmp_path: Path
+) -> None:
+    good = dataset.table.read_text()
+    dataset.table.write_text(HEADER + "".join(f"s{n},a.mp4,8.5,9.{n + 1},take cup,take,cup,p\n" for n in range(3)))
+    call = partial(extract, "table", videos=str(dataset.videos), annotations=dataset.table, executor="serial")
+    for _ in range(2):
+        with pytest.raises(AnnotationError, match=r"no pair of 3 segments: 3 past_end\.") as caught:
+            call(out=str(tmp_path / "out"))
+        assert "index.html" in caught.value.cure
+    dataset.table.write_text(good)
+    assert call(out=str(tmp_path / "out")).pairs == 6
+
+
+def test_a_column_that_is_not_there_leaves_a_folder_that_can_be_used(dataset: RawDataset, tmp_path: Path) -> None:
+    good = dataset.table.read_text()
+    dataset.table.write_text(good.replace("instruction", "what"))
+    call = partial(extract, "table", videos=str(dataset.videos), annotations=dataset.table, executor="serial")
+    with pytest.raises(AnnotationError, match="instruction"):
+        call(out=str(tmp_path / "out"))
+    dataset.table.write_text(good)
+    assert call(out=str(tmp_path / "out")).pairs == 6
 
 
 def test_frame_numbers_and_whole_clips_are_not_asked_about() -> None:

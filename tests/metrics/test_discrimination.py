@@ -34,6 +34,12 @@ def entries_of(deeds: Sequence[str], groups: str = "1122") -> list[Entry]:
     ]
 
 
+def test_a_split_of_one_action_has_no_wrong_instruction_and_the_note_says_so() -> None:
+    assert Discrimination(entries_of(DEEDS), seed=0).note.startswith("Discrimination: how often")
+    one = Discrimination(entries_of(["open drawer"] * 4), seed=0)
+    assert one.note.startswith("All 4 samples have the same action, 'open', so there is no wrong instruction")
+
+
 def batch(entries: Sequence[Entry], editor: Editor | None) -> EditBatch:
     keys, texts, actions = zip(*((one.key, one.instruction, one.action) for one in entries), strict=True)
     return EditBatch(keys, texts, actions, PAIRS[:, 0], PAIRS[:, 1], PAIRS[:, 1], editor=editor)

@@ -75,6 +75,15 @@ def test_a_recognizer_with_two_classes_of_one_name_is_refused() -> None:
         labels.class_numbers(["open"], ["open", "close", "Open"], {}, is_ours=False)
 
 
+def test_classes_of_one_that_was_trained_here_may_differ_in_case_alone() -> None:
+    """It learned the actions of its shards as they are written there."""
+    classes = ["Open door", "open door", "close"]
+    made = labels.class_numbers(["open door", "Open door", "Close", "OPEN door"], classes, {}, is_ours=True)
+    assert made == {"open door": 1, "Open door": 0, "Close": 2}
+    with pytest.raises(ScoreError, match="the label 'close' more than once"):
+        labels.class_numbers(["close"], ["close", "close"], {}, is_ours=True)
+
+
 def test_one_that_was_trained_here_may_lack_an_action_of_the_split() -> None:
     assert numbers([PLAIN[1], "open"], is_ours=True) == {PLAIN[1]: 1}
 

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from actionpairs.configs import RecognizerConfig
 from actionpairs.data import examples
 from actionpairs.data.batches import EpochOrder
 from actionpairs.data.examples import Example
 from actionpairs.recognition import calibration, families
 from actionpairs.recognition.recognizer import Recognizer, Sizes
 from actionpairs.storage import Folder
-from actionpairs.training.recognizer_task import ClipAugmentation, RecognizerTask, hold_out
+from actionpairs.training import train_recognizer
+from actionpairs.training.recognizer_task import (
+    ClipAugmentation,
+    RecognizerScore,
+    RecognizerTask,
+    hold_out,
+    score_recognizer,
+)
 from tests.recognition.tiny import FRAMES, as_published, released, save
 from tests.stages.training_runs import RECOGNIZER, recipe, run
 from tests.training.conftest import without_curves as without_curves
@@ -112,6 +123,36 @@ def test_too_few_pairs_are_all_trained_on_and_the_card_says_so(many: Path, tmp_p
     assert not (tmp_path / "model/calibration.json").exists()
     assert families.load(str(tmp_path / "model")).temperature == 1
     assert "No temperature was fitted: that needs 30 training pairs" in (tmp_path / "model/README.md").read_text()
+
+
+@pytest.mark.usefixtures("without_curves")
+def test_one_that_names_all_held_out_pairs_right_gets_no_temperature(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The least would be the most likely, and it would be sure of every error that comes later."""
+
+    def never_wrong(recognizer: Recognizer, *pairs: Any) -> RecognizerScore:
+        made = score_recognizer(recognizer, *pairs)
+        return replace(made, top_1=made.samples, logits=np.eye(len(recognizer.actions))[made.labels])
+
+    monkeypatch.setattr(train_recognizer, "score_recognizer", never_wrong)
+    summary = run(recipe(tmp_path, RECOGNIZER, calibration=0.45, steps=1), many, tmp_path / "model")
+    assert summary.counts["calibration"] >= calibration.LEAST_SAMPLES
+    assert families.load(str(tmp_path / "model")).calibration is None
+    assert "No temperature was fitted" in (tmp_path / "model/README.md").read_text()
+
+
+def test_the_last_pair_of_an_action_is_trained_on(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = examples.load_train([Folder(many)])
+    _, kept = hold_out(pairs, share=0.45, seed=0, purpose="calibration")
+    rare = replace(kept[0], entry=replace(kept[0].entry, action="seen once"))
+    pairs = tuple(rare if pair.name == rare.name else pair for pair in pairs)
+    monkeypatch.setattr(train_recognizer.examples, "load_train", lambda _: pairs)
+    config = RecognizerConfig(task="recognizer", steps=1, calibration=0.45)
+    parts = train_recognizer._split(SimpleNamespace(shards=[Folder(many)]), config)  # type: ignore[arg-type]
+    assert rare in parts.train
+    assert len(parts.calibration) == len(kept) - 1
+    assert len(parts.train) + len(parts.calibration) == len(pairs)
 
 
 def test_what_is_held_out_for_two_purposes_is_drawn_independently(many: Path) -> None:

@@ -76,9 +76,16 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(world: Path, tm
 def test_a_sheet_holds_the_input_and_every_seed_and_scale(world: Path, tmp_path: Path) -> None:
     sheet = run(world, tmp_path / "sheet.png", seeds=[0, 1], text_guidance=[5, 7.5])
     single = run(world, tmp_path / "single.png", seeds=[1])
-    assert sheet.shape == (2 * (50 + 20 + 6) - 6, 3 * (80 + 6) - 6, 3)
+    height, width, _ = sheet.shape
+    assert height == 2 * (50 + 20 + 6) - 6
+    across = (width + 6) // 3
+    assert across > 80 + 6  # the label is wider than the edit, and no label reaches into the next column
+    assert (sheet[2:18, across - 6 : across] == 255).all()
+    assert (sheet[2:18, 2 * across - 6 : 2 * across] == 255).all()
     second_row = 50 + 20 + 6 + 20
-    assert np.abs(sheet[second_row : second_row + 50, 2 * 86 : 2 * 86 + 80].astype(int) - single).max() <= 1
+    assert (
+        np.abs(sheet[second_row : second_row + 50, 2 * across : 2 * across + 80].astype(int) - single).max() <= 1
+    )
 
 
 def test_the_command_makes_a_grid(world: Path, tmp_path: Path) -> None:

@@ -317,7 +317,8 @@ def test_a_finished_report_takes_in_a_rater_page_and_its_answers(world: Path, fi
     answers.write_text(json.dumps({"report": report_id, "rater": "Ann", "answers": [answer]}))
     rated = run(world, first_copy, answers=[str(answers)])
     assert [rating.value for rating in rated.human_ratings] == [100, 100, 0]
-    assert replace(rated, human_ratings=(), raters=0) == before
+    assert "What 1 rater says of the action is too little" in rated.first_to_read
+    assert replace(rated, human_ratings=(), raters=0, first_to_read=before.first_to_read) == before
     assert "Human evaluation: 1 rater" in (first_copy / "report.md").read_text()
     files = manifest.load(Folder(first_copy), stage="eval").files
     assert all(FileDigest.of((first_copy / name).read_bytes()) == digest for name, digest in files.items())

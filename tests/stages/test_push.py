@@ -89,7 +89,7 @@ def report_folder(path: Path) -> Path:
     pq.write_table(pa.table({"key": ["a"], "SSIM": [0.5]}), path.parent / "scores.parquet")
     files = {
         "report.json": b"{}",
-        "report.md": b"| row | SSIM |\n",
+        "report.md": b"| row | SSIM |\nmodel: /home/ann/models/mine, digest 1.\n",
         "index.html": b"<p>page",
         "judge.parquet": b"",
     }
@@ -227,6 +227,17 @@ def test_more_files_than_a_commit_takes_go_up_in_several_with_the_manifest_last(
     assert ["manifest.json" in step for step in steps] == [False] * (len(steps) - 1) + [True]
 
 
+def test_a_manifest_that_is_there_already_comes_back_after_several_commits(
+    data: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(str(data), "hf://ann/both")
+    repository = hub.repositories["dataset", "ann/both"]
+    repository.commit({"manifest.json": content(data)["manifest.json"]})  # somebody removed all other files
+    monkeypatch.setattr(upload, "_MOST_PER_COMMIT", 4)
+    push(str(data), "hf://ann/both")
+    assert pushed(hub, "ann/both") == content(data)
+
+
 def test_a_model_goes_up_without_checkpoints_and_logs_and_edits_as_before(hub: FakeHub, tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "model")
     summary = push(str(folder), "hf://ann/editor")
@@ -252,6 +263,7 @@ def test_a_report_is_a_static_space_or_a_data_set(hub: FakeHub, tmp_path: Path) 
     _, front, body = files["README.md"].decode().split("---\n", 2)
     assert {**yaml.safe_load(front), "title": ""}.items() >= {"sdk": "static", "app_file": "index.html"}.items()
     assert "| row | SSIM |" in body
+    assert "model: mine, digest 1." in body
     assert not [name for name in files if name.startswith("judge/")]
     push(str(folder), "hf://datasets/ann/report", **options)
     card = pushed(hub, "ann/report")["README.md"].decode()
@@ -306,7 +318,8 @@ def test_frames_under_a_license_of_their_own_need_a_word(hub: FakeHub, tmp_path:
 def test_a_repository_that_everyone_may_read_is_not_taken_for_a_private_one(data: Path, hub: FakeHub) -> None:
     hub.create("ann/both")
     with pytest.raises(StorageError, match="everyone may read it") as caught:
-        push(str(data), "hf://ann/both")
+        push(str(data), "hf://ann/both@new")
+    assert list(hub.repositories["dataset", "ann/both"].branches) == ["main"]
     assert "--public" in caught.value.cure
     assert pushed(hub, "ann/both") == {}
     assert push(str(data), "hf://ann/both", private=False).visibility == "public"
@@ -382,6 +395,7 @@ def test_only_repositories_of_the_hub_are_pushed_to(url: str, data: Path, hub: F
     assert "OWNER/NAME" in caught.value.cure
 
 
-def test_a_commit_is_no_place_to_push_to(data: Path, hub: FakeHub) -> None:
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_commit_is_no_place_to_push_to(dry_run: bool, data: Path, hub: FakeHub) -> None:
     with pytest.raises(StorageError, match="a commit does not change"):
-        push(str(data), f"hf://ann/both@{'0' * 40}")
+        push(str(data), f"hf://ann/both@{'0' * 40}", dry_run=dry_run)

@@ -248,9 +248,33 @@ def test_names_are_chosen_once_and_none_stands_alone(monkeypatch: pytest.MonkeyP
         with pytest.raises(TrainingError, match="is no tracker here"):
             trackers.choose(names)
     monkeypatch.setattr(trackers, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match="--tracker trackio") as caught:
-        trackers.choose(["trackio"])
-    assert "[trackers]" in caught.value.cure
+    for name, extra in (("trackio", "trackers"), ("tensorboard", "train")):
+        with pytest.raises(MissingExtraError, match=f"--tracker {name}") as caught:
+            trackers.choose([name])
+        assert f"[{extra}]" in caught.value.cure
+
+
+@pytest.mark.parametrize("text", ["", "null", "[1]"])
+def test_a_broken_file_of_runs_costs_one_warning(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "checkpoints/trackers.json"
+    path.parent.mkdir()
+    path.write_text(text)
+    with Trackers(["tensorboard"]) as made:
+        made.start(tmp_path, start_step=2, logged_steps=2)
+    assert "trackers.json cannot be read, so trackers begin new runs" in capsys.readouterr().err
+
+
+def test_a_folder_that_a_run_left_is_not_taken_for_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python finds ./wandb as a package without files."""
+    (tmp_path / "not_installed").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(trackers.KINDS, "not_installed", tracker_kinds.WandB)
+    with pytest.raises(MissingExtraError, match="--tracker not_installed"):
+        trackers.choose(["not_installed"])
 
 
 def test_the_config_has_no_folder_and_no_password(tmp_path: Path) -> None:

@@ -25,6 +25,10 @@ def clean(folder: Path, config: dict[str, Any] | None = None) -> privacy.Cleaned
         ('{"source": "/home/ann/models/ip2p"}', '{"source": "ip2p"}'),
         ("from_pretrained('/Users/Ann/x.safetensors')", "from_pretrained('x.safetensors')"),
         ("rubrics: /root/mine.yaml\n", "rubrics: mine.yaml\n"),
+        ("--cache=/home/ann/x PATH=/a:/home/ann/y", "--cache=x PATH=/a:y"),
+        ("file:///home/ann/x", "file://x"),
+        ("/data/ann/x and /nfs/ann/y", "x and y"),
+        ('{"/home": 1, "/data/": 2}', None),  # as a tokenizer's vocabulary may have
         ("https://host/home/ann/page and ab/home/x", None),
         ('<img src="data:image/jpeg;base64,AA/home/AAAA+/mnt/Zz=">', None),
         ("put the cup in /the box/", None),
@@ -43,6 +47,14 @@ def test_a_path_of_the_recipe_counts_wherever_it_leads(tmp_path: Path) -> None:
     cleaned = clean(tmp_path, {"model": {"source": "/opt/all models/ip2p"}, "words": ["/ and", "a/b"]})
     assert cleaned.texts == {"recipe.json": b'{"source": "ip2p"}'}
     assert cleaned.replaced == {"/opt/all models/ip2p": "ip2p"}
+
+
+def test_letters_that_json_escapes_do_not_hide_a_path(tmp_path: Path) -> None:
+    """transformers and diffusers write config.json in ASCII."""
+    source = "/opt/zoë/all models/ip2p"
+    (tmp_path / "config.json").write_text(json.dumps({"a": f"{source}/unet", "b": "/home/zoë/models/x"}))
+    cleaned = clean(tmp_path, {"source": source})
+    assert cleaned.texts == {"config.json": b'{"a": "unet", "b": "x"}'}
 
 
 def test_a_path_in_a_table_is_an_error(tmp_path: Path) -> None:

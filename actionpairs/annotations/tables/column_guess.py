@@ -44,6 +44,7 @@ _UNITS = {
     "timecode": {"timecode", "tc"},
 }
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.04, 600.0  # the median of actions that anybody annotates
+_NUMERIC_SHARE = 0.95  # of the rows; the few others are mistyped, and are rejected later
 _MISSING = {"", "-", "?", "na", "n/a", "nan", "nat", "null", "none"}
 _EXCEL_ERROR = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!)")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -139,13 +140,12 @@ def _unit_of_name(parts: tuple[str, ...]) -> str:
 def _unit(span: _Span, rows: Sequence[Mapping[str, object]]) -> str:
     """The unit of a pair of columns; empty if it is open."""
     pairs = [(row.get(span.start), row.get(span.stop)) for row in rows]
-    values = tuple(value for pair in pairs for value in pair if not any(map(_is_missing, pair)))
-    written = unit_of(values)
+    pairs = [pair for pair in pairs if not any(map(_is_missing, pair))]
+    written = unit_of(tuple(value for pair in pairs for value in pair))
     if written:
         return written if span.unit in ("", written, "seconds") else ""
-    try:
-        numbers = [number(_pointed(value)) for value in values]
-    except ValueError:
+    numbers = [value for pair in map(_numbers, pairs) for value in pair]
+    if len(numbers) < 2 * _NUMERIC_SHARE * len(pairs):
         return ""
     if span.unit and span.unit != "timecode":
         return span.unit
@@ -155,8 +155,12 @@ def _unit(span: _Span, rows: Sequence[Mapping[str, object]]) -> str:
     return "seconds" if has_decimals and is_likely else ""
 
 
-def _pointed(value: object) -> object:
-    return value.replace(",", ".") if isinstance(value, str) else value
+def _numbers(pair: tuple[object, object]) -> tuple[float, ...]:
+    """A row's two times as numbers; none if one of them is mistyped."""
+    try:
+        return tuple(number(value.replace(",", ".") if isinstance(value, str) else value) for value in pair)
+    except ValueError:
+        return ()
 
 
 def _values(span: _Span, rows: Sequence[Mapping[str, object]]) -> str:

@@ -70,6 +70,9 @@ def _clip(row: Row, columns: TableColumns, times: Times) -> Clip:
         row[name] if name else "" for name in (columns.instruction, columns.verb, columns.noun, columns.group)
     )
     words = " ".join(word.strip() for word in (verb, noun) if isinstance(word, str))
+    has_verb = (
+        not isinstance(verb, str) or verb.strip()
+    )  # without one, a noun alone would name every action with it
     return Clip(
         where=row.where,
         id=row[columns.id] if columns.id else None,
@@ -80,7 +83,7 @@ def _clip(row: Row, columns: TableColumns, times: Times) -> Clip:
         group=group,
         verb=verb,
         noun=noun,
-        label=words.strip() or narration,
+        label=(words.strip() if has_verb else narration) or narration or words.strip(),
         narration=narration,
     )
 
