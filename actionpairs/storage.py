@@ -128,6 +128,8 @@ class Folder:
     def read_bytes(self, name: str) -> bytes:
         """The content of a file."""
         with self._translate_errors(name):
+            if self.is_local:
+                return self.local_path(name).read_bytes()
             return cast(bytes, self._call(name, lambda: self._system.cat_file(self._store_path(name))))
 
     def read_range(self, name: str, start: int, stop: int) -> bytes:

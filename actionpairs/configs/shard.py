@@ -29,6 +29,12 @@ class FilterConfig(Config):
     min_displacement_confidence: Share | None = None
     near_duplicate_bits: Annotated[int, Field(ge=0, le=16)] | None = None
 
+    @model_serializer(mode="wrap")
+    def _without_a_key_that_is_new(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The digest of a recipe without the key is that of versions that did not have it."""
+        content: dict[str, Any] = dump(self)
+        return {key: value for key, value in content.items() if key != "min_displacement_confidence" or value}
+
 
 class SubsetConfig(Config):
     """The `count` samples of the split `of` with the largest measure `by`, also written as a separate split.

@@ -281,7 +281,7 @@ def test_ctrl_c_stops_at_once_and_says_how_to_go_on(
     _, output = process.communicate(timeout=20)
     assert time.monotonic() - begun < 5
     assert process.returncode == 130
-    assert "run the same command again" in output
+    assert "Run the same command again" in output
     assert "Traceback" not in output
     again = started(dataset, tmp_path / "out", "--workers", "2")
     assert again.wait(timeout=60) == 0

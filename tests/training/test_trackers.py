@@ -171,7 +171,7 @@ def test_a_tracker_that_fails_costs_one_warning_and_no_row(
     monkeypatch.setattr(trackers, "_CLOSE_SECONDS", 3)
     begun = time.perf_counter()
     track(["wandb", "tensorboard"], tmp_path / "model", 0, 9)
-    assert time.perf_counter() - begun < 8
+    assert time.perf_counter() - begun < 30  # it waits for 3 s, and the machine may be busy
     assert len(metric_log.load_rows(tmp_path / "model/losses.csv")) == 9
     warnings = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
     assert sum("wandb" in line for line in warnings) == 1
