@@ -51,8 +51,7 @@ def extract(
     plan.check_names(files, config)
     source = video_source(videos, frames)
     spec = StageSpec("extract", recipe.name, config, _inputs(files, limit, source))
-    folder, rate = Folder(out), stated_rate(config.annotations)
-    _clear_without_pairs(folder, spec)
+    folder, rate = _cleared(Folder(out), spec), stated_rate(config.annotations)
     with manifest.working(folder, spec) as finished:
         todo = plan.make_plan(files, config, limit=limit)
         tasks, missing = video_tasks(todo.segments, source, folder, config)
@@ -83,14 +82,15 @@ def write_overview(
     }
 
 
-def _clear_without_pairs(folder: Folder, spec: StageSpec) -> None:
-    """Remove what another spec left here if not one pair came of it, as with a wrong unit: nothing is lost."""
+def _cleared(folder: Folder, spec: StageSpec) -> Folder:
+    """The folder, without what another spec left if not one pair came of it, as with a wrong unit."""
     if not folder.exists(manifest.MANIFEST_FILE):
-        return
+        return folder
     earlier = manifest.parse(folder.read_bytes(manifest.MANIFEST_FILE), where=f"{folder}/{manifest.MANIFEST_FILE}")
     if earlier.stage == spec.stage and earlier.spec_digest != spec.digest and not earlier.counts.get("pairs", 1):
         for name in (manifest.MANIFEST_FILE, *earlier.files, manifest.RECIPE_FILE):
             folder.remove(name)
+    return folder
 
 
 def _inputs(annotations: Sequence[str], limit: int | None, source: VideoSource) -> dict[str, str]:

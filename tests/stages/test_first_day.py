@@ -1,55 +1,73 @@
-"""The README's road for one's own videos, command by command, on three short clips and a table."""
+"""The tutorial, and the README's road for one's own videos: as they are printed, with fewer training steps."""
 
 from __future__ import annotations
 
-import os
-import re
-import shlex
-import subprocess
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import RawDataset
+from tests.first_day import clips, pages
+from tests.first_day.day import Day
 
-README = Path(__file__).parents[2] / "README.md"
-SHORTER = {
-    "train": "train.steps=3 train.warmup_steps=1 train.batch_size=2 train.sample_count=1",
-    "eval": "eval.steps=2",
-}
+ROOT = Path(__file__).parents[2]
+FEW_STEPS = "--set train.steps=3 --set train.warmup_steps=1 --set train.batch_size=2 --set train.sample_count=1"
+SHORTER = {"train": FEW_STEPS.split(), "eval": ["--set", "eval.steps=2"]}
 
-
-def own_videos_commands() -> list[list[str]]:
-    """The commands of the section "Your own videos", without those that need a GPU's editor."""
-    section = README.read_text(encoding="utf-8").partition("\n## Your own videos\n")[2].partition("\n## ")[0]
-    blocks = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("actionpairs ")]
-    return [words for words in commands if words[:2] != ["train", "table"]]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-@pytest.mark.slow
-def test_the_commands_for_ones_own_videos_run_as_they_are_printed(dataset: RawDataset, tmp_path: Path) -> None:
-    day = tmp_path / "day"
-    day.mkdir()
-    (day / "my-videos").symlink_to(dataset.videos)
-    (day / "my-table.csv").write_text(dataset.table.read_text())
-    commands = own_videos_commands()
-    assert [words[0] for words in commands] == ["extract", "shard", "train", "eval", "extract", "recipe"]
-    for words in commands:
-        changes = [part for change in SHORTER.get(words[0], "").split() for part in ("--set", change)]
-        done = subprocess.run(
-            [sys.executable, "-m", "actionpairs", *words, *changes],
-            cwd=day,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, (words, done.stderr)
-        if words[0] == "eval":
-            assert "out/report/index.html" in done.stdout
-            assert "SSIM" in done.stdout
-    assert (day / "out/report/index.html").stat().st_size > 10_000
-    assert (day / "mine.yaml").exists()
+@pytest.fixture
+def day(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Day:
+    """A folder with the tutorial's clips, which then need not be rendered again."""
+    folder = tmp_path / "day"
+    shutil.copytree(clips.rendered_once(tmp_path_factory), folder / clips.NAME)
+    return Day(folder, Path(sys.executable).parent, shorter=SHORTER)
+
+
+def test_the_tutorial_runs_as_it_is_printed(day: Day) -> None:
+    done = day.live((ROOT / "docs/tutorial.md").read_text(encoding="utf-8"))
+    assert {"demo", "extract", "shard", "train", "edit", "eval", "recipe"} <= {
+        each.command.split()[1] for each in done
+    }
+    for page in ("pairs", "shards", "report", "strict/report", "theirs"):
+        assert (day.folder / "out" / page / "index.html").stat().st_size > 10_000
+
+
+def test_the_commands_for_ones_own_videos_run_as_they_are_printed(day: Day) -> None:
+    (day.folder / "my-videos").symlink_to(day.folder / clips.NAME / "videos")
+    shutil.copy(day.folder / clips.NAME / "table.csv", day.folder / "my-table.csv")
+    done = [day.run(command) for command in own_videos_commands()]
+    assert [each.command.split()[1] for each in done] == ["extract", "shard", "train", "eval", "extract", "recipe"]
+    counts, _, scores = own_videos_output().partition("\nscore ")
+    printed = "".join(each.printed for each in done[:4])
+    assert pages.difference(with_parts_left_out(counts), printed, numbers=True) is None
+    assert pages.difference(with_parts_left_out(f"score {scores}"), printed, numbers=False) is None
+    assert (day.folder / "out/report/index.html").stat().st_size > 10_000
+    assert (day.folder / "mine.yaml").exists()
+
+
+def own_videos() -> str:
+    """The README's section for those who have videos."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Your own videos\n")[2]
+    return section.partition("\n## ")[0]
+
+
+def own_videos_commands() -> list[str]:
+    """Its commands, without those that need a GPU's editor."""
+    steps = pages.steps(own_videos())
+    commands = [command for step in steps if isinstance(step, pages.Step) for command in step.commands]
+    return [command for command in commands if command.split()[1:3] != ["train", "table"]]
+
+
+def own_videos_output() -> str:
+    """What it says that the first four commands print."""
+    [output] = [block.text for block in pages.blocks(own_videos()) if block.language == "text"]
+    return output
+
+
+def with_parts_left_out(text: str) -> str:
+    """A printed output in which other lines may stand between any two."""
+    lines = [line for line in text.splitlines() if line != pages.ELISION]
+    return "\n".join([pages.ELISION, *(part for line in lines for part in (line, pages.ELISION))])
