@@ -28,7 +28,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {  # the better name first
         "instruction", "narration", "caption", "sentence", "description", "text", "prompt", "annotation", "query",
         "narration_text", "step", "step_name", "step_description", "action", "action_name", "action_label",
         "action_description", "activity", "activity_label", "label", "label_name", "class", "class_name",
-        "behavior", "behaviour", "event", "task",
+        "behavior", "behaviour", "event", "task", "what", "what_happens", "what_is_done",
     ),
     "verb": ("verb",),
     "noun": ("noun",),
@@ -77,9 +77,9 @@ def guess(
     """
     columns = {role: _named(names, rows, role) for role in _NAMES}
     if columns["video"] is None:
-        raise _no_guess(where, "which column is the video", names)
+        raise _no_guess(where, f"which column is the video ({_such_as('video')})", names)
     if not (columns["instruction"] or columns["verb"] or columns["noun"]):
-        raise _no_guess(where, "which column says what is done", names)
+        raise _no_guess(where, f"which column says what is done ({_such_as('instruction')})", names)
     span = _span(where, names, rows, table)
     if table.rate is None and span.unit in ("frames", "timecode"):
         raise _no_guess(where, f"which `rate` the {span.unit} {span.start} and {span.stop} have", names)
@@ -205,6 +205,11 @@ def _yaml(name: str | None) -> str:
         return "null"
     is_plain = re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and name.lower() not in {"true", "false", "null"}
     return name if is_plain else "'" + name.replace("'", "''") + "'"
+
+
+def _such_as(role: str) -> str:
+    """Names that are understood."""
+    return f"understood are names such as {', '.join(_NAMES[role][:5])}"
 
 
 def _no_guess(where: str, what: str, names: Sequence[str]) -> AnnotationError:

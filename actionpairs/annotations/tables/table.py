@@ -136,6 +136,6 @@ def _check(url: str, opened: TableFile, needs: Sequence[str], table: TableFormat
         open_again = table.model_copy(update={"columns": "guess", "unit": "guess"})
         lines = column_guess.recipe_lines(_guess(url, opened, open_again))
         cure = f"Name the file's columns in the recipe. They could be:\n{lines}"
-    except AnnotationError:
-        cure = ""
+    except AnnotationError as error:
+        cure = f"Name the file's columns in the recipe: the recipe table-guess {error.message.partition(': ')[2]}"
     check_columns(opened.header_at, opened.names, needs, cure=cure)
