@@ -44,12 +44,22 @@ def test_a_finished_folder_holds_nothing_of_workers_that_were_lost(tmp_path: Pat
 def test_another_spec_is_refused(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     with manifest.working(folder, spec(pairs="1")):
-        pass
+        folder.write_bytes("made", b"")
     with (
         pytest.raises(StorageError, match="another recipe or from other inputs"),
         manifest.working(folder, spec()),
     ):
         pass
+
+
+def test_a_folder_that_another_spec_or_version_began_and_made_nothing_in_is_free(tmp_path: Path) -> None:
+    with manifest.working(Folder(tmp_path), spec(pairs="1")):
+        pass
+    content = json.loads((tmp_path / "recipe.json").read_text()) | {"package_version": "0.1.9"}
+    (tmp_path / "recipe.json").write_text(json.dumps(content))
+    with manifest.working(Folder(tmp_path), spec()):
+        pass
+    assert json.loads((tmp_path / "recipe.json").read_text())["spec_digest"] == spec().digest
 
 
 def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
@@ -96,7 +106,7 @@ def test_the_recipe_is_written_out_in_full(tmp_path: Path) -> None:
 def begun_by(folder: Path, **versions: object) -> None:
     """Make an unfinished folder what another version began."""
     with manifest.working(Folder(folder), spec()):
-        pass
+        Folder(folder).write_bytes("made", b"")
     content = json.loads((folder / "recipe.json").read_text()) | versions
     (folder / "recipe.json").write_text(json.dumps(content))
 

@@ -46,8 +46,8 @@ def noted(
 def checked(
     summary: ExtractSummary, tasks: Sequence[VideoTask], videos: Mapping[str, VideoNotes]
 ) -> ExtractSummary:
-    """The summary; raises AnnotationError if there is no pair at all, with what may explain it."""
-    if summary.pairs:
+    """The summary; raises AnnotationError if there is no pair, and times past the end are a reason for it."""
+    if summary.pairs or Reason.PAST_END not in summary.rejected:
         return summary
     for note in _unit_notes(tasks, videos):
         raise AnnotationError(

@@ -158,7 +158,8 @@ def test_kill_and_go_on_gives_the_same_bytes(dataset: RawDataset, tmp_path: Path
         time.sleep(pause)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    subprocess.run(command, check=True, capture_output=True)
+    last = subprocess.run(command, capture_output=True, text=True)
+    assert last.returncode == 0, last.stderr
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
