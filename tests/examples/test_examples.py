@@ -77,9 +77,16 @@ def write_files_of(place: str, folder: Path) -> None:
                 (folder / step.name).write_text(text, encoding="utf-8")
 
 
+def replaced(word: str) -> str:
+    """A word of a command line, or what stands for it in the small world."""
+    for pattern, text in world.REPLACED.items():
+        word = re.sub(pattern, text, word)
+    return word
+
+
 def run(example: Example, folder: Path) -> None:
     """Run one command line as it is printed; what an earlier run left at its --out is removed first."""
-    words = [re.sub("^/data/", world.DATA, word) for word in example.words]
+    words = [replaced(word) for word in example.words]
     if "--out" in words:
         old = folder / words[words.index("--out") + 1]
         shutil.rmtree(old, ignore_errors=True)

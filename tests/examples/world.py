@@ -24,7 +24,9 @@ from tests.editors import tiny_families
 
 VIDEOS = ("P01_01", "P01_02", "P02_01")  # of the tutorial's clips
 OF_SET = {"lc": VIDEOS[:1], "lc2": VIDEOS[:1], "hc": VIDEOS[1:], "shards": VIDEOS}  # no two sets share a pair
-DATA = "data/"  # stands for /data/
+DATA = "data/"
+# The only words of a command line that are replaced: a pattern, and what stands there instead.
+REPLACED = {r"^/data/": DATA, r"^train\.steps=2000$": "train.steps=3"}
 KLEIN = "black-forest-labs/FLUX.2-klein-base-4B"
 _TRAIN = {"steps": 2, "warmup_steps": 1, "batch_size": 2, "sample_count": 1, "checkpoint_every": 2}
 _SMALL_EDITOR = {"train": {"model": {"source": "tabletop"}, "resolution": 64, **_TRAIN}}
