@@ -139,7 +139,14 @@ def test_a_tracker_that_begins_later_begins_at_the_checkpoint(tmp_path: Path) ->
     assert [row["_step"] for row in wandb_rows(out) if "loss" in row] == [6, 7, 8, 9]
 
 
-class Broken(tracker_kinds.TensorBoard):
+class Startable(tracker_kinds.TensorBoard):
+    """Writes nothing: two writers in one folder would purge each other's events."""
+
+    def start(self, run: object) -> int:
+        return 1
+
+
+class Broken(Startable):
     """Fails at every call."""
 
     def log(self, *_: object) -> None:
@@ -153,7 +160,7 @@ class Unstartable(tracker_kinds.TensorBoard):
         raise ConnectionError("no network")
 
 
-class Hanging(tracker_kinds.TensorBoard):
+class Hanging(Startable):
     """Never comes back from its first call."""
 
     def log(self, *_: object) -> None:
