@@ -148,9 +148,15 @@ def _problems(error: ValidationError, merged: Mapping[str, Any]) -> Iterator[str
     for problem in error.errors():
         place = _place(problem["loc"], merged, is_missing=problem["type"] == "missing")
         if problem["type"] == "extra_forbidden":
-            yield f"unknown key `{'.'.join(place)}`{did_you_mean(place[-1], _all_keys(_Content))}"
+            yield f"unknown key `{'.'.join(place)}`{_hint(place[-1])}"
         else:
             yield f"`{'.'.join(place)}`: {problem['msg']}"
+
+
+def _hint(key: str) -> str:
+    """What an unknown key could be: one that is written otherwise, or one that belongs elsewhere."""
+    keys = _all_keys(_Content)
+    return " (a key of another section or kind)" if key in keys else did_you_mean(key, keys)
 
 
 def _place(place: Sequence[str | int], merged: Mapping[str, Any], *, is_missing: bool) -> list[str]:

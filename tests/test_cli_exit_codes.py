@@ -125,6 +125,17 @@ def test_errors_and_help_that_nobody_reads_are_a_closed_pipe_too(words: list[str
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("words", [["recipe", "list"], ["--help"], ["extract", "--help"]])
+def test_output_to_a_full_disk_is_an_error_with_a_cure(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([*COMMAND, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == ExitCode.ERROR
+    assert "No space left" in result.stderr
+    assert "cure:" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_broken_connection_is_not_taken_for_a_closed_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     def stats(*_: object, **__: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")

@@ -181,6 +181,10 @@ def test_of_several_processes_one_prints(monkeypatch: pytest.MonkeyPatch) -> Non
     assert the_one_line(invoke(*words, WORLD_SIZE="2", RANK="0"))["out"] == "out"
 
 
+def test_an_empty_number_of_processes_is_one() -> None:
+    assert invoke("recipe", "check", "table", WORLD_SIZE="").exit_code == 0
+
+
 def test_a_closed_stderr_ends_no_run_and_sends_no_line_to_stdout(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,6 +30,12 @@ def test_a_typo_gets_did_you_mean(tmp_path: Path) -> None:
         recipe.load(path)
 
 
+def test_a_key_of_another_section_is_not_suggested_for_itself(tmp_path: Path) -> None:
+    path = write(tmp_path, "extends: table\nshard: {filters: {unit: frames}}")
+    with pytest.raises(RecipeError, match=r"`shard\.filters\.unit` \(a key of another section or kind\)"):
+        recipe.load(path)
+
+
 def test_an_unknown_name_gets_did_you_mean() -> None:
     with pytest.raises(RecipeError, match="did you mean `table`"):
         recipe.load("tabel")

@@ -50,8 +50,8 @@ def serve(
             announce(str(page.blocks.local_url))
             while True:
                 time.sleep(3600)
-        except KeyboardInterrupt:
-            return  # the usual way to end it
+        except KeyboardInterrupt:  # the usual way to end it
+            print("stopping …", file=sys.stderr, flush=True)  # gradio takes some seconds
         finally:
             page.answers.stop()
             page.blocks.close(verbose=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ import click
 from actionpairs.cli import failures
 from actionpairs.cli.completion import complete_files
 from actionpairs.cli.verbosity import shared_options
-from actionpairs.errors import ActionpairsError, StoppedError
+from actionpairs.errors import ActionpairsError, StoppedError, StorageError, one_line
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -77,6 +78,13 @@ def _own_ends() -> Iterator[None]:
         if failures.silence_closed_streams():
             raise failures.ClosedPipeError from None
         raise ConnectionError(f"a connection was closed: {error}") from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise StorageError(  # where the output goes to a file, that too
+            f"Nothing more can be written: {one_line(error)}.",
+            cure="Free some space, and run the same command again.",
+        ) from None
 
 
 @contextmanager

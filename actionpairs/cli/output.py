@@ -13,6 +13,7 @@ import click
 
 from actionpairs import summary_lines
 from actionpairs.cli.verbosity import is_quiet
+from actionpairs.processes import is_first
 
 
 def print_summary(summary: Any, as_json: bool, *, page: str | None = None) -> None:
@@ -74,7 +75,7 @@ def emit(text: str, *, err: bool = False, color: bool | None = None) -> None:
 
     color: whether escape codes in the text stay; by default they do on a terminal.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or os.environ.get("RANK", "0") == "0":
+    if is_first():
         printable = text.encode(errors="replace").decode()  # a file's name may have bytes that are no letters
         click.echo(printable, err=err, color=color)
 

@@ -47,8 +47,8 @@ def report_id(report: Report) -> str:
     """Name a report by everything that it measured. Human ratings take no part."""
     content = asdict(replace(report, human_ratings=(), raters=0))
     del content["trust"], content["first_to_read"]  # which follow from the ratings too
-    for name in ("pictures", "recognition"):
-        if content[name] is None:
+    for name in ("pictures", "recognition", "calibrated"):
+        if not content[name]:
             del content[name]  # so that answers to a report of an earlier version still find it
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

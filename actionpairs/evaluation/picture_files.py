@@ -14,10 +14,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
 _ORIENTATION = 0x0112  # the EXIF tag
 _EXCHANGED = 5  # from this orientation on, width and height are exchanged
-_BROKEN = (
-    *(UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError),
-    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
-)
+_BROKEN = UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError
 _DEEP_MODES = {"I;16", "I;16L", "I;16B", "I;16N", "I"}  # grey of 16 bits; Pillow makes 8 bits of 16-bit RGB itself
 
 
@@ -57,11 +54,12 @@ def size(data: bytes) -> tuple[int, int] | None:
 
 @contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
-    with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        if image.format == "EPS":  # Pillow would start Ghostscript, which runs the file as a program
-            raise UnidentifiedImageError
-        yield image
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # a large photo; twice that is an error
+        with Image.open(io.BytesIO(data)) as image:
+            if image.format == "EPS":  # Pillow would start Ghostscript, which runs the file as a program
+                raise UnidentifiedImageError
+            yield image
 
 
 def _to_rgb(image: Image.Image, treatments: list[str]) -> DecodedPicture:

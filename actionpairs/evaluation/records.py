@@ -187,7 +187,8 @@ class Report:
 
     `samples` and every row's `edits` are sorted by key. `differences` are between models, and from each model
     to the copy. `human_ratings` are those of so many `raters`; there are none before raters have answered.
-    `trust` is how far scores follow them. `first_to_read`: which score to read first, and why.
+    `trust` is how far scores follow them. `first_to_read`: which score to read first, and why. `calibrated`: the
+    columns of a judge that told right from wrong about known pairs.
     `pictures` is None in reports of earlier versions, whose pictures are all squares. `recognition` is None
     without a recognizer, and in reports of earlier versions.
     """
@@ -206,3 +207,4 @@ class Report:
     recognition: Recognition | None = None
     trust: tuple[ScoreTrust, ...] = ()
     first_to_read: str = ""
+    calibrated: tuple[str, ...] = ()

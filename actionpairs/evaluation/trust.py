@@ -144,17 +144,14 @@ def _numbers(estimate: Estimate | None) -> tuple[float | None, float | None, flo
     return estimate.value, estimate.low, estimate.high, estimate.count
 
 
-def first_to_read(report: Report, *, calibrated: Sequence[str] = ()) -> str:
-    """Which score to read first and why, in a sentence or two.
-
-    calibrated: the columns of a judge that was right about known pairs, more often than chance.
-    """
+def first_to_read(report: Report) -> str:
+    """Which score to read first and why, in a sentence or two."""
     of_action = [each for each in report.trust if each.about == "action"]
     compared = [each for each in of_action if each.edits_rho is not None and each.edits_low is not None]
     if compared:
         return _from_raters(compared, report.raters)
     names = {score.name for row in report.rows for score in row.scores}
-    judged = next((name for name in calibrated if name in names), None)
+    judged = next((name for name in report.calibrated if name in names), None)
     unknown = f"{_why_unknown(report.raters)} {_IN_GENERAL}"
     if judged:
         reason = "about pairs with a known answer, this judge tells right from wrong (Methods)"

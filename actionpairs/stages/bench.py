@@ -211,7 +211,8 @@ def _score(
         recipe_digest=config.digest(),
         pictures=pictures,
     )
-    return replace(report, first_to_read=trust.first_to_read(report, calibrated=judge_of.calibrated))
+    report = replace(report, calibrated=judge_of.calibrated)
+    return replace(report, first_to_read=trust.first_to_read(report))
 
 
 def _metrics(questions: Questions, inputs: MetricInputs, judging: VlmJudge | None) -> tuple[AnyMetric, ...]:

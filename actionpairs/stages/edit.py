@@ -56,6 +56,7 @@ def edit(
     pair of guidance scales, s_i (image) and s_c (text), and a column per seed, the input first. Raises
     ActionpairsErrors.
     """
+    _check_instruction(instruction)
     kind, pictures = _kind(out), [_load_picture(path) for path in (image, *references)]
     editor = load(model, lora=lora, quantize=quantize, device=device)
     own, seeds = editor.defaults, seeds or (range(4) if grid else (0,))
@@ -126,6 +127,11 @@ def _labels(editor: Editor, scales: Sequence[tuple[float, float]]) -> list[str]:
 
 
 _FACTORS = 2 / 3, 1, 4 / 3  # of the model's own text guidance, on a grid
+
+
+def _check_instruction(instruction: str) -> None:
+    if not instruction.strip():
+        raise ScoreError("The instruction is empty.", cure='Say what should be done, as in "close the drawer".')
 
 
 def _kind(out: str) -> str:
@@ -235,8 +241,9 @@ def decode(data: bytes, *, name: str) -> np.ndarray:
     """A file of any kind of picture as H W 3 uint8. name: the file's, for the ScoreError if it is none."""
     picture = picture_files.decode(data)
     if picture is None:
+        what = "not a picture that can be read, or of more than 178 million pixels" if data else "an empty file"
         raise ScoreError(
-            f"{name}: {'an empty file' if not data else 'not a picture that can be read'}.",
+            f"{name}: {what}.",
             cure="Give a PNG, JPEG, WebP or AVIF file; a phone's HEIC must be exported as one of them.",
         )
     return picture.pixels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,6 +21,7 @@ from actionpairs.evaluation.rows import Compared, score_rows
 from actionpairs.manifest import FileDigest, StageSpec
 from actionpairs.metrics import available
 from actionpairs.metrics.metric import MetricInputs
+from actionpairs.processes import world_size
 from actionpairs.recipe import Recipe, load
 from actionpairs.recognition import labels
 from actionpairs.report import files, gallery
@@ -97,9 +97,9 @@ def _finish(
 
 def _refuse_several_processes() -> None:
     """Raise ScoreError under torchrun: several processes would make the same edits in the same folder."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if world_size() > 1:
         raise ScoreError(
-            f"eval works in one process, and {os.environ['WORLD_SIZE']} were started.",
+            f"eval works in one process, and {world_size()} were started.",
             cure="Run it without torchrun; one eval per GPU, each with its own --model and --out, share the work.",
         )
 
@@ -172,7 +172,8 @@ def _score(
         pictures=pictures,
     )
     report = recognizer_accuracy.added(report, metrics)
-    return replace(report, first_to_read=trust.first_to_read(report, calibrated=judge_of.calibrated))
+    report = replace(report, calibrated=judge_of.calibrated)
+    return replace(report, first_to_read=trust.first_to_read(report))
 
 
 def _unseen(source: Folder, chosen: Sequence[Example]) -> set[str]:

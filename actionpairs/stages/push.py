@@ -23,8 +23,8 @@ from actionpairs.version import PACKAGE_VERSION
 class PushSummary:
     """The result of `push`.
 
-    visibility: private or public. sent, megabytes: files that were not there, and their size; in a dry run, all
-    that go up. present: files that were there. others: files of the repository that are not of this folder, and
+    visibility: private or public. new_files, megabytes: files that were not there, and their size; in a dry run,
+    all of them. present: files that were there. others: files of the repository that are not of this folder, and
     stay. shortened: paths of this machine, and what stands there in their place. url: what reads it back, with its
     commit; empty in a dry run, like `out`, the repository's page.
     """
@@ -33,7 +33,7 @@ class PushSummary:
     content: str
     repository: str
     visibility: str
-    sent: int
+    new_files: int
     megabytes: float
     present: int
     others: int
@@ -92,7 +92,7 @@ def _plan(
         content=pushed.content,
         repository=where.url,
         visibility="private" if state.private else "public",
-        sent=len(missing),
+        new_files=len(missing),
         megabytes=round(sum(file.digest.size_bytes for file in missing.values()) / 1e6, 1),
         present=len(files) - len(missing),
         others=len(others),

@@ -44,7 +44,7 @@ def run() -> SelfTest:
         error = f"{failure.message} {failure.cure}"
     except Exception as failure:  # whatever a broken library raises is what doctor is asked for
         error = f"{type(failure).__name__}: {failure}"
-    return SelfTest(not error, round(time.monotonic() - start, 1), tuple(steps), " ".join(error.split())[:600])
+    return SelfTest(not error, round(time.monotonic() - start, 1), tuple(steps), " ".join(error.split()))
 
 
 def _steps(folder: Path) -> Iterator[str]:

@@ -17,6 +17,7 @@ from accelerate.utils import (
 )
 
 from actionpairs.errors import TrainingError
+from actionpairs.processes import world_size
 from actionpairs.training.fsdp import plugin
 
 _TIMEOUT = timedelta(hours=12)  # the first process encodes every picture; NCCL would give up after ten minutes
@@ -41,8 +42,7 @@ def create_accelerator(
     chosen = _parse_device(device)
     if chosen is not None and chosen.index is not None:
         torch.cuda.set_device(chosen)
-    if fsdp and int(os.environ.get("WORLD_SIZE", "1")) < 2:
-        raise _fsdp_needs_gpus()  # before accelerate sees the plugin: it would keep it in the environment
+    _check_processes(fsdp=fsdp)
     if not (PartialState._shared_state and PartialState().num_processes > 1):
         # accelerate keeps one state for the life of a process, but a second run may need another device.
         AcceleratorState._reset_state(reset_partial_state=True)
@@ -67,6 +67,17 @@ def create_accelerator(
 def _handlers(*, find_unused: bool) -> list[KwargsHandler]:
     ddp = DistributedDataParallelKwargs(find_unused_parameters=find_unused)
     return [InitProcessGroupKwargs(timeout=_TIMEOUT), ddp]
+
+
+def _check_processes(*, fsdp: bool) -> None:
+    """Raise TrainingError if their number is none, or one for FSDP, before accelerate sees it."""
+    if not os.environ.get("WORLD_SIZE", "1").isdecimal():
+        raise TrainingError(
+            f"WORLD_SIZE is {os.environ['WORLD_SIZE']!r}, which is no number of processes.",
+            cure="Unset it, or start the run with torchrun, which sets it.",
+        )
+    if fsdp and world_size() < 2:
+        raise _fsdp_needs_gpus()  # accelerate would keep the plugin in the environment
 
 
 def _choose_kernels(*, deterministic: bool) -> None:

@@ -231,4 +231,5 @@ def _describe_disk(sizes: Sizes) -> Iterator[str]:
 
 
 def _size(count: int, text: str) -> str:
-    return f"{count / _GIB:>12,.1f} GiB  {text}"
+    value, unit = (count / _GIB, "GiB") if count == 0 or count >= _GIB / 20 else (count / 2**20, "MiB")
+    return f"{value:>12,.1f} {unit}  {text}"

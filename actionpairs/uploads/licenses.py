@@ -49,4 +49,5 @@ def doubts_of(source: Mapping[str, Any], dataset: str) -> Iterator[str]:
 
 
 def _is_free(license_id: str) -> bool:
-    return license_id.startswith(_FREE) and "-nd" not in license_id
+    lower = license_id.lower()  # SPDX writes CC-BY-4.0 what the hub calls cc-by-4.0
+    return lower.startswith(_FREE) and "-nd" not in lower

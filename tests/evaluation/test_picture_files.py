@@ -114,6 +114,13 @@ def test_what_is_no_whole_picture_is_none(data: bytes) -> None:
     assert picture_files.decode(data) is None
 
 
+def test_a_large_photo_is_a_picture() -> None:
+    """Phones make 108 and 200 million pixels; Pillow warns above 89 and refuses above 178."""
+    photo = encoded(Image.fromarray(np.zeros((9_000, 12_000), np.uint8)), "PNG")
+    assert picture_files.size(photo) == (12_000, 9_000)
+    assert decoded(photo).pixels.shape == (9_000, 12_000, 3)
+
+
 def test_a_picture_of_billions_of_pixels_is_none() -> None:
     header = bytearray(PNG)
     header[16:24] = (60_000).to_bytes(4, "big") * 2

@@ -156,6 +156,13 @@ def test_few_samples_have_no_interval_however_many_rows_edited_them(tmp_path: Pa
     assert "Nobody" not in few.first_to_read
 
 
+def test_answers_that_decide_nothing_leave_a_calibrated_judge_first(tmp_path: Path) -> None:
+    report = replace(made_report(), calibrated=("good",))
+    made = rated(tmp_path, report, keep=2 / SAMPLES)
+    assert made.first_to_read.startswith("Read good first: about pairs with a known")
+    assert human_eval.report_id(report) != human_eval.report_id(made_report())
+
+
 def test_the_best_of_many_scores_must_follow_more_clearly_than_one_alone() -> None:
     one = ScoreTrust("lucky", "action", 0.3, 0.03, 0.5, 90, None, None, None, 0)
     others = [replace(one, score=f"s{n}", edits_rho=0.0, edits_low=-0.3) for n in range(11)]
@@ -170,7 +177,9 @@ def test_without_raters_a_calibrated_judge_comes_first_then_motion_and_the_repor
     None
 ):
     report = made_report()
-    assert trust.first_to_read(report, calibrated=["good"]).startswith("Read good first: about pairs with a known")
+    assert trust.first_to_read(replace(report, calibrated=("good",))).startswith(
+        "Read good first: about pairs with a known"
+    )
     assert "Nobody has rated" in trust.first_to_read(report)
     row = report.rows[0]
     moving = replace(row, scores=(replace(row.scores[0], name="motion alignment"),))

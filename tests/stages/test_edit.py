@@ -50,6 +50,14 @@ def test_a_wide_picture_stays_wide(world: Path, tmp_path: Path) -> None:
     assert run(world, tmp_path / "out.png").shape == (50, 80, 3)
 
 
+def test_an_empty_instruction_is_an_error(world: Path, tmp_path: Path) -> None:
+    with pytest.raises(ScoreError, match="instruction is empty"):
+        stage.edit(
+            str(world / "model"), str(world / "wide.jpg"), "  ", out=str(tmp_path / "out.png"), device="cpu"
+        )
+    assert not (tmp_path / "out.png").exists()
+
+
 def test_a_square_edit_is_of_the_middle_of_the_picture(world: Path, tmp_path: Path) -> None:
     assert run(world, tmp_path / "out.png", square=True).shape == (64, 64, 3)
     picture = np.zeros((64, 128, 3), np.uint8)

@@ -116,7 +116,11 @@ def test_shards_go_up_in_one_commit_and_are_read_back(data: Path, hub: FakeHub, 
     repository = hub.repositories["dataset", "ann/both"]
     assert pushed(hub, "ann/both") == content(data)
     assert (len(repository.commits), repository.private) == (2, True)
-    assert (summary.sent, summary.present, summary.out) == (len(content(data)), 0, f"{hub.url}/datasets/ann/both")
+    assert (summary.new_files, summary.present, summary.out) == (
+        len(content(data)),
+        0,
+        f"{hub.url}/datasets/ann/both",
+    )
     near, far = Folder(data), Folder(summary.url)
     entries = shards.load_entries(far, "both-train")
     assert entries == shards.load_entries(near, "both-train")
@@ -160,12 +164,12 @@ def test_what_is_there_is_not_sent_again_and_nothing_is_removed(data: Path, hub:
     push(str(data), "hf://ann/both")
     repository, sent = hub.repositories["dataset", "ann/both"], len(hub.uploaded)
     again = push(str(data), "hf://ann/both")
-    assert (again.sent, again.present, len(hub.uploaded)) == (0, len(content(data)), sent)
+    assert (again.new_files, again.present, len(hub.uploaded)) == (0, len(content(data)), sent)
     assert again.url.endswith(repository.branches["main"])
     files = {**repository.files("main"), "README.md": b"changed on the hub", "notes.txt": b"mine"}
     repository.commit(files)
     mended = push(str(data), "hf://ann/both", message="mended")
-    assert (mended.sent, mended.others, repository.messages[-1]) == (1, 1, "mended")
+    assert (mended.new_files, mended.others, repository.messages[-1]) == (1, 1, "mended")
     assert pushed(hub, "ann/both") == {**content(data), "notes.txt": b"mine"}
 
 
@@ -312,7 +316,7 @@ def test_frames_under_a_license_of_their_own_need_a_word(hub: FakeHub, tmp_path:
     assert "under which license my clips may be passed on" in caught.value.message
     assert "--i-have-the-right" in caught.value.cure
     assert hub.requests == []
-    assert push(str(folder), "hf://ann/both", i_have_the_right=True).sent > 0
+    assert push(str(folder), "hf://ann/both", i_have_the_right=True).new_files > 0
 
 
 def test_a_repository_that_everyone_may_read_is_not_taken_for_a_private_one(data: Path, hub: FakeHub) -> None:
@@ -351,7 +355,7 @@ def test_paths_of_this_machine_do_not_go_up(hub: FakeHub, tmp_path: Path) -> Non
     assert {name: FileDigest.of(files[name]).sha256 for name in listed} == {
         name: digest["sha256"] for name, digest in listed.items()
     }
-    assert push(str(folder), "hf://ann/editor").sent == 0
+    assert push(str(folder), "hf://ann/editor").new_files == 0
 
 
 def test_a_dry_run_asks_the_hub_nothing(data: Path, hub: FakeHub) -> None:
@@ -359,7 +363,7 @@ def test_a_dry_run_asks_the_hub_nothing(data: Path, hub: FakeHub) -> None:
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
     assert (summary["repository"], summary["url"]) == ("hf://datasets/ann/both", "")
-    assert summary["sent"] == len(content(data))
+    assert summary["new_files"] == len(content(data))
     assert hub.requests == []
 
 

@@ -25,6 +25,13 @@ def test_kernels_are_deterministic_only_on_request() -> None:
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+def test_a_number_of_processes_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch script that exports an unset variable makes it empty."""
+    monkeypatch.setenv("WORLD_SIZE", "")
+    with pytest.raises(TrainingError, match="WORLD_SIZE is ''"):
+        devices.create_accelerator("cpu")
+
+
 def test_fsdp_on_one_device_is_refused() -> None:
     with pytest.raises(TrainingError, match="does not have them"):
         devices.create_accelerator("cpu", fsdp=True)

@@ -84,6 +84,8 @@ def test_a_path_in_the_header_of_adapters_is_an_error(tmp_path: Path) -> None:
         ("cc-by-sa-4.0", True),
         ("apache-2.0", True),
         ("mit", True),
+        ("CC-BY-4.0", True),
+        ("CC-BY-ND-4.0", False),
         ("cc0-1.0", True),
         ("cc-by-nd-4.0", False),
         ("cc-by-nc-nd-4.0", False),

@@ -215,6 +215,7 @@ def _such_as(role: str) -> str:
 def _no_guess(where: str, what: str, names: Sequence[str]) -> AnnotationError:
     return AnnotationError(
         f"{where}: cannot tell {what}; the columns are: {name_list(names)}.",
-        cure="State it in the recipe, under `extract.annotations`: `columns`, `unit`, and `rate` for frames. "
+        cure="State it in the recipe, under `extract.annotations`: `columns`, `unit`, and `rate` for frames; or "
+        "as an option, such as `--set extract.annotations.unit=seconds`. "
         "The first line must have the names of the columns.",
     )
