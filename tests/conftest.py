@@ -22,6 +22,11 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 CELL, BITS = 12, 12
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the tests of the longest fixture, so that no second worker takes some of them at the end."""
+    items.sort(key=lambda item: item.path.name != "test_zoo.py")
+
+
 @pytest.fixture
 def shared() -> Path:
     """The folder of real clips and annotation files; the test is skipped where it is not there."""

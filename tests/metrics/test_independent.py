@@ -64,6 +64,7 @@ def test_resizing_is_an_antialiased_bicubic_that_rounds_nothing(shape: tuple[int
     assert np.abs(features.resize(independent.pictures(shape)[0], side) - rounded).mean() > 0.1
 
 
+@pytest.mark.slow
 def test_a_resize_that_does_not_average_or_that_rounds_would_be_noticed(inception_file: str) -> None:
     """What other tools do (Parmar et al. 2022): both change FID by more than 1e-4."""
     edits, truths = sets((601, 455))

@@ -48,6 +48,7 @@ def assert_matches(plan: Mapping[str, Any], out: Path, *, step: int) -> None:
     assert moments == plan["bytes_moments"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_curves")
 def test_a_run_from_nothing_writes_what_was_planned(squares: Path, tmp_path: Path) -> None:
     path = recipe(tmp_path, EDITOR, flip=0.5)

@@ -46,7 +46,7 @@ def _fast_and_keyed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(retries, "_FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(retries, "_FIRST_WAIT_SECONDS", 0.001)
 
 
 def make_world(root: Path, *, count: int) -> Path:

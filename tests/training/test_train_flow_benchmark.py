@@ -29,6 +29,7 @@ def benchmark_module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("train_flow")
 
 
+@pytest.mark.slow
 def test_the_command_compares_every_setting_on_a_cpu(
     benchmark_module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
