@@ -18,6 +18,7 @@ from actionpairs.configs import Config
 from actionpairs.errors import StorageError
 from actionpairs.file_lock import locked_file
 from actionpairs.records import Subset
+from actionpairs.spec_difference import difference
 from actionpairs.storage import Folder
 from actionpairs.version import PACKAGE_VERSION, SCHEMA_VERSION
 
@@ -155,8 +156,9 @@ def load(folder: Folder, *, stage: str, oldest: int = SCHEMA_VERSION) -> Manifes
     """
     if not folder.exists(MANIFEST_FILE):
         _check_not_half_replaced(folder)
+        what = f"no {MANIFEST_FILE}" if folder.names() else "no such folder, or an empty one"
         raise StorageError(
-            f"{folder}: no {MANIFEST_FILE}, so `{stage}` has not finished here.",
+            f"{folder}: {what}, so `{stage}` has not finished here.",
             cure=f"Check the path, or run `actionpairs {stage}` again: it continues where it stopped.",
         )
     manifest = parse(folder.read_bytes(MANIFEST_FILE), where=f"{folder}/{MANIFEST_FILE}")
@@ -243,25 +245,26 @@ def _check_owner(folder: Folder, spec: StageSpec) -> None:
     is_finished = MANIFEST_FILE in names
     if not is_finished:
         _check_not_half_replaced(folder)
-    digest, schema, package = _owner(folder)
+    owner = _owner(folder)
+    digest, schema, package = owner["spec_digest"], owner["schema_version"], owner["package_version"]
     if schema != SCHEMA_VERSION and is_finished:  # its keys have other names, so its digest says nothing
         load(folder, stage=spec.stage)
     if schema == SCHEMA_VERSION and digest != spec.digest:
         raise StorageError(
-            f"{folder}: made by another recipe or from other inputs ({digest}, not {spec.digest}).",
+            f"{folder}: made {difference(owner, spec.config.model_dump(mode='json'), spec.inputs)}.",
             cure=f"Choose another --out, or remove it; its {RECIPE_FILE} says what it was made of.",
         )
     if not is_finished and (schema, package) != (SCHEMA_VERSION, PACKAGE_VERSION):
         raise _mixed_versions(folder, package, schema)
 
 
-def _owner(folder: Folder) -> tuple[str, int, str]:
-    """The digest of the spec that a folder was begun for, and the versions that began it."""
+def _owner(folder: Folder) -> dict[str, Any]:
+    """What a folder was begun for: the content of its recipe.json, with the versions that began it."""
+    unknown = {"spec_digest": "unknown", "schema_version": SCHEMA_VERSION, "package_version": PACKAGE_VERSION}
     try:
-        owner = _with_versions(json.loads(folder.read_bytes(RECIPE_FILE)))
-        return owner["spec_digest"], owner["schema_version"], owner["package_version"]
+        return {**unknown, **_with_versions(json.loads(folder.read_bytes(RECIPE_FILE)))}
     except (ValueError, TypeError, KeyError, AttributeError):
-        return "unknown", SCHEMA_VERSION, PACKAGE_VERSION
+        return unknown
 
 
 def _mixed_versions(folder: Folder, package: str, schema: int) -> StorageError:

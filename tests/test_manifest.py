@@ -46,10 +46,29 @@ def test_another_spec_is_refused(tmp_path: Path) -> None:
     with manifest.working(folder, spec(pairs="1")):
         folder.write_bytes("made", b"")
     with (
-        pytest.raises(StorageError, match="another recipe or from other inputs"),
+        pytest.raises(StorageError, match=r"made from other inputs \(pairs\)\."),
         manifest.working(folder, spec()),
     ):
         pass
+
+
+def test_a_folder_of_another_recipe_names_the_keys_that_differ(tmp_path: Path) -> None:
+    folder, old = Folder(tmp_path), StageSpec("shard", "test", FilterConfig(min_change=0.5), {"pairs": "1"})
+    with manifest.working(folder, old):
+        folder.write_bytes("made", b"")
+    with pytest.raises(StorageError, match=r"by another recipe \(min_change\) and from other inputs \(pairs\)\."):
+        manifest.working(folder, spec(pairs="2")).__enter__()
+    recipe = tmp_path / "recipe.json"
+    content = json.loads(recipe.read_text())
+    for damage in ({"config": 1, "inputs": None}, {"config": {}, "inputs": {}}):
+        recipe.write_text(json.dumps({**content, **damage}))
+        with pytest.raises(StorageError, match="made "):
+            manifest.working(folder, spec(pairs="2")).__enter__()
+
+
+def test_a_folder_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="pair: no such folder, or an empty one, so `extract` has not finished"):
+        manifest.load(Folder(tmp_path / "pair"), stage="extract")
 
 
 def test_a_folder_that_another_spec_or_version_began_and_made_nothing_in_is_free(tmp_path: Path) -> None:

@@ -119,10 +119,12 @@ def _split_numbers(
     numbers = np.array(splits.assign(config, ids.to_pylist(), *map(_shared_strings, columns)), np.int16)
     sizes = dict(zip(config.names, np.bincount(numbers, minlength=len(config.names)).tolist(), strict=True))
     if not sizes[config.train] or any(sizes[name] < count for name, count in config.tests.items()):
+        first = next(iter(config.tests), config.train)
         raise ShardError(
             f"{where}: {len(numbers)} pairs are kept, but the test splits hold out {sum(config.tests.values())}, "
             f"which leaves {sizes[config.train]} to train.",
-            cure="Extract more, loosen `shard.filters`, or hold out less in `shard.splits`.",
+            cure="Extract more, loosen `shard.filters`, or hold out less, such as "
+            f"`--set shard.splits.tests.{first}=1`.",
         )
     return numbers
 

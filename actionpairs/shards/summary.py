@@ -12,7 +12,7 @@ class ShardSummary:
 
     `subsets` counts the samples that stand in a second split besides their own, `unsure` the samples that could
     not be ranked for it because their displacement is unsure, `instructions` the pairs whose instruction is not
-    that of extract, by where it is from.
+    that of extract, by where it is from, `notes` what would be too little to train on or to test with.
     """
 
     out: str
@@ -23,3 +23,4 @@ class ShardSummary:
     lost: int = 0  # workers and nodes of a cluster that went away, and whose part was done elsewhere
     instructions: Mapping[str, int] = field(default_factory=dict)  # source → count
     unsure: Mapping[str, int] = field(default_factory=dict)  # subset → count
+    notes: tuple[str, ...] = ()

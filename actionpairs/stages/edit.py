@@ -175,14 +175,19 @@ _FAR = 2.0  # times
 def size_warnings(own: Defaults, picture: np.ndarray, fitted: np.ndarray) -> Iterator[str]:
     """What the edit's size means, if it is far below that of the picture. picture, fitted: H W 3 uint8."""
     (tall, wide), (height, width) = picture.shape[:2], fitted.shape[:2]
-    if tall * wide > (_SHRINKS * _SHRINKS) * height * width:
+    most = _SHRINKS if own.resolution >= _LARGE else _SHRINKS_SMALL
+    if tall * wide > most**2 * height * width:
         yield (
             f"the model was trained at {own.resolution} pixels, so of this picture of {wide} × {tall} it makes "
             f"an edit of {width} × {height}."
         )
 
 
-_SHRINKS = 8.0  # times along a side; a phone's photo shrinks 7 times for a model of 512 pixels
+_LARGE = 256  # pixels; an edit by a smaller model is a thumbnail
+_SHRINKS, _SHRINKS_SMALL = (
+    8.0,
+    2.0,
+)  # times along a side; a phone's photo shrinks 7 times for a model of 512 pixels
 
 
 def sheet(

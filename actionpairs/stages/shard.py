@@ -31,6 +31,7 @@ from actionpairs.shards.parallel_writing import write_shards_in_parallel
 from actionpairs.shards.summary import ShardSummary
 from actionpairs.storage import Folder
 
+_FEW_TO_TRAIN, _FEW_TO_TEST = 50, 10  # pairs
 _MAX_OPEN_SHARDS = 960  # many systems allow a process 1,024 open files
 _CACHE_FOLDER = "language_model"
 _INSTRUCTIONS = "instructions: "  # before the names of their counts in the manifest
@@ -62,14 +63,14 @@ def shard(
     with manifest.working(folder, spec) as finished:
         assignment = assign_splits(all_facts(source), config.filters, config.splits, where=str(source))
         if finished:
-            return _summarize(out, assignment, _instruction_counts(finished.counts))
+            return _summarize(out, config, assignment, _instruction_counts(finished.counts))
         assignment, instructions = _with_instructions(assignment, config, folder, cache, concurrency)
         index, files, lost = _write(source, folder, config, assignment, executor, workers)
         files |= _write_pages(folder, source, config, assignment, index)
         counts = {**index.samples_per_split, "dropped": len(assignment.dropped)}
         counts |= {f"{_INSTRUCTIONS}{name}": count for name, count in instructions.items()}
         manifest.finish(folder, spec, counts=counts, files=files, subsets=assignment.subsets)
-    return _summarize(out, assignment, instructions, lost)
+    return _summarize(out, config, assignment, instructions, lost)
 
 
 def _write(
@@ -145,7 +146,7 @@ def _write_pages(
 
 
 def _summarize(
-    out: str, assignment: SplitAssignment, instructions: Mapping[str, int], lost: int = 0
+    out: str, config: ShardConfig, assignment: SplitAssignment, instructions: Mapping[str, int], lost: int = 0
 ) -> ShardSummary:
     return ShardSummary(
         out,
@@ -156,4 +157,15 @@ def _summarize(
         lost,
         instructions,
         assignment.unsure,
+        tuple(_notes(config, assignment.counts)),
     )
+
+
+def _notes(config: ShardConfig, counts: Mapping[str, int]) -> Iterator[str]:
+    """What is so little that training or scores say nothing."""
+    pairs = counts.get(config.splits.train, 0)
+    if pairs < _FEW_TO_TRAIN:
+        yield f"{config.splits.train} has {pairs:,} pairs: an editor learns little from fewer than about 100."
+    for name in config.splits.tests:
+        if counts.get(name, 0) < _FEW_TO_TEST:
+            yield f"{name} has {counts.get(name, 0):,} pairs: scores of so few say little; 100 or more are better."

@@ -27,12 +27,16 @@ from actionpairs.training.train_recognizer import train_recognizer
 CARD_FILE = "README.md"
 _CACHE = "cache"
 _WORK_FOLDERS = (_CACHE, "checkpoints")  # needed to resume, not to use the model; removed at the end
+_PICTURES = metric_log.PICTURE_FILE, "samples"
 _LOGS = (metric_log.TABLE_FILE, *trackers.FOLDERS)  # they hold speeds, so their bytes vary from run to run
 
 
 @dataclass(frozen=True, slots=True)
 class TrainSummary:
-    """The result of a training run: steps done, of how many, and the final means of the losses."""
+    """The result of a training run: steps done, of how many, and the final means of the losses.
+
+    pictures: where its curves and the edits of its sample points are, to look at.
+    """
 
     out: str
     task: str
@@ -41,6 +45,7 @@ class TrainSummary:
     steps: int
     counts: Mapping[str, int]
     losses: Mapping[str, float]
+    pictures: tuple[str, ...] = ()
 
 
 # 10 parameters: the options of the command.
@@ -186,4 +191,5 @@ def _summary(
         steps=config.steps,
         counts=counts,
         losses=metric_log.final_means(folder.local_path(metric_log.TABLE_FILE)),
+        pictures=tuple(str(path) for path in map(folder.local_path, _PICTURES) if path.exists()),
     )

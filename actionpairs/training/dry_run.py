@@ -19,7 +19,7 @@ from actionpairs.data.examples import Example, Shape
 from actionpairs.editors.editor import Editor
 from actionpairs.training import memory, without_weights
 from actionpairs.training.conditionings import meetings
-from actionpairs.training.editor_setup import sampler_of
+from actionpairs.training.editor_setup import cut_note, sampler_of
 from actionpairs.training.memory import Memory
 
 _ARRAY_HEADER = 128  # bytes of a .npy file before its numbers
@@ -31,7 +31,7 @@ class Work:
     """What is trained on what, and for how long.
 
     weights: the type of those that do not train. parts: of a batch, one after another. rows: of a pass of the
-    denoiser, all texts of all pairs of a part. buckets: height×width → pairs.
+    denoiser, all texts of all pairs of a part. buckets: height×width → pairs. cut_texts: a sentence about them.
     """
 
     model: str
@@ -47,6 +47,7 @@ class Work:
     rows: int
     steps_per_epoch: float
     epochs: float
+    cut_texts: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ def _work(
         rows=sampler.augmentation.rows(config.batch_size // parts),
         steps_per_epoch=pairs / config.batch_size,
         epochs=config.steps * config.batch_size / pairs,
+        cut_texts=next(cut_note(editor, sampler.examples), ""),
     )
 
 
@@ -200,6 +202,8 @@ def _describe_work(run: DryRun) -> Iterator[str]:
     yield f"{work.rows:>16,}  rows in a pass of the denoiser: each pair with each of its texts"
     yield f"{work.steps_per_epoch:>16,.1f}  steps per epoch"
     yield f"{work.epochs:>16,.1f}  epochs"
+    if work.cut_texts:
+        yield f"note: {work.cut_texts}"
 
 
 def _describe_memory(run: DryRun) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from actionpairs.configs import EditorConfig
 from actionpairs.data import shapes
 from actionpairs.data.batches import Augmentation, BatchSampler
 from actionpairs.data.examples import Example
-from actionpairs.editors import freezing, lora
+from actionpairs.editors import freezing, lora, text_limits
 from actionpairs.editors.editor import Editor
 
 
@@ -38,6 +38,18 @@ def augmentation_of(editor: Editor, config: EditorConfig) -> Augmentation:
         replayed_share=regularization.share,
         identity=config.identity,
     )
+
+
+def cut_note(editor: Editor, pairs: Sequence[Example]) -> Iterator[str]:
+    """A sentence about instructions that the editor does not read to their end; none where it reads all."""
+    texts = {pair.entry.instruction for pair in pairs}
+    cut = text_limits.cut_texts(editor, sorted(texts))
+    if cut:
+        longest = max(cut, key=lambda text: cut[text])
+        yield (
+            f"{len(cut):,} of {len(texts):,} instructions are cut after the {text_limits.most_tokens(editor)} "
+            f"tokens that the model reads, such as {longest!r} ({cut[longest]})."
+        )
 
 
 def prepare_denoiser(editor: Editor, config: EditorConfig) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from actionpairs.training.conditionings import cached_conditionings
 from actionpairs.training.diagnostics import Diagnostics
 from actionpairs.training.diffusion_batches import DiffusionBatches
 from actionpairs.training.editor_card import card_of, describe_frozen
-from actionpairs.training.editor_setup import prepare_denoiser, sampler_of
+from actionpairs.training.editor_setup import cut_note, prepare_denoiser, sampler_of
 from actionpairs.training.editor_task import EditorTask
 from actionpairs.training.fixed_pairs import fixed_pairs_of
 from actionpairs.training.latents import cached_latents
@@ -50,7 +50,8 @@ def train_editor(run: TrainRun, config: EditorConfig) -> TrainResult:
     start = interpolation.weights_of(editor.denoiser) if config.interpolation < 1 else {}
     editor.denoiser.to(device)
     if run.accelerator.is_main_process:
-        print_note(f"frozen: {len(frozen)} tensors: {describe_frozen(frozen, config, editor)}")
+        for note in (f"frozen: {describe_frozen(frozen, config, editor)}", *cut_note(editor, pairs)):
+            print_note(note)
     weights = LossWeights.of(config)
     task = EditorTask(
         editor,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from actionpairs.editors.editor import Editor
 from actionpairs.evaluation.cut_texts import cut_note
 from actionpairs.records import Entry
 from actionpairs.storage import Folder
+from actionpairs.training import editor_setup
 
 
 class Words:
@@ -52,6 +54,15 @@ def test_of_77_tokens_two_are_no_words_so_that_75_words_are_read_and_76_are_not(
 )
 def test_what_the_longest_reader_reads_is_not_cut(limits: tuple[float, ...], is_cut: bool) -> None:
     assert bool(noted(*limits, lengths=(100,))) == is_cut
+
+
+def test_before_training_a_note_counts_each_text_once_and_shows_the_longest() -> None:
+    editor: Any = SimpleNamespace(pipeline=SimpleNamespace(tokenizer=Words(5)))
+    texts = "open it", "put the red cup down", "put the red cup down", "put it very slowly back"
+    assert list(editor_setup.cut_note(editor, samples(*texts))) == [
+        "2 of 3 instructions are cut after the 5 tokens that the model reads, such as 'put it very slowly back' (7)."
+    ]
+    assert list(editor_setup.cut_note(editor, samples("open it"))) == []
 
 
 def test_what_is_named_as_cut_is_what_the_model_cannot_tell_apart(editor: Editor) -> None:

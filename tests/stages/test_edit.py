@@ -137,7 +137,10 @@ def test_a_small_model_says_how_small_its_edit_of_a_photo_is() -> None:
         warning
         == "the model was trained at 64 pixels, so of this picture of 1280 × 720 it makes an edit of 84 × 48."
     )
-    assert list(stage.size_warnings(own, photo, stage.fit(photo, 256, multiple=4))) == []
+    assert list(stage.size_warnings(own, photo[:360, :640], stage.fit(photo[:360, :640], 64, multiple=4)))
+    assert list(stage.size_warnings(own, photo[:72, :128], stage.fit(photo[:72, :128], 64, multiple=4))) == []
+    large = Defaults(512, Sampling("", 100, 1.2, 2.5))
+    assert list(stage.size_warnings(large, photo, stage.fit(photo, 512, multiple=8))) == []
 
 
 def test_too_little_memory_is_an_error_with_a_cure(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

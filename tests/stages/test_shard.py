@@ -45,6 +45,14 @@ def test_every_pair_is_in_a_split_or_has_its_reason(work: Path) -> None:
     assert verify(str(work / "shards")) == 6
 
 
+def test_splits_that_are_too_small_are_named(work: Path) -> None:
+    assert run(work).notes == run(work).notes  # of a finished folder too
+    assert [note.partition(":")[0] for note in run(work).notes] == [
+        "table-train has 4 pairs",
+        "tabletest has 2 pairs",
+    ]
+
+
 def test_no_sample_is_in_two_splits(work: Path) -> None:
     run(work)
     train, test = (

@@ -69,6 +69,7 @@ def test_a_finished_folder_has_the_model_and_its_files(whole: tuple[Path, TrainS
     assert len(metric_log.load_rows(out / "losses.csv")) == 6
     assert {path.name for path in (out / "samples").iterdir()} == {"step-000003.png", "step-000006.png"}
     assert Image.open(out / "curves.png").width > 500
+    assert summary.pictures == (str(out / "curves.png"), str(out / "samples"))
     card = (out / "README.md").read_text()
     assert "4 actions" in card
     assert "attn2" in card
@@ -119,7 +120,7 @@ def test_a_finished_run_is_not_done_again(whole: tuple[Path, TrainSummary], squa
 def test_a_folder_of_another_recipe_is_refused(
     whole: tuple[Path, TrainSummary], squares: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(StorageError, match="made by another recipe or from other inputs"):
+    with pytest.raises(StorageError, match=r"made (by another recipe|from other inputs)"):
         run(recipe(tmp_path, EDITOR, seed=1), squares, whole[0])
 
 
