@@ -75,7 +75,8 @@ _WORLD_ROWS = ("static-only", "actions", "plus")  # whose order the other worlds
 _OTHER_ROWS = (
     *("unweighted", "unfrozen", "static-only-long", "static-only-min-snr"),
     *("static-only-interpolated-85", "static-only-interpolated-70"),
-    *("plus-interpolated-80", "plus-interpolated-60", "plus-less-reg", "plus-text-4", "plus-negatives"),
+    *("plus-interpolated-80", "plus-interpolated-60", "plus-less-reg", "plus-batch-16"),
+    *("plus-text-4", "plus-text-1.5", "plus-image-1.5", "plus-negatives"),
 )
 
 
