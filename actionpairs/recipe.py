@@ -30,6 +30,8 @@ from actionpairs.recipe_files import (
     nested,
 )
 
+_MOST_PLACES = 3  # that the error for an unknown key suggests
+
 
 class _Content(Config):
     extract: ExtractConfig | None = None
@@ -148,15 +150,33 @@ def _problems(error: ValidationError, merged: Mapping[str, Any]) -> Iterator[str
     for problem in error.errors():
         place = _place(problem["loc"], merged, is_missing=problem["type"] == "missing")
         if problem["type"] == "extra_forbidden":
-            yield f"unknown key `{'.'.join(place)}`{_hint(place[-1])}"
+            yield f"unknown key `{'.'.join(place)}`{_hint(place, merged)}"
         else:
             yield f"`{'.'.join(place)}`: {problem['msg']}"
 
 
-def _hint(key: str) -> str:
-    """What an unknown key could be: one that is written otherwise, or one that belongs elsewhere."""
-    keys = _all_keys(_Content)
-    return " (a key of another section or kind)" if key in keys else did_you_mean(key, keys)
+def _hint(written: Sequence[str], merged: Mapping[str, Any]) -> str:
+    """What an unknown key could be: one that belongs elsewhere in this recipe, or is written otherwise."""
+    keys, key = dict.fromkeys(_all_keys(_Content)), written[-1]
+    places = [place for place in keys if place[-1] == key and place != tuple(written)]
+    allowed = [f"`{'.'.join(place)}`" for place in places if _is_allowed(place, merged)]
+    if allowed:
+        *others, last = allowed[:_MOST_PLACES]
+        return f" (did you mean {', '.join(others)}{' or ' if others else ''}{last}?)"
+    names = list(dict.fromkeys(place[-1] for place in keys))
+    return " (a key of another kind)" if key in names else did_you_mean(key, names)
+
+
+def _is_allowed(place: Sequence[str], merged: Mapping[str, Any]) -> bool:
+    """Whether this recipe can have a key here: an editor's has no place for a key of recognizers."""
+    keys = merge([Layer("", merged), Layer("", nested({".".join(place): None}))])
+    try:
+        _Content.model_validate(keys)
+    except ValidationError as error:
+        unknown = [each["loc"] for each in error.errors() if each["type"] == "extra_forbidden"]
+        refused = [_place(each, keys, is_missing=False) for each in unknown]
+        return not any(list(place[: len(each)]) == each for each in refused)
+    return True
 
 
 def _place(place: Sequence[str | int], merged: Mapping[str, Any], *, is_missing: bool) -> list[str]:
@@ -185,14 +205,12 @@ def _is_valid(keys: Mapping[str, Any]) -> bool:
     return True
 
 
-def _all_keys(model: type[BaseModel]) -> list[str]:
-    """Every key of a config and of the configs inside it."""
-    keys: list[str] = []
+def _all_keys(model: type[BaseModel], *, inside: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The place of every key of a config and of the configs inside it."""
     for name, info in model.model_fields.items():
-        keys.append(name)
+        yield (*inside, name)
         for inner in _configs_in(info.annotation):
-            keys.extend(_all_keys(inner))
-    return keys
+            yield from _all_keys(inner, inside=(*inside, name))
 
 
 def _configs_in(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -54,9 +54,18 @@ def find(name: str) -> Path:
     names = builtin_names()
     if name in names:
         return builtin_path(name)
-    raise RecipeError(
-        f"{name}: no such recipe{did_you_mean(path.stem, names)}.",
-        cure=f"Give a path to a YAML file or one of: {', '.join(each for each in names if '/' not in each)}.",
+    raise _no_recipe(name, path, names)
+
+
+def _no_recipe(name: str, path: Path, names: Sequence[str]) -> RecipeError:
+    files = [f"{name}{end}" for end in (".yaml", ".yml") if Path(f"{name}{end}").is_file()]
+    hint = f" (did you mean `{files[0]}`?)" if files else did_you_mean(path.stem, names)
+    listed = [] if files else [each for each in names if "/" not in each]
+    near = difflib.get_close_matches(path.stem, listed, n=3, cutoff=0.5)
+    such_as = f", such as {', '.join(near)}" if near else ""
+    return RecipeError(
+        f"{name}: no such recipe{hint}.",
+        cure=f"Give a path to a YAML file or the name of a recipe{such_as}; `actionpairs recipe list` lists all.",
     )
 
 

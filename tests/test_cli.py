@@ -250,7 +250,10 @@ def test_a_wrong_key_on_the_command_line_is_an_error_with_the_right_one() -> Non
 def test_recipes_are_listed_checked_and_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "editaction" in invoke("recipe", "list").output
-    assert invoke("recipe", "new", "mine").output == "mine.yaml\n"
+    path, how_to_go_on = invoke("recipe", "new", "mine").output.splitlines()
+    assert path == "mine.yaml"
+    assert "pass mine.yaml in place of a recipe's name to extract, shard, train and eval" in how_to_go_on
+    assert invoke("-q", "recipe", "new", "other").output == "other.yaml\n"
     assert invoke("recipe", "check", "mine.yaml").exit_code == 0
     (tmp_path / "mine.yaml").write_text("extends: table\nshard: {filters: {min_chnge: 1}}\n")
     wrong = invoke("recipe", "check", "mine.yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 
@@ -30,10 +31,23 @@ def test_a_typo_gets_did_you_mean(tmp_path: Path) -> None:
         recipe.load(path)
 
 
-def test_a_key_of_another_section_is_not_suggested_for_itself(tmp_path: Path) -> None:
-    path = write(tmp_path, "extends: table\nshard: {filters: {unit: frames}}")
-    with pytest.raises(RecipeError, match=r"`shard\.filters\.unit` \(a key of another section or kind\)"):
-        recipe.load(path)
+@pytest.mark.parametrize(
+    ("parent", "key", "hint"),
+    [
+        ("table", "shard.filters.unit", "(did you mean `extract.annotations.unit`?)"),
+        ("table", "steps", "(did you mean `train.steps` or `eval.steps`?)"),
+        ("table", "seed", "(did you mean `shard.splits.seed`, `shard.instructions.seed` or `train.seed`?)"),
+        ("recognizer", "train.freeze", "(a key of another kind)"),
+        ("recognizer", "eval.freeze", "(a key of another kind)"),
+        ("table", "eval.freeze", "(did you mean `train.freeze`?)"),
+    ],
+)
+def test_a_key_in_the_wrong_place_gets_the_places_that_this_recipe_has_for_it(
+    parent: str, key: str, hint: str
+) -> None:
+    with pytest.raises(RecipeError, match=re.escape(hint)) as caught:
+        recipe.load(parent, changes={key: 100})
+    assert f"unknown key `{key}`" in caught.value.message
 
 
 def test_an_unknown_name_gets_did_you_mean() -> None:
@@ -233,6 +247,17 @@ def test_the_recipes_of_the_study_are_not_listed_for_a_misspelt_name() -> None:
         recipe.load("tabel")
     assert "table-tiny" in caught.value.cure
     assert "study/" not in caught.value.cure
+
+
+def test_a_file_of_this_name_is_suggested_without_a_list_of_all_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "extends: table")
+    with pytest.raises(RecipeError, match=r"mine: no such recipe \(did you mean `mine\.yaml`\?\)\.") as caught:
+        recipe.load("mine")
+    assert "`actionpairs recipe list` lists all" in caught.value.cure
+    assert "kontext" not in caught.value.cure
 
 
 def test_a_new_recipe_is_a_commented_copy_and_overwrites_nothing(tmp_path: Path) -> None:

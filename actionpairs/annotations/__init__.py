@@ -83,7 +83,8 @@ def read(urls: Sequence[str], annotations: AnnotationFormat) -> Iterator[Segment
     Raises AnnotationError if a file cannot be read at all: it is of another format, or (nearly) every row of it is
     unreadable.
     """
-    annotations, _ = without_guesses(urls, annotations)
+    if isinstance(annotations, formats.TableFormat):
+        annotations = table.with_columns(urls, annotations)
     seen: set[str] = set()
     checks = FileChecks(urls)
     for clip in _clips(urls, annotations):
@@ -103,9 +104,14 @@ def read(urls: Sequence[str], annotations: AnnotationFormat) -> Iterator[Segment
 def without_guesses(
     urls: Sequence[str], annotations: AnnotationFormat
 ) -> tuple[AnnotationFormat, tuple[str, ...]]:
-    """The format with columns and unit in place of guesses, and the lines for the recipe that state them."""
-    if not isinstance(annotations, formats.TableFormat) or annotations.columns != "guess":
+    """The format with columns and unit in place of guesses, and notes: the lines for the recipe that state them.
+
+    Of a table whose columns the recipe states, the notes say which optional ones are not there.
+    """
+    if not isinstance(annotations, formats.TableFormat):
         return annotations, ()
+    if annotations.columns != "guess":
+        return annotations, table.absent_notes(urls, annotations)
     settled = table.with_columns(urls, annotations)
     return settled, (f"guessed from the table; to fix it, put this into the recipe:\n{recipe_lines(settled)}",)
 

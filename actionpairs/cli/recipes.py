@@ -77,7 +77,8 @@ def new(name: str, parent: str, as_json: bool) -> None:
 
     path = Path(name).with_suffix(".yaml")
     recipe_text.write_new(path, parent)
-    print_result({"out": str(path)}, str(path), as_json)
+    text = f"{path}\nChange it, and pass {path} in place of a recipe's name to extract, shard, train and eval."
+    print_result({"out": str(path)}, text, as_json)
 
 
 @recipe.command()

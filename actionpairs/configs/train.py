@@ -143,8 +143,8 @@ class EditorConfig(LoopConfig):
     min_snr_gamma: γ of min_snr; null: 5. change_weight: additional weight where the two pictures differ, in every
     term; the paper's is 0. interpolation: the share of the way from the first weights to the trained ones at which
     the published weights lie (WiSE-FT, arXiv 2109.01903). flip: the probability that both pictures of a pair are
-    mirrored; never where the instruction names a side, such as left. conditioning_dropout: u of InstructPix2Pix
-    (arXiv 2211.09800): that of leaving out the instruction, the picture, or both. ema_decay: of the average of the
+    mirrored; never where the instruction names a side, such as left. conditioning_dropout: u of arXiv 2211.09800:
+    that of leaving out the instruction, the picture, or both. ema_decay: of the average of the
     weights, which is what is published.
     gradient_checkpointing: less memory, a third more time. channels_last: the memory format in which convolutions
     run faster on a GPU. fsdp: shard weights, gradients and AdamW's moments across the GPUs. lora: train only

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from actionpairs.errors import VideoError
+from actionpairs.extraction import nearest_videos
 from actionpairs.extraction.summary import ExtractSummary
 from actionpairs.extraction.videos import VideoSource
 from actionpairs.records import Reason, Rejection
 from actionpairs.storage import Folder
 from actionpairs.video.catalog import list_names
 
-_NAMED, _EXAMPLES = 10, 3  # how many missing videos, and how many files of the folder, a text names
+_EXAMPLES = 3  # how many files of the folder a text names
 
 
 def describe(rejections: Sequence[Rejection], *, segments: int) -> str:
@@ -20,9 +21,13 @@ def describe(rejections: Sequence[Rejection], *, segments: int) -> str:
     missing = [item for item in rejections if item.reason == Reason.VIDEO_MISSING]
     if not missing:
         return ""
-    names = sorted({item.video for item in missing})
+    nearest = {item.video: nearest_videos.nearest(item) for item in missing}
+    names = [
+        f"{list_names([video])} (nearest: {nearest[video]})" if nearest[video] else video
+        for video in sorted(nearest)
+    ]
     share = f"{len(missing):,} of {segments:,} segments ({100 * len(missing) / max(segments, 1):.3g} %)"
-    return f"no video for {share}: {list_names(names, limit=_NAMED)}"
+    return f"no video for {share}: {list_names(names, limit=nearest_videos.MOST_NAMED)}"
 
 
 def noted(summary: ExtractSummary, rejections: Sequence[Rejection]) -> ExtractSummary:

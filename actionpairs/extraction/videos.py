@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from actionpairs import pairs
 from actionpairs.configs import ExtractConfig
 from actionpairs.errors import StorageError, VideoError
+from actionpairs.extraction.nearest_videos import NOT_THERE, with_nearest
 from actionpairs.extraction.video_pairs import VideoTask
 from actionpairs.records import Reason, Rejection, Segment
 from actionpairs.storage import Folder
@@ -42,7 +43,8 @@ def video_tasks(
     folder = Folder(source.url)
     if not folder.exists():
         raise StorageError(f"{folder}: no such folder.", cure="Name the folder of the videos or frames.")
-    find = _finder(segments, folder, source)
+    names = [] if source.frames_released else folder.names()
+    find = _finder(segments, folder, source, names)
     by_file: dict[str, list[Segment]] = defaultdict(list)
     rejections: list[Rejection] = []
     for segment in segments:
@@ -58,21 +60,23 @@ def video_tasks(
         )
         for file, wanted in by_file.items()
     ]
-    return sorted(tasks, key=lambda task: (-len(task.segments), task.file)), rejections
+    return sorted(tasks, key=lambda task: (-len(task.segments), task.file)), with_nearest(rejections, names)
 
 
-def _finder(segments: Sequence[Segment], folder: Folder, source: VideoSource) -> Callable[[str], Sequence[str]]:
+def _finder(
+    segments: Sequence[Segment], folder: Folder, source: VideoSource, names: Sequence[str]
+) -> Callable[[str], Sequence[str]]:
     """A function from the name of a video to the files that match the name."""
     if source.frames_released:
         files_of = released.find(folder, {segment.video for segment in segments})
         return lambda video: files_of[video]
-    return Catalog(folder.names()).find
+    return Catalog(names).find
 
 
 def _problem(files: Sequence[str], folder: Folder, *, follow_links: bool) -> tuple[Reason, str] | None:
     """Why these files are not exactly one usable video; None if they are."""
     if not files:
-        return Reason.VIDEO_MISSING, "no such file in the folder"
+        return Reason.VIDEO_MISSING, NOT_THERE
     if len(files) > 1:
         return Reason.VIDEO_AMBIGUOUS, f"could be any of {list_names(files)}"
     if folder.is_local and folder.local_path(files[0]).is_symlink():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -19,6 +20,7 @@ from actionpairs.report.gallery import GallerySample
 from actionpairs.storage import Folder
 
 JSON_FILE, SCORES_FILE = "report.json", "scores.parquet"
+_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|^>")  # a tag, an entity, a quotation
 FILES = (JSON_FILE, SCORES_FILE, "report.md", "report.tex", "index.html")
 
 
@@ -91,7 +93,8 @@ def to_markdown(report: Report) -> str:
     ]
     for row, cells in zip(report.rows, tables.cells(report, columns), strict=True):
         lines.append(f"| {_plain(tables.label(report, row))} | {' | '.join(map(_markdown_cell, cells))} |")
-    lines += ["", "Intervals of 95 % in brackets; the best is bold, the real last frame apart.", ""]
+    best = "; the best is bold, the real last frame apart" if tables.marks_best(report.rows) else ""
+    lines += ["", f"Intervals of 95 % in brackets{best}.", ""]
     for heading, head, body in tables.comparisons(report):
         lines += [f"## {heading}", "", f"| {' | '.join(map(_plain, head))} |", f"|{'---|' * len(head)}"]
         lines += [f"| {' | '.join(map(_plain, line))} |" for line in body] + [""]
@@ -107,5 +110,5 @@ def _markdown_cell(cell: tables.Cell | None) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text that no Markdown table or HTML can take for its own."""
-    return html.escape(text, quote=False).replace("|", "\\|").replace("\n", " ")
+    """A text that no Markdown table or HTML can take for its own; `< 30` stays readable."""
+    return _MARKUP.sub(lambda match: html.escape(match[0]), text).replace("|", "\\|").replace("\n", " ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -26,7 +27,9 @@ class MeasureText:
         return self.title[0].lower() + self.title[1:]
 
     def text(self, value: float) -> str:
-        """A value with its unit, in three digits."""
+        """A value with its unit, in three digits; NaN is one that could not be measured."""
+        if math.isnan(value):
+            return "not measured"
         return f"{value * self.scale:.3g}{self.unit}".replace("-", "−")
 
 
@@ -45,6 +48,7 @@ MEASURES = (
     MeasureText("camera_zoom", "Camera zoom", "1 no zoom", (0.98, 1.02), 1.0, "×"),
     MeasureText("camera_inliers", "Matched features", "between the frames", (0.0, 100.0), 1.0, ""),
 )
+FIRST_MEASURES = MEASURES[:4]
 BY_NAME = {measure.name: measure for measure in MEASURES}
 _NAME = re.compile(rf"\b({'|'.join(BY_NAME)})\b(?: (-?[\d.]+) ([<>]) (-?[\d.]+) \(by ([\d.]+)\))?")
 

@@ -16,7 +16,7 @@ from actionpairs.curation.assignment import SplitAssignment
 from actionpairs.curation.filters import Threshold
 from actionpairs.records import Reason, Rejection
 from actionpairs.report import measure_texts
-from actionpairs.report.measure_texts import BY_NAME, MeasureText
+from actionpairs.report.measure_texts import BY_NAME, FIRST_MEASURES, MeasureText
 
 # Pairs on a sheet. This bounds the pairs of a page, so that their pictures can be large in a file below 5 MB.
 _PER_OVERVIEW, _PER_REASON, _PER_SUBSET, _PER_SIDE = 36, 8, 8, 4
@@ -55,7 +55,9 @@ def overview_sheet(title: str, ids: pa.ChunkedArray) -> Sheet:
     """Some of the pairs with these ids, evenly spaced."""
     count = min(_PER_OVERVIEW, len(ids))
     chosen = [ids[index * len(ids) // count].as_py() for index in range(count)]
-    return Sheet(title, "Evenly spaced in the order of ids.", [(pair_id, "") for pair_id in chosen], len(ids))
+    return Sheet(
+        title, "Evenly spaced in the order of videos and times.", [(each, "") for each in chosen], len(ids)
+    )
 
 
 def subset_sheet(title: str, ids: Sequence[str], rule: str) -> Sheet:
@@ -65,12 +67,11 @@ def subset_sheet(title: str, ids: Sequence[str], rule: str) -> Sheet:
 
 def extremes_sheet(facts: pa.Table, measure: MeasureText) -> Sheet:
     """The pairs with the smallest and the largest values of a measure."""
-    values, rows = _sorted_values(facts, measure.name)
+    _, rows = _sorted_values(facts, measure.name)
     ends = [*range(len(rows))[:_PER_SIDE], *range(len(rows))[_PER_SIDE:][-_PER_SIDE:]]
-    notes = [f"{measure.title}: {measure.text(value)}" for value in values[ends]]
     ids = facts["id"].take(rows[ends]).to_pylist()
     title = f"Smallest and largest: {measure.in_sentence}"
-    return Sheet(title, f"In ascending order; {measure.about}.", list(zip(ids, notes, strict=True)))
+    return Sheet(title, f"In ascending order; {measure.about}.", [(pair_id, "") for pair_id in ids])
 
 
 def threshold_sheet(facts: pa.Table, threshold: Threshold) -> Sheet:
@@ -83,17 +84,13 @@ def threshold_sheet(facts: pa.Table, threshold: Threshold) -> Sheet:
         chosen += side[nearest].tolist()
     chosen.sort(key=lambda index: values[index])
     measure, word = BY_NAME[threshold.measure], "at least" if threshold.is_minimum else "at most"
-    notes = [
-        f"{measure.title}: {measure.text(values[index])}, {'passes' if passes[index] else 'fails'}"
-        for index in chosen
-    ]
     key = f"{'min' if threshold.is_minimum else 'max'}_{threshold.measure}"
     return Sheet(
         f"Nearest to the threshold: {measure.in_sentence}, {word} {measure.text(threshold.bound)}",
         f"{measure.about[0].upper()}{measure.about[1:]}. "
         f"A pair that fails is dropped as “{words(threshold.reason)}”. "
         f"In the recipe: shard.filters.{key}: {threshold.bound:g}.",
-        list(zip(facts["id"].take(rows[chosen]).to_pylist(), notes, strict=True)),
+        [(pair_id, "") for pair_id in facts["id"].take(rows[chosen]).to_pylist()],
     )
 
 
@@ -115,9 +112,16 @@ def dropped_sheets(facts: pa.Table, assignment: SplitAssignment) -> list[Sheet]:
 
 
 def tiles(
-    facts: pa.Table, sheets: Sequence[Sheet], split_names: Sequence[str], dropped: Sequence[Rejection]
+    facts: pa.Table,
+    sheets: Sequence[Sheet],
+    split_names: Sequence[str],
+    dropped: Sequence[Rejection],
+    thresholds: Sequence[Threshold],
 ) -> list[Tile]:
-    """Every pair of the sheets once, in their order. facts: of all pairs; with splits, the column `split` too."""
+    """Every pair of the sheets once, in their order. facts: of all pairs; with splits, the column `split` too.
+
+    Each pair has a line for each threshold, or for each of the first measures if there is no threshold.
+    """
     places: dict[str, dict[int, int]] = defaultdict(dict)
     notes: dict[str, list[str]] = defaultdict(list)
     for number, sheet in enumerate(sheets):
@@ -127,6 +131,7 @@ def tiles(
                 notes[pair_id].append(note)
     chosen = facts.filter(pc.is_in(facts["id"], value_set=pa.array(list(places), pa.string())))
     row_of = {row["id"]: row for row in chosen.to_pylist()}
+    measures = dict(zip(chosen["id"].to_pylist(), _measure_lines(chosen, thresholds), strict=True))
     reasons = {item.segment_id: words(item.reason) for item in dropped if item.segment_id in places}
     return [
         Tile(
@@ -137,7 +142,7 @@ def tiles(
             seconds(row["before_seconds"], row["after_seconds"]),
             split_names[row["split"]] if row.get("split", -1) >= 0 else "",
             reasons.get(pair_id, ""),
-            [short(note) for note in notes[pair_id]],
+            [*measures[pair_id], *(short(note) for note in notes[pair_id])],
             places[pair_id],
         )
         for pair_id, row in ((pair_id, row_of[pair_id]) for pair_id in places)
@@ -158,6 +163,19 @@ def short(text: str) -> str:
 def seconds(start: float, stop: float) -> str:
     """An interval of time in a video."""
     return f"{start:.2f} to {stop:.2f} s" if np.isfinite(stop) else f"{start:.2f} s to the end"
+
+
+def _measure_lines(facts: pa.Table, thresholds: Sequence[Threshold]) -> Iterator[tuple[str, ...]]:
+    """The same measures for every pair; with thresholds, which of them fail."""
+    lines = []
+    for measure in [BY_NAME[each.measure] for each in thresholds] or FIRST_MEASURES:
+        values = filters.measure_values(facts, measure.name)
+        lines.append([f"{measure.title}: {measure.text(value)}" for value in values])
+    for number, threshold in enumerate(thresholds):
+        passes = threshold.margins(filters.measure_values(facts, threshold.measure)) >= 0
+        marks = ["" if passed else ", fails" for passed in passes]
+        lines[number] = [line + mark for line, mark in zip(lines[number], marks, strict=True)]
+    return zip(*lines, strict=True)
 
 
 def _beside_the_kept(item: Rejection, assignment: SplitAssignment) -> Iterator[tuple[str, str]]:

@@ -22,12 +22,12 @@ from actionpairs.extraction.summary import ExtractSummary
 from actionpairs.manifest import FileDigest
 from actionpairs.records import Reason, Rejection, Segment
 from actionpairs.report import page_pictures, pair_sheets, rejection_rows
-from actionpairs.report.measure_texts import MEASURES, MeasureText
+from actionpairs.report.measure_texts import FIRST_MEASURES, MEASURES, MeasureText
 from actionpairs.report.pair_sheets import Sheet, Tile
 from actionpairs.storage import Folder
 
 PAGE_FILE = "index.html"
-_MAX_ACTIONS, _BINS, _EXTREMES = 40, 40, 4
+_MAX_ACTIONS, _BINS = 40, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def write_extracted(
         ],
         sheets=[
             pair_sheets.overview_sheet("All pairs", facts["id"]),
-            *(pair_sheets.extremes_sheet(facts, measure) for measure in MEASURES[:_EXTREMES]),
+            *(pair_sheets.extremes_sheet(facts, measure) for measure in FIRST_MEASURES),
         ],
         rejections=rejections,
         times={segment.id: (segment.start_seconds, segment.stop_seconds) for segment in segments},
@@ -149,7 +149,7 @@ def _write(folder: Folder, source: Folder, facts: pa.Table, page: _Page) -> File
     actions = _by_count({item["values"]: item["counts"] for item in facts["action"].value_counts().to_pylist()})
     sheets = [sheet for sheet in page.sheets if sheet.notes]
     dropped = page.rejections if page.split_names else ()  # extract rejects rows that are no pairs
-    tiles = pair_sheets.tiles(facts, sheets, page.split_names, dropped)
+    tiles = pair_sheets.tiles(facts, sheets, page.split_names, dropped, page.thresholds)
     text = templates.render(
         "pairs.html",
         page=page,
@@ -171,9 +171,10 @@ def _write(folder: Folder, source: Folder, facts: pa.Table, page: _Page) -> File
 
 
 def _name(folder: Folder) -> str:
-    """The data set that the recipe names, or the recipe: pages of several folders have different titles."""
+    """The recipe, and the data set if the recipe names one: pages of several folders have different titles."""
     owner: dict[str, Any] = json.loads(folder.read_bytes(manifest.RECIPE_FILE))
-    return pair_sheets.short(str(owner["config"].get("dataset") or owner["recipe"]))
+    names = dict.fromkeys([str(owner["recipe"]), str(owner["config"].get("dataset") or owner["recipe"])])
+    return " · ".join(map(pair_sheets.short, names))
 
 
 def _stats(facts: pa.Table, actions: int, page: _Page) -> list[tuple[str, str]]:
@@ -202,10 +203,11 @@ def _times(facts: pa.Table, rejections: Sequence[Rejection]) -> dict[str, tuple[
 
 
 def _page_columns(facts: pa.Table) -> pa.Table:
-    """The columns that the page needs, sorted by id."""
+    """The columns that the page needs, sorted by video and time."""
     names = {"id", "instruction", "action", "video", "split", "before_seconds", "after_seconds"}
     names |= {"sharpness_before", "sharpness_after", *(measure.name for measure in MEASURES)}
-    return facts.select([name for name in facts.column_names if name in names]).sort_by("id")
+    order = [(name, "ascending") for name in ("video", "before_seconds", "id")]
+    return facts.select([name for name in facts.column_names if name in names]).sort_by(order)
 
 
 def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -43,6 +43,7 @@ def render(report: Report, samples: Sequence[GallerySample]) -> str:
         stats=_stats(report),
         groups=[(_ABOUT[about], len(list(group))) for about, group in groupby(columns, lambda c: c.about)],
         columns=columns,
+        marks_best=tables.marks_best(report.rows),
         rows=list(zip(report.rows, tables.cells(report, columns), strict=True)),
         actions=tables.by_action(report, TOP_1.name) if has_actions else (),
         accuracy_texts=list(recognizer_accuracy.sentences(report.recognition)),

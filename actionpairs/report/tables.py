@@ -74,6 +74,11 @@ def cells(report: Report, columns: Sequence[Column]) -> tuple[tuple[Cell | None,
     return tuple(zip(*by_column, strict=True)) if columns else ((),) * len(report.rows)
 
 
+def marks_best(rows: Sequence[ReportRow]) -> bool:
+    """Whether the best of each column is marked: a model alone is best of nothing."""
+    return sum(row.kind == "model" for row in rows) > 1
+
+
 def label(report: Report, row: ReportRow) -> str:
     """A row's name, and of how many samples its scores are where it lacks some."""
     count, total = len(row.edits), len(report.samples)
@@ -180,7 +185,7 @@ def _cells(rows: Sequence[ReportRow], column: Column) -> list[Cell | None]:
     scores = [next((score for score in row.scores if score.name == column.name), None) for row in rows]
     competing = [score.value for row, score in zip(rows, scores, strict=True) if score and row.kind != "truth"]
     ends = [end for score in scores if score for end in (score.value, score.low, score.high) if end is not None]
-    best = (max if column.better == "higher" else min)(competing, default=math.nan)
+    best = (max if column.better == "higher" else min)(competing) if competing and marks_best(rows) else math.nan
     return [
         None
         if score is None

@@ -50,8 +50,7 @@ def train_editor(run: TrainRun, config: EditorConfig) -> TrainResult:
     start = interpolation.weights_of(editor.denoiser) if config.interpolation < 1 else {}
     editor.denoiser.to(device)
     if run.accelerator.is_main_process:
-        for note in (f"frozen: {describe_frozen(frozen, config, editor)}", *cut_note(editor, pairs)):
-            print_note(note)
+        _print_notes(f"frozen: {describe_frozen(frozen, config, editor)}", *cut_note(editor, pairs))
     weights = LossWeights.of(config)
     task = EditorTask(
         editor,
@@ -86,6 +85,11 @@ def _run(
         task, state, config, run.out, snapshots=snapshots, stop_after=run.stop_after, trackers=run.trackers
     )
     return step, state
+
+
+def _print_notes(*notes: str) -> None:
+    for note in notes:
+        print_note(note)
 
 
 def _load_or_build(run: TrainRun, config: EditorConfig, pairs: Sequence[Example]) -> Editor:

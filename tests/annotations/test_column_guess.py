@@ -78,13 +78,17 @@ def test_any_name_of_a_column_is_stated_as_yaml_reads_it(name: str) -> None:
 @pytest.mark.parametrize(
     ("header", "row", "message"),
     [
-        ("video,start,stop,text", "a,1,2,go", r"the unit of the times: start to stop \(such as '1' to '2'\)"),
+        ("video,start,stop,text", "a,1,2,go", r"the unit of the times: 'start' to 'stop' \(such as '1' to '2'\)"),
         ("video,start,stop,text", "a,1000.5,90000.5,go", "cannot tell the unit of the times"),
-        ("video,start_frame,end_frame,text", "a,1,2,go", "cannot tell which `rate` the frames start_frame"),
+        ("video,start_frame,end_frame,text", "a,1,2,go", "cannot tell which `rate` the frames 'start_frame' and"),
         ("video,start,stop,text", "a,0:00:01:02,0:00:01:09,go", "cannot tell which `rate` the timecode"),
         ("video,start_s,end_s,start_ms,end_ms,text", "a,1,2,1,2,go",
-         r"which columns are the times: start_s to end_s \(seconds\); start_ms to end_ms \(milliseconds\)"),
+         r"columns are the times: 'start_s' to 'end_s' \(seconds\); 'start_ms' to 'end_ms' \(milliseconds\)"),
         ("video,start_frame,end_frame,text", "a,0:01,0:02,go", "cannot tell the unit"),
+        ("video,from,to,text", "a,5.5,7.2,go\na,8.5,9.5,go\n\na,-,9,go\na,0:01.3,9,go",
+         r"times: 'from' to 'to' \(such as '5.5' to '7.2' and .*; '0:01.3' in line 6 is written otherwise\)"),
+        ("video,from,to,text", "a,0:05,0:07,go\na,0:08,0:09,go\na,0:09,later,go",
+         "; 'later' in line 4 is written otherwise"),
         ("clip,begin,finish,text", "a,1.5,2.5,go", "which columns are start and stop; the columns are: clip"),
         ("name,start,stop,text", "a,1.5,2.5,go", "cannot tell which column is the video"),
         ("video,start,stop,label", "a,1.5,2.5,17", "cannot tell which column says what is done"),
@@ -98,6 +102,12 @@ def test_what_could_be_read_in_two_ways_is_an_error_that_lists_them(
     with pytest.raises(AnnotationError, match=rf"mine\.csv: .*{message}") as caught:
         rows_of([path], **GUESS)
     assert "`columns`, `unit`" in caught.value.cure
+
+
+def test_a_word_that_the_recipe_uses_and_no_column_has_is_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path, "video,start,stop,text\na,1.5,2.5,go\n")
+    with pytest.raises(AnnotationError, match=r"cannot tell which column is the \{verb\} of the recipe's texts"):
+        rows_of([path], **GUESS, instruction="{verb} it")
 
 
 def test_epics_frame_numbers_are_not_guessed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from actionpairs.cli import main
 from actionpairs.errors import VideoError
 from actionpairs.extraction import missing_videos
+from actionpairs.extraction.nearest_videos import NOT_THERE, nearest, with_nearest
 from actionpairs.records import Reason, Rejection
 from actionpairs.stages.extract import extract
 from tests.conftest import HEADER, RawDataset
@@ -85,3 +87,39 @@ def test_released_frames_that_are_all_missing_are_an_error(dataset: RawDataset, 
             "table", frames=str(tmp_path / "frames"), annotations=[str(dataset.table)], out=str(tmp_path / "out")
         )
     assert "--frames" in error.value.cure
+
+
+def test_the_nearest_file_is_named_for_a_misspelled_video_and_stays_so(
+    dataset: RawDataset, tmp_path: Path
+) -> None:
+    (dataset.videos / "more").mkdir()
+    (dataset.videos / "a.mp4").rename(dataset.videos / "more/sam2_04_coffee.mp4")
+    dataset.table.write_text(
+        dataset.table.read_text().replace("a.mp4", "sam2_04_coffee.mp4").replace("b.mp4", "sam2_04_cofee.mp4")
+    )
+    command = ["extract", "table", "--videos", str(dataset.videos), "--annotations", str(dataset.table)]
+    for _ in range(2):
+        result = CliRunner().invoke(main, [*command, "--executor", "serial", "--out", str(tmp_path / "out")])
+        assert "sam2_04_cofee.mp4 (nearest: more/sam2_04_coffee.mp4)" in result.output
+
+
+@pytest.mark.parametrize(
+    ("video", "files", "near"),
+    [
+        ("P05_99.MP4", ["P05_02.MP4", "P05_9.MP4"], ""),  # other numbers are other videos
+        ("clip_7", ["clip_007b.mp4"], "clip_007b.mp4"),
+        ("kitchen.mov", ["x/kitchen.mp4", "kitten.mp4"], "x/kitchen.mp4"),
+        ("gone.mp4", ["a.mp4"], ""),
+        ("take.mp4", ["tak\x1b.mp4"], "'tak\\x1b.mp4'"),
+        ("", [""], ""),
+    ],
+)
+def test_the_nearest_is_similar_and_of_the_same_number(video: str, files: list[str], near: str) -> None:
+    [rejection] = with_nearest([replace(missing(video)[0], detail=NOT_THERE)], files)
+    assert nearest(rejection) == near
+
+
+def test_only_the_ten_that_are_named_are_compared() -> None:
+    videos = [f"kitchen_{chr(97 + number)}.mp4" for number in range(20)]
+    rejections = with_nearest([replace(item, detail=NOT_THERE) for item in missing(*videos)], ["kitchen_.mp4"])
+    assert [bool(nearest(item)) for item in rejections] == [True] * 10 + [False] * 10

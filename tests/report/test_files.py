@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 
 from actionpairs.data.examples import Shape
 from actionpairs.errors import ScoreError
@@ -170,8 +172,28 @@ def test_per_action_shares_are_of_that_action_alone() -> None:
 def test_markdown_marks_the_best_and_escapes_texts() -> None:
     text = files.to_markdown(example())
     assert "| ours | **50.0** (49.0 to 51.0) |" in text
-    assert "<" not in text.replace("&lt;", "")
-    assert "- No FID: &lt;nothing&gt; \\| given." in text
+    assert not re.search("<[A-Za-z/!?]", text)
+    assert "- No FID: &lt;nothing> \\| given." in text
+
+
+def test_a_note_reads_the_same_raw_and_rendered() -> None:
+    notes = "4 (< 30): too few & narrow, 5 > 3", "<b>x</b> &lt; <!-- <?php </i", "> no quotation"
+    text = files.to_markdown(replace(example(), notes=notes, differences=(), parts=()))
+    assert "- 4 (< 30): too few & narrow, 5 > 3\n" in text
+    items = re.findall(r"<li>(.*?)</li>", MarkdownIt("commonmark").render(text), flags=re.DOTALL)
+    assert [html.unescape(item) for item in items] == list(notes)
+    assert not [item for item in items if "<" in item]
+
+
+def test_a_single_model_is_best_of_nothing() -> None:
+    ours, _, *baselines = example().rows
+    report = replace(example(), rows=(ours, *baselines), differences=(), parts=())
+    lines = tables.cells(report, tables.columns(report))
+    assert not any(cell.is_best for line in lines for cell in line if cell)
+    page, text = report_page.render(report, []), files.to_markdown(report)
+    assert "best is bold" not in page + text
+    assert "best is bold" in report_page.render(example(), [])
+    assert "**" not in text
 
 
 def test_markdown_and_page_show_differences_and_parts() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -80,6 +81,7 @@ def make_pairs(
     side: int = 32,
     instruction: str = "take the cup",
     rejections: Sequence[Rejection] = REJECTIONS,
+    id_of: Callable[[int], str] = "s{:05d}".format,
 ) -> Folder:
     """A finished pairs folder of one video."""
     folder, rng = Folder(path), np.random.default_rng(4)
@@ -87,7 +89,7 @@ def make_pairs(
     made = []
     for number in range(count):
         segment = Segment(
-            f"s{number:05d}", "v.mp4", number, number + 1, instruction, "take", "cup", f"a{number % 70}", "P01"
+            id_of(number), "v.mp4", number, number + 1, instruction, "take", "cup", f"a{number % 70}", "P01"
         )
         facts = PairFacts(
             segment,
@@ -138,10 +140,11 @@ def test_instructions_are_shown_as_text(tmp_path: Path) -> None:
 
 def test_same_pairs_same_page(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        make_pairs(tmp_path / name, 200)
-        make_shards(tmp_path / f"{name}-shards", tmp_path / name)
-    for folder in ("", "-shards"):
-        one, two = ((tmp_path / f"{name}{folder}" / pairs_page.PAGE_FILE).read_bytes() for name in ("one", "two"))
+        (tmp_path / name).mkdir()
+        make_pairs(tmp_path / name / "pairs", 200)
+        make_shards(tmp_path / name / "shards", tmp_path / name / "pairs")
+    for folder in ("pairs", "shards"):
+        one, two = ((tmp_path / name / folder / pairs_page.PAGE_FILE).read_bytes() for name in ("one", "two"))
         assert one == two
 
 
@@ -274,7 +277,41 @@ def test_pages_of_different_sets_have_different_titles(tmp_path: Path) -> None:
     extracted = (tmp_path / "pairs" / pairs_page.PAGE_FILE).read_text(encoding="utf-8")
     sharded = make_shards(tmp_path / "shards", tmp_path / "pairs")
     assert "<title>page: extracted frame pairs</title>" in extracted
-    assert "<title>page: filtered and split pairs</title>" in sharded
+    assert "<title>shards · page: filtered and split pairs</title>" in sharded
+
+
+def captions(page: str) -> list[list[str]]:
+    """The lines below each pair of a page."""
+    figures = re.findall(r"<figcaption><span data-title>.*?</figcaption>", page, flags=re.DOTALL)
+    return [re.findall(r"data-text>([^<]*)<", figure) for figure in figures]
+
+
+def test_every_pair_of_a_page_has_the_same_measures(tmp_path: Path) -> None:
+    make_pairs(tmp_path / "pairs", 200)
+    extracted = (tmp_path / "pairs" / pairs_page.PAGE_FILE).read_text(encoding="utf-8")
+    sharded = make_shards(tmp_path / "shards", tmp_path / "pairs")
+    for page, count in ((extracted, 4), (sharded, 7)):
+        titles_of = {tuple(line.partition(":")[0] for line in lines[1 : count + 1]) for lines in captions(page)}
+        assert len(titles_of) == 1
+        assert set(*titles_of) <= {measure.title for measure in measure_texts.MEASURES}
+    assert "Shift of the camera: not measured, fails" in sharded
+    assert measure_texts.MEASURES[0].text(float("nan")) == "not measured"
+
+
+def test_pairs_stand_in_the_order_of_their_times(tmp_path: Path) -> None:
+    make_pairs(tmp_path / "pairs", 12, id_of=lambda number: f"v.mp4_{number}.0")
+    page = (tmp_path / "pairs" / pairs_page.PAGE_FILE).read_text(encoding="utf-8")
+    assert [lines[-1] for lines in captions(page)] == [f"v.mp4_{number}.0" for number in range(12)]
+
+
+def test_the_lines_of_a_warning_stay_lines(tmp_path: Path) -> None:
+    folder = make_pairs(tmp_path / "pairs", 4)
+    summary = summarize(str(tmp_path), {**COUNTS, "pairs": 4}, [], {}, rate=None)
+    notes = ("guessed; put this into the recipe:\nextract:\n  unit: <b>null", "one line")
+    pairs_page.write_extracted(folder, replace(summary, notes=notes), [])
+    page = folder.read_bytes(pairs_page.PAGE_FILE).decode()
+    assert "put this into the recipe:</p><pre>extract:\n  unit: &lt;b&gt;null</pre>" in page
+    assert "one line.</p></div>" in page
 
 
 @pytest.mark.slow

@@ -118,6 +118,26 @@ def test_pictures_of_several_shapes_keep_their_aspect_and_stand_in_rows(tmp_path
         assert len({round(figure["top"]) for figure in strip}) == (1 if width == 1440 else 2)
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_single_models_edit_stands_beside_the_real_last_frame(tmp_path: Path, width: int) -> None:
+    ours, _, *baselines = example().rows
+    report = replace(example(), rows=(ours, *baselines), differences=(), parts=())
+    path = tmp_path / "index.html"
+    path.write_text(report_page.render(report, mixed_pictures()), encoding="utf-8")
+    with browsing(tmp_path / "profile", width=width, height=2600) as tab:
+        tab.open(path)
+        strips = tab.run(SHAPES_PROBE)
+        enlarged = tab.run("Math.max(...[...document.images].map((image) => image.width / image.naturalWidth))")
+        hint = tab.run("getComputedStyle(document.querySelector('.scroll')).backgroundAttachment")
+        assert tab.run("document.documentElement.scrollWidth <= innerWidth")
+    for before, edit, truth in strips:
+        assert edit["top"] == pytest.approx(truth["top"])
+        assert (before["top"] < edit["top"]) == (width == 390)
+        assert before["width"] == pytest.approx(edit["width"], abs=1)
+    assert enlarged <= 2.51
+    assert "local" in hint
+
+
 def choose(box: str, value: str) -> str:
     """What chooses an option, as a person does."""
     select = f"document.getElementById('{box}')"

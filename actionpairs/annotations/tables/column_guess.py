@@ -8,11 +8,12 @@ possible, there is no guess but an error that lists them.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from actionpairs.annotations.rows import name_list
+from actionpairs.annotations.rows import Row, name_list
 from actionpairs.annotations.times import number, quoted, unit_of
 from actionpairs.errors import AnnotationError
 from actionpairs.formats import TableColumns, TableFormat
@@ -68,9 +69,12 @@ def candidates(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*times, *(name for name in names if "_".join(_parts(name)) in EVERY_NAME)]))
 
 
-def guess(
-    where: str, names: Sequence[str], rows: Sequence[Mapping[str, object]], table: TableFormat
-) -> TableFormat:
+def names_of(role: str, names: Sequence[str]) -> list[str]:
+    """The columns whose names are understood as a role, such as `group`, however they are written."""
+    return [name for name in names if "_".join(_parts(name)) in _NAMES[role]]
+
+
+def guess(where: str, names: Sequence[str], rows: Sequence[Row], table: TableFormat) -> TableFormat:
     """The recipe's table with columns and unit instead of guesses. rows: the first ones of the file.
 
     Raises AnnotationError, which lists the candidates, if a column or the unit can be guessed in no way or in two.
@@ -82,10 +86,13 @@ def guess(
         raise _no_guess(where, f"which column says what is done ({_such_as('instruction')})", names)
     span = _span(where, names, rows, table)
     if table.rate is None and span.unit in ("frames", "timecode"):
-        raise _no_guess(where, f"which `rate` the {span.unit} {span.start} and {span.stop} have", names)
+        raise _no_guess(where, f"which `rate` the {span.unit} {span.start!r} and {span.stop!r} have", names)
     instruction = table.instruction
     if columns["instruction"] is None:
         instruction = instruction.replace("{narration}", "{label}")
+    for field, role in (("narration", "instruction"), ("verb", "verb"), ("noun", "noun")):
+        if columns[role] is None and f"{{{field}}}" in instruction + table.action:
+            raise _no_guess(where, f"which column is the {{{field}}} of the recipe's texts", names)
     chosen = TableColumns.model_validate({**columns, "start": span.start, "stop": span.stop})
     content = {**table.model_dump(), "columns": chosen, "unit": span.unit, "instruction": instruction}
     if span.unit not in ("frames", "timecode"):
@@ -104,7 +111,7 @@ def recipe_lines(table: TableFormat) -> str:
     )
 
 
-def _span(where: str, names: Sequence[str], rows: Sequence[Mapping[str, object]], table: TableFormat) -> _Span:
+def _span(where: str, names: Sequence[str], rows: Sequence[Row], table: TableFormat) -> _Span:
     """The one pair of columns that can be the times."""
     every = [_Span(span.start, span.stop, _unit(span, rows)) for span in _spans(names)]
     if table.unit != "guess":
@@ -116,7 +123,7 @@ def _span(where: str, names: Sequence[str], rows: Sequence[Mapping[str, object]]
         return timed[0]
     if not every:
         raise _no_guess(where, "which columns are start and stop", names)
-    lines = [f"{span.start} to {span.stop} ({span.unit or _values(span, rows)})" for span in timed or every]
+    lines = [f"{span.start!r} to {span.stop!r} ({span.unit or _values(span, rows)})" for span in timed or every]
     what = "which columns are the times" if len(lines) > 1 else "the unit of the times"
     raise _no_guess(where, f"{what}: {'; '.join(lines)}", names)
 
@@ -137,9 +144,9 @@ def _unit_of_name(parts: tuple[str, ...]) -> str:
     return next((unit for unit, marks in _UNITS.items() if words & marks), "")
 
 
-def _unit(span: _Span, rows: Sequence[Mapping[str, object]]) -> str:
+def _unit(span: _Span, rows: Sequence[Row]) -> str:
     """The unit of a pair of columns; empty if it is open."""
-    pairs = [(row.get(span.start), row.get(span.stop)) for row in rows]
+    pairs = [(row[span.start], row[span.stop]) for row in rows]
     pairs = [pair for pair in pairs if not any(map(_is_missing, pair))]
     written = unit_of(tuple(value for pair in pairs for value in pair))
     if written:
@@ -155,24 +162,35 @@ def _unit(span: _Span, rows: Sequence[Mapping[str, object]]) -> str:
     return "seconds" if has_decimals and is_likely else ""
 
 
-def _numbers(pair: tuple[object, object]) -> tuple[float, ...]:
-    """A row's two times as numbers; none if one of them is mistyped."""
+def _numbers(pair: tuple[object, ...]) -> tuple[float, ...]:
+    """A row's times as numbers; none if one of them is mistyped."""
     try:
         return tuple(number(value.replace(",", ".") if isinstance(value, str) else value) for value in pair)
     except ValueError:
         return ()
 
 
-def _values(span: _Span, rows: Sequence[Mapping[str, object]]) -> str:
-    pairs = [f"{quoted(row.get(span.start))} to {quoted(row.get(span.stop))}" for row in rows[:2]]
-    return f"such as {' and '.join(pairs)}" if pairs else "no values"
+def _values(span: _Span, rows: Sequence[Row]) -> str:
+    """The times of the first rows, and the first one that is written in another way than most."""
+    pairs = [f"{quoted(row[span.start])} to {quoted(row[span.stop])}" for row in rows[:2]]
+    values = [(row, row[name]) for row in rows for name in (span.start, span.stop) if not _is_missing(row[name])]
+    forms = Counter(_form(value) for _, value in values)
+    usual = max(forms, key=lambda form: forms[form], default="")
+    odd = next(((row, value) for row, value in values if _form(value) != usual), None)
+    unlike = f"; {quoted(odd[1])} in {odd[0].where.rpartition(', ')[2]} is written otherwise" if odd else ""
+    return f"such as {' and '.join(pairs)}{unlike}" if pairs else "no values"
 
 
-def _named(names: Sequence[str], rows: Sequence[Mapping[str, object]], role: str) -> str | None:
+def _form(value: object) -> str:
+    """How a time is written: as a number, as a clock time or a timecode, or in another way."""
+    return "number" if _numbers((value,)) else unit_of((value,)) or "other"
+
+
+def _named(names: Sequence[str], rows: Sequence[Row], role: str) -> str | None:
     """The column with the best of a role's names, however it is written; None if its values do not suit."""
     by_name = {"_".join(_parts(name)): name for name in reversed(names)}
     for wanted in _NAMES[role]:
-        if wanted in by_name and _suits([row.get(by_name[wanted]) for row in rows], role):
+        if wanted in by_name and _suits([row[by_name[wanted]] for row in rows], role):
             return by_name[wanted]
     return None
 

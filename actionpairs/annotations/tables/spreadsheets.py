@@ -33,9 +33,11 @@ def is_spreadsheet(data: bytes) -> bool:
 
 
 def open_sheet(
-    url: str, data: bytes, *, sheet: str | None, needs: Sequence[str]
+    url: str, data: bytes, *, sheet: str | None, needs: Sequence[str], required: Sequence[str] = ()
 ) -> tuple[list[str], list[Row | Rejection]]:
-    """The column names and rows of a sheet. sheet: its name, or None for the only one that has the needed columns.
+    """The column names and rows of a sheet.
+
+    sheet: its name, or None for the only one that has all the needed columns, or else all the required ones.
 
     Raises AnnotationError if the workbook is damaged, or if it is open which sheet is meant.
     """
@@ -46,8 +48,9 @@ def open_sheet(
             cure="Correct `extract.annotations.sheet` in the recipe.",
         )
     candidates = [sheet] if sheet is not None else [name for name, rows in sheets.items() if rows]
-    if len(candidates) > 1:
-        candidates = [name for name in candidates if set(needs) <= set(_header(sheets[name]))] or candidates
+    for columns in (needs, required or needs):
+        if len(candidates) > 1:
+            candidates = [name for name in candidates if set(columns) <= set(_header(sheets[name]))] or candidates
     if len(candidates) > 1:
         raise AnnotationError(
             f"{url}: which of its sheets, {_names(candidates)}?",

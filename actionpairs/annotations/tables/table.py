@@ -9,7 +9,7 @@ from itertools import islice
 from actionpairs.annotations.clips import Clip
 from actionpairs.annotations.file_signs import name_format
 from actionpairs.annotations.rows import Row, check_columns, file_name, load_bytes, map_rows, name_list
-from actionpairs.annotations.tables import column_guess
+from actionpairs.annotations.tables import absent_columns, column_guess
 from actionpairs.annotations.tables.table_files import TableFile, open_table
 from actionpairs.annotations.times import Times
 from actionpairs.errors import AnnotationError
@@ -24,12 +24,9 @@ _BESIDE_TABLES = {"README.md", ".gitattributes", "state.json", "dataset_info.jso
 
 def read(urls: Sequence[str], table: TableFormat) -> Iterator[Clip | Rejection]:
     """Read tables of stated columns and unit; without an id column, ids are made from video, times and texts."""
-    assert isinstance(table.columns, TableColumns)
     assert table.unit != "guess"
-    needs = [name for name in table.columns.model_dump().values() if name is not None]
     for url in _tables(urls):
-        opened = open_table(url, table, needs=needs)
-        _check(url, opened, needs, table)
+        opened, columns = _opened(url, table)
         times = Times(
             table.unit,
             parse_rate(table.rate or 1),
@@ -37,7 +34,20 @@ def read(urls: Sequence[str], table: TableFormat) -> Iterator[Clip | Rejection]:
             table.end_included,
             opened.decimal_comma,
         )
-        yield from _clips(opened.rows(needs), table, times)
+        yield from _clips(opened.rows(_names(columns)), columns, times)
+
+
+def absent_notes(urls: Sequence[str], table: TableFormat) -> tuple[str, ...]:
+    """What is used instead of optional columns that tables lack: a note per kind of table."""
+    files: dict[str, list[str]] = {}
+    for url in _tables(urls):
+        absent = absent_columns.describe_absent(table, _opened(url, table)[0].names)
+        files.setdefault(absent, []).append(file_name(url))
+    return tuple(
+        f"{first}{f' and {len(others):,} more' if others else ''}: {absent}"
+        for absent, (first, *others) in files.items()
+        if absent
+    )
 
 
 def with_columns(urls: Sequence[str], table: TableFormat) -> TableFormat:
@@ -59,9 +69,20 @@ def with_columns(urls: Sequence[str], table: TableFormat) -> TableFormat:
     return guesses[first]
 
 
-def _clips(rows: Iterator[Row | Rejection], table: TableFormat, times: Times) -> Iterator[Clip | Rejection]:
-    columns = table.columns
-    assert isinstance(columns, TableColumns)
+def _opened(url: str, table: TableFormat) -> tuple[TableFile, TableColumns]:
+    """A table, and the recipe's columns that it has; raises AnnotationError if it lacks one that is required."""
+    assert isinstance(table.columns, TableColumns)
+    opened = open_table(url, table, needs=_names(table.columns), required=absent_columns.required(table))
+    columns = absent_columns.present(table, opened.names)
+    _check(url, opened, _names(columns), table)
+    return opened, columns
+
+
+def _names(columns: TableColumns) -> list[str]:
+    return [name for name in columns.model_dump().values() if name is not None]
+
+
+def _clips(rows: Iterator[Row | Rejection], columns: TableColumns, times: Times) -> Iterator[Clip | Rejection]:
     return map_rows(rows, lambda row: _clip(row, columns, times))
 
 
@@ -114,8 +135,8 @@ def _guess(url: str, opened: TableFile, table: TableFormat) -> TableFormat:
     wanted = column_guess.candidates(opened.names)
     check_columns(opened.header_at, opened.names, wanted)
     rows = list(islice(opened.rows(wanted), _SAMPLE_ROWS))
-    cells = [row.cells for row in rows if isinstance(row, Row)]
-    if not cells:
+    readable = [row for row in rows if isinstance(row, Row)]
+    if not readable:
         problem = next(
             (f"no row can be read: {row.detail}" for row in rows if isinstance(row, Rejection)), "no row in it"
         )
@@ -123,7 +144,7 @@ def _guess(url: str, opened: TableFile, table: TableFormat) -> TableFormat:
             f"{url}: {problem}; the columns are: {name_list(opened.names)}.",
             cure="Give a table with one line of column names and below it a row per action.",
         )
-    return column_guess.guess(url, opened.names, cells, table)
+    return column_guess.guess(url, opened.names, readable, table)
 
 
 def _check(url: str, opened: TableFile, needs: Sequence[str], table: TableFormat) -> None:
@@ -138,4 +159,5 @@ def _check(url: str, opened: TableFile, needs: Sequence[str], table: TableFormat
         cure = f"Name the file's columns in the recipe. They could be:\n{lines}"
     except AnnotationError as error:
         cure = f"Name the file's columns in the recipe: the recipe table-guess {error.message.partition(': ')[2]}"
+    cure = f"{absent_columns.describe_needs(table)} {cure}"
     check_columns(opened.header_at, opened.names, needs, cure=cure)

@@ -31,10 +31,13 @@ class TableFile:
     decimal_comma: bool = False
 
 
-def open_table(url: str, table: TableFormat, *, needs: Sequence[str] = ()) -> TableFile:
+def open_table(
+    url: str, table: TableFormat, *, needs: Sequence[str] = (), required: Sequence[str] = ()
+) -> TableFile:
     """Open a file as a table; raises AnnotationError if it is none.
 
-    needs: the columns that are wanted, which decide where a file can be read in several ways.
+    needs: the columns that are wanted, which decide where a file can be read in several ways. required: those of
+    them that must be there.
     """
     data = gunzip(url, load_bytes(url))
     refuse_pickle(url, data)
@@ -42,7 +45,7 @@ def open_table(url: str, table: TableFormat, *, needs: Sequence[str] = ()) -> Ta
         names, read_rows = arrow_tables.open_arrow(url, data)
         return TableFile(url, names, read_rows)
     if spreadsheets.is_spreadsheet(data):
-        names, rows = spreadsheets.open_sheet(url, data, sheet=table.sheet, needs=needs)
+        names, rows = spreadsheets.open_sheet(url, data, sheet=table.sheet, needs=needs, required=required)
         return TableFile(url, names, lambda _: iter(rows))
     text = decode(url, data, encoding=table.encoding)
     if text.lstrip()[:1] in ("{", "["):
