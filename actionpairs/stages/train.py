@@ -191,5 +191,5 @@ def _summary(
         steps=config.steps,
         counts=counts,
         losses=metric_log.final_means(folder.local_path(metric_log.TABLE_FILE)),
-        pictures=tuple(str(path) for path in map(folder.local_path, _PICTURES) if path.exists()),
+        pictures=tuple(f"{folder}/{name}" for name in _PICTURES if folder.local_path(name).exists()),
     )
