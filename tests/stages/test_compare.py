@@ -66,6 +66,7 @@ def scores(report: Report, row: str) -> dict[str, float]:
     return {score.name: score.value for score in one.scores}
 
 
+@pytest.mark.slow
 def test_two_reports_of_one_split_are_as_one_of_both_models(run_eval: Evaluate, tmp_path: Path) -> None:
     """Both models are called `model` where each stands alone, and first-model and second-model where they meet."""
     board = compare([run_eval("first"), run_eval("second")], out=str(tmp_path / "out"))
