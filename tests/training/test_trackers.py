@@ -102,7 +102,7 @@ def test_wandb_offline_goes_on_with_the_same_run_and_no_step_twice(
 def test_wandb_is_told_the_recipe_and_not_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["/home/ann/my_script.py", "--cache=/home/ann/films"])
+    monkeypatch.setattr(sys, "argv", ["/home/ann/my_script.py", "--cache=/home/ann/secrets"])
     track(["wandb"], tmp_path / "model", 0, 1)
     [path] = wandb_files(tmp_path / "model")
     [run] = [record.run for record in wandb_records(path) if record.HasField("run")]
@@ -113,7 +113,7 @@ def test_wandb_is_told_the_recipe_and_not_the_command_line(
     }.items()
     content = path.read_bytes()
     assert b"my_script" not in content
-    assert b"films" not in content
+    assert b"secrets" not in content
     summary = [record.summary for record in wandb_records(path) if record.HasField("summary")]
     assert any("final/loss" in (item.key, *item.nested_key) for each in summary for item in each.update)
 
