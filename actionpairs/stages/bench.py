@@ -210,8 +210,8 @@ def _score(
         ),
         recipe_digest=config.digest(),
         pictures=pictures,
+        calibrated=judge_of.calibrated,
     )
-    report = replace(report, calibrated=judge_of.calibrated)
     return replace(report, first_to_read=trust.first_to_read(report))
 
 

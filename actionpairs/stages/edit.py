@@ -184,10 +184,8 @@ def size_warnings(own: Defaults, picture: np.ndarray, fitted: np.ndarray) -> Ite
 
 
 _LARGE = 256  # pixels; an edit by a smaller model is a thumbnail
-_SHRINKS, _SHRINKS_SMALL = (
-    8.0,
-    2.0,
-)  # times along a side; a phone's photo shrinks 7 times for a model of 512 pixels
+_SHRINKS = 8.0  # times along a side; a phone's photo shrinks 7 times for a model of 512 pixels
+_SHRINKS_SMALL = 2.0
 
 
 def sheet(

@@ -170,9 +170,9 @@ def _score(
         ),
         recipe_digest=config.digest(),
         pictures=pictures,
+        calibrated=judge_of.calibrated,
     )
     report = recognizer_accuracy.added(report, metrics)
-    report = replace(report, calibrated=judge_of.calibrated)
     return replace(report, first_to_read=trust.first_to_read(report))
 
 

@@ -27,7 +27,7 @@ from actionpairs.training.train_recognizer import train_recognizer
 CARD_FILE = "README.md"
 _CACHE = "cache"
 _WORK_FOLDERS = (_CACHE, "checkpoints")  # needed to resume, not to use the model; removed at the end
-_PICTURES = metric_log.PICTURE_FILE, "samples"
+_PICTURES = metric_log.PICTURE_FILE, metric_log.SAMPLES_FOLDER
 _LOGS = (metric_log.TABLE_FILE, *trackers.FOLDERS)  # they hold speeds, so their bytes vary from run to run
 
 

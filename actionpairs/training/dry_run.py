@@ -131,7 +131,7 @@ def _work(
         rows=sampler.augmentation.rows(config.batch_size // parts),
         steps_per_epoch=pairs / config.batch_size,
         epochs=config.steps * config.batch_size / pairs,
-        cut_texts=next(cut_note(editor, sampler.examples), ""),
+        cut_texts=cut_note(editor, sampler.examples),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -40,16 +40,17 @@ def augmentation_of(editor: Editor, config: EditorConfig) -> Augmentation:
     )
 
 
-def cut_note(editor: Editor, pairs: Sequence[Example]) -> Iterator[str]:
-    """A sentence about instructions that the editor does not read to their end; none where it reads all."""
+def cut_note(editor: Editor, pairs: Sequence[Example]) -> str:
+    """A sentence about instructions that the editor does not read to their end; empty where it reads all."""
     texts = {pair.entry.instruction for pair in pairs}
     cut = text_limits.cut_texts(editor, sorted(texts))
-    if cut:
-        longest = max(cut, key=lambda text: cut[text])
-        yield (
-            f"{len(cut):,} of {len(texts):,} instructions are cut after the {text_limits.most_tokens(editor)} "
-            f"tokens that the model reads, such as {longest!r} ({cut[longest]})."
-        )
+    if not cut:
+        return ""
+    longest = max(cut, key=lambda text: cut[text])
+    return (
+        f"{len(cut):,} of {len(texts):,} instructions are cut after the {text_limits.most_tokens(editor)} "
+        f"tokens that the model reads, such as {longest!r} ({cut[longest]})."
+    )
 
 
 def prepare_denoiser(editor: Editor, config: EditorConfig) -> tuple[str, ...]:

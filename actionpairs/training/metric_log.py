@@ -14,6 +14,7 @@ from actionpairs.training import curves
 from actionpairs.training.trackers import Trackers
 
 TABLE_FILE, PICTURE_FILE = "losses.csv", "curves.png"
+SAMPLES_FOLDER = "samples"  # of the pictures of sample points
 DISCRIMINATION_FILE = "discrimination.csv"
 _SPEED = "images_per_second"
 _POINT_COLUMNS = "step", "kind", "discrimination", "pairs"

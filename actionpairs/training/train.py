@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from actionpairs.configs import LoopConfig
 from actionpairs.errors import StoppedError, TrainingError
 from actionpairs.training import checkpoints, fsdp
-from actionpairs.training.metric_log import MetricLog
+from actionpairs.training.metric_log import SAMPLES_FOLDER, MetricLog
 from actionpairs.training.state import TrainState
 from actionpairs.training.step_progress import StepClock, StepProgress, peak_memory
 from actionpairs.training.stop_signals import StopSignals
@@ -94,7 +94,7 @@ def _report(
 
 def _sample(step: int, snapshots: Snapshots, state: TrainState, folder: Path, log: MetricLog) -> None:
     """Draw and measure what the model can do, and write it."""
-    path = folder / "samples" / f"step-{step:06d}.png"
+    path = folder / SAMPLES_FOLDER / f"step-{step:06d}.png"
     log.record_samples(step, path, draw_snapshot(snapshots, state, path))
 
 

@@ -50,7 +50,7 @@ def train_editor(run: TrainRun, config: EditorConfig) -> TrainResult:
     start = interpolation.weights_of(editor.denoiser) if config.interpolation < 1 else {}
     editor.denoiser.to(device)
     if run.accelerator.is_main_process:
-        _print_notes(f"frozen: {describe_frozen(frozen, config, editor)}", *cut_note(editor, pairs))
+        _print_notes(f"frozen: {describe_frozen(frozen, config, editor)}", cut_note(editor, pairs))
     weights = LossWeights.of(config)
     task = EditorTask(
         editor,
@@ -88,7 +88,7 @@ def _run(
 
 
 def _print_notes(*notes: str) -> None:
-    for note in notes:
+    for note in filter(None, notes):
         print_note(note)
 
 

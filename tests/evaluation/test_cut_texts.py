@@ -59,11 +59,11 @@ def test_what_the_longest_reader_reads_is_not_cut(limits: tuple[float, ...], is_
 def test_before_training_a_note_counts_each_text_once_and_shows_the_longest() -> None:
     editor: Any = SimpleNamespace(pipeline=SimpleNamespace(tokenizer=Words(5)))
     texts = "open it", "put the red cup down", "put the red cup down", "put it very slowly back"
-    assert list(editor_setup.cut_note(editor, samples(*texts))) == [
+    assert editor_setup.cut_note(editor, samples(*texts)) == (
         "2 of 3 instructions are cut after the 5 tokens that the model reads, such as 'put it very slowly back' "
         "(7)."
-    ]
-    assert list(editor_setup.cut_note(editor, samples("open it"))) == []
+    )
+    assert editor_setup.cut_note(editor, samples("open it")) == ""
 
 
 def test_what_is_named_as_cut_is_what_the_model_cannot_tell_apart(editor: Editor) -> None:
